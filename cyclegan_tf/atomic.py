@@ -1,0 +1,46 @@
+"""Atomic writes: a reader sees the old file or the whole new one, never a part."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields a temporary path; on success, moves it over `path`.
+
+    The temporary file lies in the same folder (a rename is atomic only within one file
+    system) and keeps the suffix, because many writers choose their format by it. If the
+    body raises, the temporary file goes and `path` stays as it was.
+
+    Args:
+        path: The file to be written. Missing parent folders are made.
+
+    Yields:
+        The temporary `Path` that the caller writes.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    suffix = "".join(path.suffixes)[-32:]
+    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=path.parent)
+    temporary = Path(name)
+    try:
+        os.close(handle)
+        yield temporary
+        # mkstemp is private to the user; a finished file follows the umask like any other.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes `text` to `path` atomically, in UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,37 @@
+"""The one place where stored values and the networks' [-1, 1] are mapped onto each other."""
+
+import numpy as np
+
+
+def normalize(stored, value_range):
+    """Maps stored values to the networks' range.
+
+    Args:
+        stored: Array or tensor, already floating point (a tensor) or of any dtype (an array).
+        value_range: `(low, high)`; `low` goes to -1 and `high` to 1.
+
+    Returns:
+        Floating-point array or tensor of the same shape; float32 for integer arrays.
+    """
+    low, high = value_range
+    if isinstance(stored, np.ndarray):
+        stored = stored.astype(np.float32)
+    return (stored - low) * (2.0 / (high - low)) - 1.0
+
+
+def denormalize(values, value_range, dtype):
+    """Maps [-1, 1] back to stored values, clipped to the range, rounded for integers.
+
+    Args:
+        values: Float array in [-1, 1]; values outside are clipped.
+        value_range: `(low, high)` as in `normalize`.
+        dtype: NumPy dtype of the result.
+
+    Returns:
+        NumPy array of `dtype` and the same shape.
+    """
+    low, high = value_range
+    values = (np.clip(np.asarray(values, np.float32), -1.0, 1.0) + 1.0) * ((high - low) / 2.0) + low
+    if np.issubdtype(np.dtype(dtype), np.integer):
+        values = np.rint(values)
+    return values.astype(dtype)
