@@ -1,0 +1,101 @@
+"""From a dataset to batches `(a, b)` in [-1, 1], as a pure function of (seed, step).
+
+Nothing here remembers where it was: sample k of a run is computed from the seed and k, so a
+resumed run starts its pipeline at its step and sees what it would have seen.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.data.values import normalize
+from cyclegan_tf.errors import InputError
+
+#: The reference enlarges 256 pixels to 286 before it crops 256.
+ENLARGE = 286 / 256
+
+
+def steps_per_epoch(dataset, batch_size=1):
+    """Number of batches in which the larger domain is seen once (at least one)."""
+    return max(max(len(dataset.train_a), len(dataset.train_b)) // batch_size, 1)
+
+
+def batches(dataset, batch_size=1, *, steps, start=0, seed=0, augment=True):
+    """Makes the training batches from step `start` on.
+
+    Each domain is walked in an order of its own, shuffled anew at each pass; in a dataset that
+    is paired in training both follow one order, one crop and one flip. Augmentation is the
+    reference's: enlarge by 286/256 (bicubic), crop at random, mirror with probability 0.5.
+
+    Args:
+        dataset: `npz.Dataset`, its arrays in memory or decoded on access.
+        batch_size: Pictures of each domain per batch.
+        steps: Number of batches to make.
+        start: Number of the first batch.
+        seed: Non-negative integer key of order and augmentation.
+        augment: Whether to enlarge, crop and mirror.
+
+    Returns:
+        `tf.data.Dataset` of `steps` tuples `(a, b)`: float32 tensors
+        `(batch_size, height, width, channels)` in [-1, 1].
+
+    Raises:
+        InputError: If a domain has no training pictures or `batch_size` is below 1.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, received {batch_size}.")
+    for name, images in (("A", dataset.train_a), ("B", dataset.train_b)):
+        if len(images) == 0:
+            raise InputError(f"Domain {name} has no training pictures: add some and prepare again.")
+    paired = dataset.paired["train"]
+    domain_a = _sampler(dataset.train_a, dataset.ranges[0], 2 * seed, augment)
+    domain_b = _sampler(dataset.train_b, dataset.ranges[1], 2 * seed + (not paired), augment)
+    return (
+        tf.data.Dataset.range(start * batch_size, (start + steps) * batch_size)
+        .map(lambda k: (domain_a(k), domain_b(k)), tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(2)
+    )
+
+
+def _sampler(images, value_range, key, augment):
+    """Returns the function from a sample's number (int64 scalar) to its picture."""
+    count = len(images)
+    fetch = _fetcher(images)
+    # Wrapped to what two 32-bit words can hold; distinct for every sensible seed.
+    key = tf.constant(key % 2**31, tf.int32)
+
+    def sample(k):
+        walk = tf.stack([key, tf.cast(k // count, tf.int32)])
+        index = tf.random.experimental.index_shuffle(k % count, tf.cast(walk, tf.uint32), count - 1)
+        image = normalize(tf.cast(fetch(index), tf.float32), value_range)
+        return _augment(image, tf.stack([key, tf.cast(k, tf.int32)])) if augment else image
+
+    return sample
+
+
+def _fetcher(images):
+    """Returns the function from an index to the stored picture, as a tensor of fixed shape."""
+    if isinstance(images, np.ndarray):
+        with tf.device("CPU"):  # a GPU's memory is for the networks
+            stored = tf.constant(images)
+        return lambda index: tf.gather(stored, index)
+
+    def read(index):
+        return images[np.array([index])][0]
+
+    def fetch(index):
+        image = tf.numpy_function(read, [index], images.dtype)
+        return tf.ensure_shape(image, images.shape[1:])
+
+    return fetch
+
+
+def _augment(image, seed):
+    height, width, channels = image.shape
+    enlarged = tf.cast([round(height * ENLARGE), round(width * ENLARGE)], tf.int32)
+    image = tf.clip_by_value(tf.image.resize(image, enlarged, "bicubic"), -1.0, 1.0)
+    draw = tf.random.stateless_uniform((3,), seed)
+    room = tf.cast(enlarged - [height, width] + 1, tf.float32)
+    top_left = tf.cast(draw[:2] * room, tf.int32)
+    image = tf.slice(image, tf.concat([top_left, [0]], 0), [height, width, channels])
+    return tf.where(draw[2] < 0.5, tf.reverse(image, [1]), image)

@@ -1,0 +1,134 @@
+"""Generators as files: saved with what is needed to use them, loaded also from Keras 2.
+
+A generator is one `.keras` file. Beside Keras's own entries the archive holds
+`translation.json`: domain names, value ranges, the size it was trained at. Keras ignores that
+entry, so `keras.models.load_model` opens the file as well (after `import cyclegan_tf.layers`).
+"""
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+from cyclegan_tf.atomic import replacing
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
+
+ENTRY = "translation.json"
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What a generator translates.
+
+    Attributes:
+        source: Name of the domain that it takes.
+        target: Name of the domain that it gives.
+        source_range: Stored values `(low, high)` that stand for -1 and 1 in the input.
+        target_range: The same for the output.
+        dtype: NumPy name of the output's stored type, such as "uint8".
+        size: `(height, width)` that it was trained at, or None if unknown.
+    """
+
+    source: str = "A"
+    target: str = "B"
+    source_range: tuple[float, float] = (0, 255)
+    target_range: tuple[float, float] = (0, 255)
+    dtype: str = "uint8"
+    size: tuple[int, int] | None = None
+
+
+def save(path, generator, translation):
+    """Writes a generator and its `Translation` to one `.keras` file, atomically."""
+    with replacing(path) as temporary:
+        generator.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(ENTRY, json.dumps(asdict(translation)))
+
+
+def load(path):
+    """Reads a generator: a `.keras` file, or an `.h5` file written by Keras 2.
+
+    Files of Keras 2 may use tensorflow-addons' InstanceNormalization; it is not needed to
+    read them. Code stored inside a file (Lambda layers) is never run: such files are refused.
+
+    Args:
+        path: The file. `.keras` without `translation.json` and `.h5` are taken as 8-bit
+            pictures, at the size that the network's input states.
+
+    Returns:
+        `(generator, translation)`: a `keras.Model` and a `Translation`.
+
+    Raises:
+        InputError: If the file is missing, damaged, or no generator of pictures.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"No generator at {path}: give a .keras or .h5 file, or a run's folder.")
+    try:
+        generator = keras.models.load_model(path, compile=False, custom_objects=_KERAS_2)
+    except Exception as error:  # Keras raises whatever its parts raise on a damaged file
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise InputError(
+            f"{path} cannot be read as a generator ({reason}): give a .keras or .h5 file that "
+            "training wrote, without Lambda layers or foreign code."
+        ) from error
+    shapes = getattr(generator, "input_shape", None), getattr(generator, "output_shape", None)
+    if not all(isinstance(shape, tuple) and len(shape) == 4 for shape in shapes):
+        raise InputError(
+            f"{path} holds a model from shape {shapes[0]} to {shapes[1]}; a generator takes and "
+            "gives (batch, height, width, channels): give one of those."
+        )
+    return generator, _translation(path, generator)
+
+
+def size_multiple(generator):
+    """The number of pixels that height and width must be multiples of."""
+    multiple = 1
+    for layer in generator.layers:
+        if type(layer) is keras.layers.Conv2D:
+            multiple *= layer.strides[0]
+    return multiple
+
+
+def _translation(path, generator):
+    size = generator.input_shape[1:3]
+    translation = Translation(size=None if None in size else size)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if ENTRY in archive.namelist():
+                stored = json.loads(archive.read(ENTRY))
+                translation = Translation(
+                    **{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+                )
+    return translation
+
+
+class _AddonsInstanceNormalization(InstanceNormalization):
+    """Reads the configuration that tensorflow-addons 0.23 wrote."""
+
+    @classmethod
+    def from_config(cls, config):
+        if config.get("axis", -1) not in (-1, 3):
+            raise ValueError(f"InstanceNormalization over axis {config['axis']} is not supported")
+        kept = ("name", "dtype", "trainable", "epsilon", "scale", "center")
+        return InstanceNormalization(**{key: config[key] for key in kept if key in config})
+
+
+class _Keras2Conv2DTranspose(keras.layers.Conv2DTranspose):
+    """Drops the key `groups`, which Keras 2 wrote and Keras 3 does not know."""
+
+    @classmethod
+    def from_config(cls, config):
+        config = {key: value for key, value in config.items() if key != "groups"}
+        return keras.layers.Conv2DTranspose.from_config(config)
+
+
+_KERAS_2 = {
+    "Addons>InstanceNormalization": _AddonsInstanceNormalization,
+    "InstanceNormalization": _AddonsInstanceNormalization,
+    "Conv2DTranspose": _Keras2Conv2DTranspose,
+    "ReflectionPadding2D": ReflectionPadding2D,
+}

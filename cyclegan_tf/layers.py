@@ -1,0 +1,146 @@
+"""Keras layers that the networks and methods are built from."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class InstanceNormalization(keras.layers.Layer):
+    """Normalizes each picture and channel over its own pixels.
+
+    Statistics are those of the picture at hand (biased variance), in training and in use
+    alike: there are no running averages. They are computed in float32 whatever the
+    layer's compute type is.
+
+    Args:
+        epsilon: Added to the variance; 1e-5 as in the CycleGAN authors' code.
+        scale: If True, multiply by a learned `gamma` per channel.
+        center: If True, add a learned `beta` per channel.
+
+    Input and output shape: `(batch, height, width, channels)`.
+
+    Reference:
+        Ulyanov et al. 2016, "Instance Normalization: The Missing Ingredient for Fast
+        Stylization", https://arxiv.org/abs/1607.08022
+    """
+
+    def __init__(self, epsilon=1e-5, scale=False, center=False, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+        self.scale = scale
+        self.center = center
+
+    def build(self, input_shape):
+        channels = (input_shape[-1],)
+        self.gamma = self.add_weight(shape=channels, initializer="ones") if self.scale else None
+        self.beta = self.add_weight(shape=channels, initializer="zeros") if self.center else None
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float32")
+        mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
+        x = (x - mean) * ops.rsqrt(variance + self.epsilon)
+        if self.scale:
+            x = x * ops.cast(self.gamma, "float32")
+        if self.center:
+            x = x + ops.cast(self.beta, "float32")
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "scale": self.scale,
+            "center": self.center,
+        }
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class ReflectionPadding2D(keras.layers.Layer):
+    """Pads height and width by mirroring the picture at its border pixels.
+
+    Args:
+        padding: Number of pixels on each of the four sides.
+
+    Input shape: `(batch, height, width, channels)`, height and width above `padding`.
+    Output shape: `(batch, height + 2 * padding, width + 2 * padding, channels)`.
+    """
+
+    def __init__(self, padding=1, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def call(self, inputs):
+        p = self.padding
+        return ops.pad(inputs, ((0, 0), (p, p), (p, p), (0, 0)), mode="reflect")
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        grown = [None if side is None else side + 2 * self.padding for side in (height, width)]
+        return (batch, *grown, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}
+
+
+class ImagePool(keras.layers.Layer):
+    """A history of generated pictures, shown to the discriminator in place of the newest.
+
+    Until the pool is full it stores each picture and returns it. Then, with probability
+    one half per picture, it returns a random stored one and keeps the new one in its
+    place; otherwise it returns the new one.
+
+    The pool is a variable, so that it is saved and restored with the model, and its
+    draws depend on `seed` alone.
+
+    Args:
+        image_shape: `(height, width, channels)` of the pictures.
+        size: Number of pictures kept; 0 returns every batch as it is.
+
+    Reference:
+        Shrivastava et al. 2017, "Learning from Simulated and Unsupervised Images through
+        Adversarial Training", section 2.3, https://arxiv.org/abs/1612.07828
+    """
+
+    def __init__(self, image_shape, size=50, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+        self.images = self.add_weight(
+            shape=(size, *image_shape), initializer="zeros", trainable=False, name="images"
+        )
+        self.filled = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False, name="filled"
+        )
+        self.built = True
+
+    def call(self, batch, seed):
+        """Returns what the discriminator is to see instead of `batch`.
+
+        Args:
+            batch: Pictures `(batch, height, width, channels)` with a fixed batch size.
+            seed: Two integers, a tensor of shape `(2,)`: the key of this call's draws.
+
+        Returns:
+            Tensor of the same shape as `batch`.
+        """
+        if self.size == 0:
+            return batch
+        count = batch.shape[0]
+        swap_draws = tf.random.stateless_uniform((count,), seed)
+        slot_draws = tf.random.stateless_uniform((count,), seed + 1, 0, self.size, tf.int32)
+        returned = []
+        for image, swap_draw, random_slot in zip(
+            tf.unstack(batch), tf.unstack(swap_draws), tf.unstack(slot_draws), strict=True
+        ):
+            full = self.filled.value >= self.size
+            swap = full & (swap_draw > 0.5)
+            slot = tf.where(full, random_slot, self.filled.value)
+            stored = tf.gather(self.images.value, slot)
+            returned.append(tf.where(swap, stored, image))
+            kept = tf.where(full & ~swap, stored, image)
+            self.images.value.scatter_nd_update([[slot]], kept[None])
+            self.filled.assign(tf.minimum(self.filled.value + 1, self.size))
+        return tf.stack(returned)

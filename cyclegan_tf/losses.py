@@ -1,0 +1,42 @@
+"""Loss functions: pure functions from tensors to one scalar."""
+
+import tensorflow as tf
+
+
+def least_squares(logits, target):
+    """Least-squares adversarial loss: the mean of `(logits - target) ** 2`.
+
+    Args:
+        logits: Discriminator's output of any shape.
+        target: 1.0 where the picture is to be called real, 0.0 where generated.
+
+    Returns:
+        Scalar tensor.
+
+    Reference:
+        Mao et al. 2017, https://arxiv.org/abs/1611.04076, equation 9
+    """
+    return tf.reduce_mean(tf.square(logits - target))
+
+
+def binary_crossentropy(logits, target):
+    """The original GAN's loss: mean binary cross-entropy, from logits.
+
+    Args:
+        logits: Discriminator's output of any shape, before the sigmoid.
+        target: 1.0 where the picture is to be called real, 0.0 where generated.
+
+    Returns:
+        Scalar tensor, in nats.
+
+    Reference:
+        Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, equation 1 (with the
+        non-saturating generator of section 3)
+    """
+    targets = tf.fill(tf.shape(logits), tf.cast(target, logits.dtype))
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits))
+
+
+def l1(x, y):
+    """Mean absolute difference of two tensors of the same shape, as a scalar tensor."""
+    return tf.reduce_mean(tf.abs(x - y))

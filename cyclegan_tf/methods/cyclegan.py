@@ -1,0 +1,138 @@
+"""CycleGAN: translation between two domains from unpaired pictures.
+
+Reference: Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent
+Adversarial Networks", https://arxiv.org/abs/1703.10593
+"""
+
+import tensorflow as tf
+
+from cyclegan_tf.layers import ImagePool
+from cyclegan_tf.losses import l1, least_squares
+from cyclegan_tf.training import AdversarialModel
+
+
+class CycleGAN(AdversarialModel):
+    """Two generators that undo each other, and a discriminator for each domain.
+
+    Args:
+        gen_ab: Generator from domain A to domain B, both in [-1, 1].
+        gen_ba: Generator from B to A.
+        disc_a: Discriminator of domain A; returns logits.
+        disc_b: Discriminator of domain B.
+        image_size: `(height, width)` of the training pictures, for the image pools; by default
+            the size that `gen_ab` was built for.
+        adversarial_loss: Function of `(logits, target)`: `losses.least_squares` (the paper's)
+            or `losses.binary_crossentropy`.
+        adversarial_weight: Weight of the generators' adversarial losses.
+        cycle_weight: Weight of each cycle loss; the paper's lambda.
+        identity_weight: Weight of each identity loss, absolute: 0.5 * lambda in the paper, so
+            5.0. Zero where the domains differ in channels: a picture of one is then no
+            input of the other's generator.
+        pool_size: Pictures kept in each image pool.
+        seed: Key of the pools' draws.
+
+    Raises:
+        ValueError: If the networks' channels do not fit each other, or an identity loss is
+            asked for between domains of different channels.
+    """
+
+    loss_names = (
+        "adv_ab",
+        "adv_ba",
+        "cycle_a",
+        "cycle_b",
+        "identity_a",
+        "identity_b",
+        "disc_a",
+        "disc_b",
+    )
+
+    def __init__(
+        self,
+        gen_ab,
+        gen_ba,
+        disc_a,
+        disc_b,
+        image_size=None,
+        adversarial_loss=least_squares,
+        adversarial_weight=1.0,
+        cycle_weight=10.0,
+        identity_weight=5.0,
+        pool_size=50,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(seed=seed, **kwargs)
+        channels_a, channels_b = gen_ab.input_shape[-1], gen_ab.output_shape[-1]
+        if (gen_ba.input_shape[-1], gen_ba.output_shape[-1]) != (channels_b, channels_a):
+            raise ValueError(
+                f"gen_ba must take {channels_b} channels and give {channels_a}, since gen_ab does "
+                f"the reverse; received {gen_ba.input_shape[-1]} and {gen_ba.output_shape[-1]}."
+            )
+        if identity_weight and channels_a != channels_b:
+            raise ValueError(
+                f"identity_weight must be 0 where the domains differ in channels ({channels_a} "
+                f"and {channels_b}), received {identity_weight}."
+            )
+        image_size = tuple(image_size or gen_ab.input_shape[1:3])
+        if None in image_size:
+            raise ValueError("image_size is needed where gen_ab was built for any size.")
+        self.gen_ab, self.gen_ba = gen_ab, gen_ba
+        self.disc_a, self.disc_b = disc_a, disc_b
+        self.pool_a = ImagePool((*image_size, channels_a), pool_size)
+        self.pool_b = ImagePool((*image_size, channels_b), pool_size)
+        self.adversarial_loss = adversarial_loss
+        self.adversarial_weight = adversarial_weight
+        self.cycle_weight = cycle_weight
+        self.identity_weight = identity_weight
+        if not identity_weight:
+            self.loss_names = tuple(n for n in self.loss_names if not n.startswith("identity"))
+        self.built = True
+
+    @property
+    def generators(self):
+        """Both generators, trained by one optimizer."""
+        return [self.gen_ab, self.gen_ba]
+
+    @property
+    def discriminators(self):
+        """Both discriminators, trained by one optimizer."""
+        return [self.disc_a, self.disc_b]
+
+    def call(self, batch):
+        """Translates `(a, b)` to `(fake_b, fake_a)`."""
+        a, b = batch
+        return self.gen_ab(a), self.gen_ba(b)
+
+    def generator_losses(self, batch):
+        """Adversarial (equation 1), cycle (2) and identity (section 5.2) losses, weighted."""
+        a, b = batch
+        losses = {}
+        if self.identity_weight:
+            # One call translates and reconstructs: instance norm keeps the pictures apart.
+            fake_b, same_b = tf.split(self.gen_ab(tf.concat([a, b], 0), training=True), 2)
+            fake_a, same_a = tf.split(self.gen_ba(tf.concat([b, a], 0), training=True), 2)
+            losses["identity_a"] = self.identity_weight * l1(same_a, a)
+            losses["identity_b"] = self.identity_weight * l1(same_b, b)
+        else:
+            fake_b, fake_a = self.gen_ab(a, training=True), self.gen_ba(b, training=True)
+        cycled_a, cycled_b = self.gen_ba(fake_b, training=True), self.gen_ab(fake_a, training=True)
+        losses["cycle_a"] = self.cycle_weight * l1(cycled_a, a)
+        losses["cycle_b"] = self.cycle_weight * l1(cycled_b, b)
+        for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
+            logits = disc(fake, training=True)
+            losses[name] = self.adversarial_weight * self.adversarial_loss(logits, 1.0)
+        return losses, (fake_a, fake_b)
+
+    def discriminator_losses(self, batch, fakes, seed):
+        """Half of each discriminator's loss on real and on pooled fake pictures."""
+        losses = {}
+        for i, (name, disc, pool) in enumerate(
+            (("disc_a", self.disc_a, self.pool_a), ("disc_b", self.disc_b, self.pool_b))
+        ):
+            real, fake = batch[i], pool(fakes[i], seed + [i * 2**30, 0])
+            real_logits, fake_logits = tf.split(disc(tf.concat([real, fake], 0), training=True), 2)
+            losses[name] = 0.5 * (
+                self.adversarial_loss(real_logits, 1.0) + self.adversarial_loss(fake_logits, 0.0)
+            )
+        return losses

@@ -1,0 +1,219 @@
+"""Generators and discriminators: plain functions that return functional Keras models.
+
+Every network is fully convolutional: with `input_shape=(None, None, channels)` it takes any
+size that its strides divide. Values are in [-1, 1].
+"""
+
+import keras
+import numpy as np
+from keras.layers import (
+    Activation,
+    Add,
+    Concatenate,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
+    LeakyReLU,
+    ReLU,
+    UpSampling2D,
+    ZeroPadding2D,
+)
+
+from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
+
+
+def _initializers(seed):
+    """Yields the reference's initializer, N(0, 0.02), with a seed of its own for each layer."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield keras.initializers.RandomNormal(0.0, 0.02, seed=int(rng.integers(2**31)))
+
+
+def resnet_generator(
+    input_shape=(None, None, 3),
+    filters=64,
+    blocks=9,
+    output_channels=None,
+    upsampling="transposed",
+    seed=None,
+    name="generator",
+):
+    """The ResNet generator of Johnson et al. as CycleGAN uses it.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None, and must be
+            multiples of 4 in use.
+        filters: Channels after the first convolution; 64 in the paper. Twice and four times
+            as many follow.
+        blocks: Number of residual blocks; the authors take 9 at 256 pixels and 6 at 128 and below.
+        output_channels: Channels of the output; those of the input by default.
+        upsampling: "transposed" (the paper's 3x3 transposed convolution) or "resize" (nearest
+            neighbour, then a 3x3 convolution: no checkerboard, see Odena et al. 2016).
+        seed: Integer that fixes the initial weights, or None.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` to
+        `(batch, height, width, output_channels)`, both in [-1, 1] (tanh).
+
+    Raises:
+        ValueError: If `upsampling` is neither of the two.
+
+    Reference:
+        Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 7.1;
+        Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard
+    """
+    if upsampling not in ("transposed", "resize"):
+        raise ValueError(f'upsampling must be "transposed" or "resize", received {upsampling!r}.')
+    init = _initializers(seed)
+
+    def convolution(x, filters, size, strides=1):
+        return Conv2D(filters, size, strides, kernel_initializer=next(init))(x)
+
+    def norm_relu(x):
+        return ReLU()(InstanceNormalization()(x))
+
+    def residual(x):
+        y = norm_relu(convolution(ReflectionPadding2D(1)(x), 4 * filters, 3))
+        y = InstanceNormalization()(convolution(ReflectionPadding2D(1)(y), 4 * filters, 3))
+        return Add()([x, y])
+
+    def upsample(x, filters):
+        if upsampling == "resize":
+            x = ReflectionPadding2D(1)(UpSampling2D(2)(x))
+            return norm_relu(convolution(x, filters, 3))
+        # Padding 1 and output padding 1 of the reference: drop the first row and column.
+        x = Conv2DTranspose(filters, 3, 2, kernel_initializer=next(init))(x)
+        return norm_relu(Cropping2D(((1, 0), (1, 0)))(x))
+
+    image = keras.Input(input_shape)
+    x = norm_relu(convolution(ReflectionPadding2D(3)(image), filters, 7))
+    x = norm_relu(convolution(ZeroPadding2D(1)(x), 2 * filters, 3, 2))
+    x = norm_relu(convolution(ZeroPadding2D(1)(x), 4 * filters, 3, 2))
+    for _ in range(blocks):
+        x = residual(x)
+    x = upsample(upsample(x, 2 * filters), filters)
+    x = convolution(ReflectionPadding2D(3)(x), output_channels or input_shape[-1], 7)
+    return keras.Model(image, Activation("tanh")(x), name=name)
+
+
+def unet_generator(
+    input_shape=(None, None, 3),
+    filters=64,
+    depth=8,
+    output_channels=None,
+    upsampling="transposed",
+    seed=None,
+    name="generator",
+):
+    """The U-Net generator: an encoder and decoder with skip connections, instance-normalized.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None, and must be
+            multiples of `2 ** depth` in use.
+        filters: Channels after the first convolution; doubled at each level up to eightfold.
+        depth: Number of halvings; 8 takes 256 pixels down to one, 7 takes 128.
+        output_channels: Channels of the output; those of the input by default.
+        upsampling: "transposed" (4x4 transposed convolution, the paper's) or "resize"
+            (nearest neighbour, then a 3x3 convolution).
+        seed: Integer that fixes the initial weights, or None.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` to
+        `(batch, height, width, output_channels)`, both in [-1, 1] (tanh).
+
+    Raises:
+        ValueError: If `upsampling` is neither of the two, or `depth` is below 1.
+
+    Reference:
+        Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597;
+        Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.1
+    """
+    if upsampling not in ("transposed", "resize"):
+        raise ValueError(f'upsampling must be "transposed" or "resize", received {upsampling!r}.')
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, received {depth}.")
+    init = _initializers(seed)
+
+    def upsample(x, filters):
+        if upsampling == "resize":
+            x = ReflectionPadding2D(1)(UpSampling2D(2)(x))
+            return Conv2D(filters, 3, kernel_initializer=next(init))(x)
+        return Conv2DTranspose(filters, 4, 2, padding="same", kernel_initializer=next(init))(x)
+
+    image = keras.Input(input_shape)
+    x, skips = image, []
+    for level in range(depth):
+        if level > 0:
+            skips.append(x)
+            x = LeakyReLU(0.2)(x)
+        x = ZeroPadding2D(1)(x)
+        x = Conv2D(filters * min(2**level, 8), 4, 2, kernel_initializer=next(init))(x)
+        # The innermost map may be a single pixel, which has no statistics of its own.
+        if 0 < level < depth - 1:
+            x = InstanceNormalization()(x)
+    for level in reversed(range(depth - 1)):
+        x = InstanceNormalization()(upsample(ReLU()(x), filters * min(2**level, 8)))
+        x = Concatenate()([skips.pop(), x])
+    x = upsample(ReLU()(x), output_channels or input_shape[-1])
+    return keras.Model(image, Activation("tanh")(x), name=name)
+
+
+def patch_discriminator(
+    input_shape=(None, None, 3), filters=64, layers=3, seed=None, name="discriminator"
+):
+    """The PatchGAN discriminator: one logit for each overlapping patch of the picture.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None.
+        filters: Channels after the first convolution; doubled at each layer up to eightfold.
+        layers: Number of stride-2 convolutions. 3 sees patches of 70x70 pixels, 2 of 34, 1 of 16.
+        seed: Integer that fixes the initial weights, or None.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` to logits
+        `(batch, height', width', 1)`; 30x30 for 256x256 with 3 layers.
+
+    Reference:
+        Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2
+    """
+    init = _initializers(seed)
+
+    def convolution(x, filters, strides):
+        x = ZeroPadding2D(1)(x)
+        return Conv2D(filters, 4, strides, kernel_initializer=next(init))(x)
+
+    image = keras.Input(input_shape)
+    x = LeakyReLU(0.2)(convolution(image, filters, 2))
+    for level in range(1, layers + 1):
+        strides = 2 if level < layers else 1
+        x = InstanceNormalization()(convolution(x, filters * min(2**level, 8), strides))
+        x = LeakyReLU(0.2)(x)
+    return keras.Model(image, convolution(x, 1, 1), name=name)
+
+
+def pixel_discriminator(input_shape=(None, None, 3), filters=64, seed=None, name="discriminator"):
+    """The 1x1 "PixelGAN" discriminator: judges each pixel by its colour alone.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None.
+        filters: Channels after the first convolution; doubled once.
+        seed: Integer that fixes the initial weights, or None.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` to logits
+        `(batch, height, width, 1)`.
+
+    Reference:
+        Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2
+    """
+    init = _initializers(seed)
+    image = keras.Input(input_shape)
+    x = Conv2D(filters, 1, kernel_initializer=next(init))(image)
+    x = Conv2D(2 * filters, 1, kernel_initializer=next(init))(LeakyReLU(0.2)(x))
+    x = LeakyReLU(0.2)(InstanceNormalization()(x))
+    x = Conv2D(1, 1, kernel_initializer=next(init))(x)
+    return keras.Model(image, x, name=name)
