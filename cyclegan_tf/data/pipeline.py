@@ -57,6 +57,27 @@ def batches(dataset, batch_size=1, *, steps, start=0, seed=0, augment=True):
     )
 
 
+def fixed_pictures(dataset, count):
+    """The first pictures of the test split (of the training split where that is empty).
+
+    Args:
+        dataset: `npz.Dataset`.
+        count: How many of each domain, at most.
+
+    Returns:
+        Two float32 arrays of equal length in [-1, 1].
+    """
+    domains = [
+        test if len(test) else train
+        for test, train in ((dataset.test_a, dataset.train_a), (dataset.test_b, dataset.train_b))
+    ]
+    count = min(count, *map(len, domains))
+    return tuple(
+        normalize(np.asarray(images[np.arange(count)]), value_range)
+        for images, value_range in zip(domains, dataset.ranges, strict=True)
+    )
+
+
 def _sampler(images, value_range, key, augment):
     """Returns the function from a sample's number (int64 scalar) to its picture."""
     count = len(images)

@@ -1,0 +1,224 @@
+"""What happens after each epoch: pictures, numbers, generators, state, warnings, report.
+
+Every callback writes into the run's folder, atomically. The state is written last of what
+resume needs: an epoch counts as finished once its state is on disk, and an epoch that was cut
+short is trained again, to the same values, over whatever it had left.
+"""
+
+import csv
+import math
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cyclegan_tf import generators, health, plotting, report
+from cyclegan_tf.atomic import replacing
+from cyclegan_tf.errors import InputError
+
+
+class EpochPictures(keras.callbacks.Callback):
+    """Shows fixed pictures after each epoch: real, translated and cycled, both ways.
+
+    Writes `epochs/epoch_005.png` and adds `health.signs` of both directions to the logs.
+
+    Args:
+        folder: The run's folder.
+        a: Pictures of domain A `(n, height, width, channels)` in [-1, 1].
+        b: As many of domain B.
+        names: Names of the two domains.
+    """
+
+    def __init__(self, folder, a, b, names=("A", "B")):
+        super().__init__()
+        self.folder, self.a, self.b, self.names = Path(folder), a, b, names
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Translates the pictures, writes the strip and completes `logs`."""
+
+        def translate(generator, images):
+            return np.asarray(generator(images, training=False))
+
+        gen_ab, gen_ba = self.model.gen_ab, self.model.gen_ba
+        fake_b, fake_a = translate(gen_ab, self.a), translate(gen_ba, self.b)
+        a, b = self.names
+        columns = {
+            a: self.a,
+            f"{a} → {b}": fake_b,
+            f"→ {a}": translate(gen_ba, fake_b),
+            "": None,
+            b: self.b,
+            f"{b} → {a}": fake_a,
+            f"→ {b}": translate(gen_ab, fake_a),
+        }
+        with replacing(self.folder / "epochs" / f"epoch_{epoch + 1:03d}.png") as temporary:
+            plotting.strip(columns).save(temporary)
+        if logs is not None:
+            logs |= health.signs("ab", self.a, fake_b) | health.signs("ba", self.b, fake_a)
+
+
+class Health(keras.callbacks.Callback):
+    """Stops at the first NaN or infinite loss, and warns of other ills after each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remembers the epoch for the message."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Raises `health.TrainingDiverged` if a loss is no longer a number."""
+        for name, value in (logs or {}).items():
+            if not math.isfinite(value):
+                raise health.TrainingDiverged(
+                    f"Loss {name} became {float(value)} in epoch {self.epoch + 1}, step "
+                    f"{batch + 1}: training stopped and the last finished epoch "
+                    f"({self.epoch}) is kept; start a new run with a lower learning rate."
+                )
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Prints a warning for each ill that `health.diagnose` finds."""
+        for sentence in health.diagnose(logs or {}):
+            print(f"\nWarning, epoch {epoch + 1}: {sentence}", file=sys.stderr)
+
+
+class HistoryFile(keras.callbacks.Callback):
+    """Keeps `history.csv`: one row per epoch with every logged number.
+
+    Args:
+        folder: The run's folder. Rows of epochs before the first one trained now are kept.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.path = Path(folder) / "history.csv"
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Starts the clock."""
+        self.began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes the file with this epoch's row in place of any later one."""
+        rows = [row for row in read_history(self.path.parent) if row["epoch"] <= epoch]
+        row = {"epoch": epoch + 1, "seconds": round(time.perf_counter() - self.began, 2)}
+        rows.append(row | {name: float(value) for name, value in (logs or {}).items()})
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="nan")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def read_history(folder):
+    """Returns `history.csv` as a list of dictionaries of numbers; empty if there is none."""
+    path = Path(folder) / "history.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [
+            {name: int(value) if name == "epoch" else float(value) for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+class SaveGenerators(keras.callbacks.Callback):
+    """Writes `gen_ab.keras` and `gen_ba.keras` after each epoch.
+
+    Args:
+        folder: The run's folder.
+        translations: Mapping from the generator's attribute name to its `Translation`.
+    """
+
+    def __init__(self, folder, translations):
+        super().__init__()
+        self.folder, self.translations = Path(folder), translations
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes both files."""
+        for name, translation in self.translations.items():
+            path = self.folder / f"{name}.keras"
+            generators.save(path, getattr(self.model, name), translation)
+
+
+class SaveState(keras.callbacks.Callback):
+    """Writes the whole training state after each epoch, and keeps the last two.
+
+    Args:
+        folder: The run's folder; states are `state/epoch_005.weights.h5`.
+        keep: How many states to keep.
+    """
+
+    def __init__(self, folder, keep=2):
+        super().__init__()
+        self.folder, self.keep = folder, keep
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes this epoch's state, then removes the oldest."""
+        save_state(self.model, self.folder, epoch + 1)
+        for old in _states(self.folder)[: -self.keep]:
+            old.unlink()
+
+
+def save_state(model, folder, epoch):
+    """Writes every variable of `model` (weights, optimizers, pools) as the state after `epoch`."""
+    with replacing(Path(folder) / "state" / f"epoch_{epoch:03d}.weights.h5") as temporary:
+        model.save_weights(temporary, overwrite=True)
+
+
+def restore(model, folder):
+    """Loads the newest state that can be read.
+
+    Args:
+        model: A compiled `AdversarialModel`; every variable of it is overwritten.
+        folder: The run's folder.
+
+    Returns:
+        Number of epochs that the state has behind it; None where there is no state yet.
+
+    Raises:
+        InputError: If there are states and none can be read.
+    """
+    states = _states(folder)
+    for path in reversed(states):
+        try:
+            model.load_weights(path)
+        except Exception as error:  # h5py and Keras raise many kinds on a damaged file
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            warnings.warn(f"{path} cannot be read ({reason}): trying the one before.", stacklevel=2)
+        else:
+            return _epoch_of(path)
+    if states:
+        raise InputError(
+            f"None of the states in {states[0].parent} can be read: remove the run's folder to "
+            "start again, or train into another."
+        )
+    return None
+
+
+def _epoch_of(path):
+    return int(path.name.removeprefix("epoch_").partition(".")[0])
+
+
+def _states(folder):
+    return sorted(Path(folder).glob("state/epoch_*.weights.h5"), key=_epoch_of)
+
+
+class Report(keras.callbacks.Callback):
+    """Writes `report.html` after each epoch.
+
+    Args:
+        folder: The run's folder.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes the page anew."""
+        report.write(self.folder, read_history(self.folder))

@@ -1,0 +1,123 @@
+"""Pictures for people: strips of translations and curves of losses."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cyclegan_tf.data.values import denormalize
+
+MARGIN = 4
+INK, PAPER = (40, 44, 52), (255, 255, 255)
+
+
+def to_rgb(images):
+    """Turns pictures in [-1, 1] of 1, 3 or more channels into 8-bit RGB for viewing.
+
+    Args:
+        images: Array `(..., channels)`. One channel is shown as gray; of more than three, the first
+            three; of two, the first.
+
+    Returns:
+        uint8 array `(..., 3)`.
+    """
+    images = denormalize(images, (0, 255), np.uint8)
+    if images.shape[-1] < 3:
+        return np.repeat(images[..., :1], 3, axis=-1)
+    return images[..., :3]
+
+
+def strip(columns, *, min_side=96):
+    """Lays pictures out as a labelled table: one column per kind, one row per picture.
+
+    Args:
+        columns: Mapping from label to an array `(rows, height, width, channels)` in [-1, 1].
+            A label of `""` leaves a narrow gap (its array is not looked at).
+        min_side: Smaller pictures are enlarged (by a whole factor, pixels kept) until their
+            shorter side is at least this many pixels.
+
+    Returns:
+        `PIL.Image` in RGB.
+    """
+    shown = {label: to_rgb(images) for label, images in columns.items() if label}
+    rows, height, width = next(iter(shown.values())).shape[:3]
+    factor = max(1, -(-min_side // min(height, width)))
+    height, width = height * factor, width * factor
+    font = ImageFont.load_default(max(11, min(width // 7, 20)))
+    header = int(font.size * 1.7)
+    total = MARGIN + sum(width + MARGIN if label else 3 * MARGIN for label in columns)
+    sheet = Image.new("RGB", (total, header + rows * (height + MARGIN)), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    left = MARGIN
+    for label in columns:
+        if not label:
+            left += 3 * MARGIN
+            continue
+        draw.text((left + width // 2, header // 2), label, INK, font, anchor="mm")
+        for row, image in enumerate(shown[label]):
+            picture = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(picture, (left, header + row * (height + MARGIN)))
+        left += width + MARGIN
+    return sheet
+
+
+def stack(sheets, labels):
+    """Puts pictures of one width below each other, each under its label.
+
+    Args:
+        sheets: List of `PIL.Image`.
+        labels: List of as many strings.
+
+    Returns:
+        `PIL.Image` in RGB.
+    """
+    font = ImageFont.load_default(18)
+    header = 32
+    width = max(sheet.width for sheet in sheets)
+    page = Image.new("RGB", (width, sum(sheet.height + header for sheet in sheets)), PAPER)
+    draw, top = ImageDraw.Draw(page), 0
+    for sheet, label in zip(sheets, labels, strict=True):
+        draw.text((MARGIN, top + header // 2), label, INK, font, anchor="lm")
+        page.paste(sheet, (0, top + header))
+        top += sheet.height + header
+    return page
+
+
+def curves(history):
+    """Draws each loss over the epochs, generators and discriminators side by side.
+
+    Args:
+        history: List of one dictionary per epoch with `epoch` and the named losses.
+
+    Returns:
+        `matplotlib.figure.Figure`; it belongs to no window and needs no closing.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    groups = {
+        "Adversarial": lambda name: name.startswith(("adv_", "disc_")),
+        "Reconstruction": lambda name: name.startswith(("cycle_", "identity_")),
+    }
+    for axes, (title, belongs) in zip(figure.subplots(1, 2), groups.items(), strict=True):
+        for name in filter(belongs, history[0] if history else ()):
+            style = "--" if name.startswith(("disc_", "identity_")) else "-"
+            marker = "o" if len(history) < 4 else None
+            values = [row.get(name, np.nan) for row in history]
+            axes.plot(epochs, values, style, marker=marker, label=name)
+        axes.set(title=title, xlabel="epoch", ylabel="mean weighted loss")
+        axes.set_ylim(bottom=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(ncols=2, fontsize="small")
+    return figure
+
+
+def to_svg(figure):
+    """Returns a matplotlib figure as an `<svg>` element (text without XML header)."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,165 @@
+"""One function per method: the paper's defaults, wired into a compiled model."""
+
+import keras
+
+from cyclegan_tf import losses, networks
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.methods.cyclegan import CycleGAN
+from cyclegan_tf.training import ConstantThenLinear
+
+
+def cyclegan(
+    image_shape_a,
+    image_shape_b=None,
+    *,
+    generator="resnet",
+    blocks=None,
+    filters=64,
+    upsampling="transposed",
+    disc_layers=3,
+    disc_filters=None,
+    adversarial_loss="least_squares",
+    adversarial_weight=1.0,
+    cycle_weight=10.0,
+    identity_weight=None,
+    pool_size=50,
+    learning_rate=2e-4,
+    beta_1=0.5,
+    total_steps=None,
+    decay_from=0.5,
+    seed=0,
+    jit_compile=None,
+):
+    """CycleGAN as published, ready for `training_run.train` or `fit`.
+
+    Args:
+        image_shape_a: `(height, width, channels)` of domain A's training pictures. Height and
+            width must be multiples of 4, and give the discriminators at least one patch.
+        image_shape_b: The same of domain B, of the same height and width; A's by default.
+        generator: "resnet" or "unet".
+        blocks: Residual blocks of the ResNet generator; by default 6 at 128 pixels and below
+            and 9 above, as the authors do. The U-Net goes as deep as the size can be halved,
+            at most 8 times.
+        filters: Channels after the first convolution, in generators and discriminators.
+        upsampling: "transposed" or "resize" (no checkerboard).
+        disc_layers: 3 for the 70x70 PatchGAN; any other number of layers; 0 judges single pixels.
+        disc_filters: Another number of filters for the discriminators.
+        adversarial_loss: "least_squares" or "binary_crossentropy".
+        adversarial_weight: Weight of the generators' adversarial losses.
+        cycle_weight: Weight of each cycle loss.
+        identity_weight: Weight of each identity loss; by default half of `cycle_weight`, and 0
+            where the domains differ in channels.
+        pool_size: Pictures kept in each image pool.
+        learning_rate: Adam's rate at the start.
+        beta_1: Adam's first decay rate.
+        total_steps: Steps of the whole run, over which the rate falls to zero; None keeps it.
+        decay_from: Share of `total_steps` after which the rate starts to fall.
+        seed: Integer that fixes the initial weights and every draw of the training.
+        jit_compile: Whether XLA compiles the step; by default on a GPU.
+
+    Returns:
+        A compiled `CycleGAN`; `arguments` and `method` on it say how it was made.
+
+    Raises:
+        InputError: If an argument is out of its range.
+    """
+    arguments = dict(locals())
+    image_shape_b = image_shape_b or image_shape_a
+    (height, width, channels_a), channels_b = image_shape_a, image_shape_b[-1]
+    _choice("generator", generator, ("resnet", "unet"))
+    _choice("upsampling", upsampling, ("transposed", "resize"))
+    _choice("adversarial_loss", adversarial_loss, ("least_squares", "binary_crossentropy"))
+    if tuple(image_shape_b[:2]) != (height, width):
+        raise InputError(
+            f"Both domains must have one height and width, received {image_shape_a} and "
+            f"{image_shape_b}: prepare them with one size."
+        )
+    if height % 4 or width % 4 or min(height, width) < 8:
+        raise InputError(
+            f"Height and width must be multiples of 4, at least 8, received {height}x{width}: "
+            "prepare the pictures with such a size."
+        )
+    if identity_weight is None:
+        identity_weight = cycle_weight / 2 if channels_a == channels_b else 0.0
+    if identity_weight and channels_a != channels_b:
+        raise InputError(
+            f"identity_weight must be 0 where the domains differ in channels ({channels_a} and "
+            f"{channels_b}), received {identity_weight}: leave it out."
+        )
+    if filters < 1 or (disc_filters is not None and disc_filters < 1) or disc_layers < 0:
+        raise InputError(
+            "filters and disc_filters must be at least 1 and disc_layers at least 0, received "
+            f"{filters}, {disc_filters} and {disc_layers}."
+        )
+    if blocks is None:
+        blocks = 6 if min(height, width) <= 128 else 9
+
+    def make_generator(channels, channels_out, number):
+        options = {
+            "input_shape": (None, None, channels),
+            "filters": filters,
+            "output_channels": channels_out,
+            "upsampling": upsampling,
+            "seed": (seed, number),
+            "name": "gen_ab" if number == 0 else "gen_ba",
+        }
+        if generator == "unet":
+            return networks.unet_generator(depth=_halvings(height, width), **options)
+        return networks.resnet_generator(blocks=blocks, **options)
+
+    def make_discriminator(channels, number):
+        options = {
+            "input_shape": (None, None, channels),
+            "filters": disc_filters or filters,
+            "seed": (seed, number),
+            "name": "disc_a" if number == 2 else "disc_b",
+        }
+        if disc_layers == 0:
+            return networks.pixel_discriminator(**options)
+        return networks.patch_discriminator(layers=disc_layers, **options)
+
+    # A 4x4 convolution with padding 1 takes one pixel off after the `disc_layers` halvings,
+    # and there are two; a patch and one more pixel for its normalization must remain.
+    smallest = 3 * 2**disc_layers if disc_layers else 1
+    if min(height, width) < smallest:
+        raise InputError(
+            f"disc_layers={disc_layers} needs pictures of at least {smallest} pixels, received "
+            f"{height}x{width}: give fewer layers."
+        )
+    model = CycleGAN(
+        make_generator(channels_a, channels_b, 0),
+        make_generator(channels_b, channels_a, 1),
+        make_discriminator(channels_a, 2),
+        make_discriminator(channels_b, 3),
+        image_size=(height, width),
+        adversarial_loss=getattr(losses, adversarial_loss),
+        adversarial_weight=adversarial_weight,
+        cycle_weight=cycle_weight,
+        identity_weight=identity_weight,
+        pool_size=pool_size,
+        seed=seed,
+    )
+    rate = learning_rate
+    if total_steps is not None:
+        rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
+    model.compile(
+        gen_optimizer=keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8),
+        disc_optimizer=keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8),
+        jit_compile=jit_compile,
+    )
+    model.method, model.arguments = "cyclegan", arguments
+    return model
+
+
+def _choice(name, value, choices):
+    if value not in choices:
+        listed = " or ".join(repr(choice) for choice in choices)
+        raise InputError(f"{name} must be {listed}, received {value!r}.")
+
+
+def _halvings(height, width):
+    """How often both sides can be halved, at most 8 times."""
+    depth = 0
+    while depth < 8 and height % 2 ** (depth + 1) == 0 and width % 2 ** (depth + 1) == 0:
+        depth += 1
+    return depth

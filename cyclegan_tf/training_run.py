@@ -1,0 +1,204 @@
+"""A run: a folder that holds everything of one training, and the function that fills it."""
+
+import json
+import platform
+import shutil
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from cyclegan_tf import callbacks as cb
+from cyclegan_tf import report
+from cyclegan_tf.atomic import write_text
+from cyclegan_tf.data import pipeline
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.generators import Translation
+
+FORMAT = 1
+
+
+def train(
+    model,
+    dataset,
+    folder,
+    epochs,
+    *,
+    batch_size=1,
+    steps_per_epoch=None,
+    augment=True,
+    pictures=6,
+    callbacks=(),
+    verbose="auto",
+):
+    """Trains a model into a folder, or goes on with what the folder holds.
+
+    The folder then has `run.json`, `history.csv`, `epochs/epoch_005.png`, `gen_ab.keras`,
+    `gen_ba.keras`, `state/` and `report.html`. Called again with the same arguments it resumes
+    after the last finished epoch, to the same weights, bit for bit, as if never interrupted.
+
+    Args:
+        model: A compiled model from `recipes`. Its seed is the run's.
+        dataset: `npz.Dataset`.
+        folder: Where the run lives; made if missing.
+        epochs: Number of epochs of the whole run.
+        batch_size: Pictures of each domain per step.
+        steps_per_epoch: Steps that make an epoch; by default as many as show the larger domain
+            once.
+        augment: Whether to enlarge, crop and mirror the pictures at random.
+        pictures: How many test pictures to show after each epoch.
+        callbacks: More Keras callbacks; numbers that they add to the logs go into the history.
+        verbose: As in `keras.Model.fit`: "auto" shows a progress bar, 2 a line per epoch.
+
+    Returns:
+        The history: a list of one dictionary of numbers per epoch, from the first.
+
+    Raises:
+        InputError: If the folder holds a run with other arguments or data, or no readable state.
+        health.TrainingDiverged: At the first NaN or infinite loss.
+    """
+    folder = Path(folder)
+    _fits(model, dataset)
+    steps = steps_per_epoch or pipeline.steps_per_epoch(dataset, batch_size)
+    settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
+    _claim(folder, _description(model, dataset, settings))
+    done = cb.restore(model, folder)
+    if done is None:
+        # Also what a first epoch that was cut short starts from when it is trained again.
+        cb.save_state(model, folder, 0)
+        done = 0
+    a, b = pipeline.fixed_pictures(dataset, pictures)
+    if done < epochs:
+        if done:
+            print(f"Resuming {folder} after epoch {done} of {epochs}.")
+        model.fit(
+            pipeline.batches(
+                dataset,
+                batch_size,
+                steps=(epochs - done) * steps,
+                start=done * steps,
+                seed=model.seed,
+                augment=augment,
+            ),
+            initial_epoch=done,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=verbose,
+            callbacks=[
+                cb.EpochPictures(folder, a, b, dataset.names),
+                *callbacks,
+                cb.Health(),
+                cb.HistoryFile(folder),
+                cb.SaveGenerators(folder, _translations(dataset)),
+                cb.Report(folder),
+                cb.SaveState(folder),
+            ],
+        )
+    history = cb.read_history(folder)
+    report.write(folder, history)
+    return history
+
+
+def _fits(model, dataset):
+    """Raises InputError if the model was made for pictures of another shape."""
+    for name, images, network in (
+        ("A", dataset.train_a, model.gen_ab),
+        ("B", dataset.train_b, model.gen_ba),
+    ):
+        if network.input_shape[-1] != images.shape[-1]:
+            raise InputError(
+                f"The model takes {network.input_shape[-1]} channels in domain {name}, and the "
+                f"data have {images.shape[-1]}: make the model with the data's image shapes."
+            )
+    if tuple(model.pool_a.images.shape[1:3]) != tuple(dataset.train_a.shape[1:3]):
+        raise InputError(
+            f"The model was made for {tuple(model.pool_a.images.shape[1:3])} pixels, and the data "
+            f"have {tuple(dataset.train_a.shape[1:3])}: make the model with the data's shapes."
+        )
+
+
+def _translations(dataset):
+    size = tuple(int(side) for side in dataset.train_a.shape[1:3])
+    (a, b), (range_a, range_b) = dataset.names, dataset.ranges
+    return {
+        "gen_ab": Translation(a, b, range_a, range_b, str(dataset.train_b.dtype), size),
+        "gen_ba": Translation(b, a, range_b, range_a, str(dataset.train_a.dtype), size),
+    }
+
+
+def _description(model, dataset, settings):
+    """What `run.json` says: enough to repeat the run, and to tell whether it is the same."""
+    arguments = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in getattr(model, "arguments", {}).items()
+    }
+    return {
+        "format": FORMAT,
+        "method": getattr(model, "method", type(model).__name__),
+        "seed": model.seed,
+        "arguments": arguments,
+        "training": settings,
+        "data": {
+            "hash": dataset.hash,
+            "names": list(dataset.names),
+            "paired": dict(dataset.paired),
+            "sources": list(dataset.sources),
+            "pictures": {
+                name: len(getattr(dataset, name))
+                for name in ("train_a", "train_b", "test_a", "test_b")
+            },
+        },
+        "versions": _versions(),
+    }
+
+
+def _versions():
+    versions = {"python": platform.python_version()}
+    for name in ("cyclegan_tf", "tensorflow", "keras", "numpy"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def _claim(folder, description):
+    """Writes `run.json`, or compares it with the one that is there."""
+    for left_over in folder.rglob(".writing-*"):  # of a process that was killed
+        left_over.unlink(missing_ok=True) if left_over.is_file() else shutil.rmtree(left_over)
+    path = folder / "run.json"
+    if not path.exists():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(
+                f"{folder} exists and is not a run's folder: give the name of a new folder."
+            )
+        write_text(path, json.dumps(description, indent=2) + "\n")
+        return
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{path} cannot be read: train into another folder.") from None
+    differences = list(_differences(stored, json.loads(json.dumps(description))))
+    if differences:
+        raise InputError(
+            f"{folder} holds a run with other arguments ({'; '.join(differences)}): give the same "
+            "ones to go on with it, or the name of a new folder."
+        )
+    if stored["versions"] != description["versions"]:
+        warnings.warn(
+            f"{folder} was started with {stored['versions']}, and goes on with "
+            f"{description['versions']}: the weights may differ from an uninterrupted run.",
+            stacklevel=3,
+        )
+
+
+def _differences(stored, given, prefix=""):
+    """Yields "name: stored, now given" for each argument that differs."""
+    for name in dict.fromkeys([*stored, *given]):
+        if not prefix and name == "versions" or (prefix, name) == ("data.", "sources"):
+            continue
+        old, new = stored.get(name), given.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            yield f"{prefix}{name} was {old!r}, now {new!r}"

@@ -1,0 +1,218 @@
+"""Translate pictures with a saved generator: any size and aspect in, the same size out."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from cyclegan_tf import generators
+from cyclegan_tf.atomic import replacing
+from cyclegan_tf.data import images
+from cyclegan_tf.data.values import denormalize, normalize
+from cyclegan_tf.errors import InputError
+
+DIRECTIONS = ("ab", "ba")
+FULL_RANGE = {"uint8": (0, 255), "uint16": (0, 65535)}
+
+
+def load(path, direction="ab"):
+    """Loads a generator for use.
+
+    Args:
+        path: A generator's file (`.keras`, or `.h5` from Keras 2), or the folder of a run.
+        direction: "ab" or "ba"; looked at only where `path` is a run's folder.
+
+    Returns:
+        `Translator`, to be called on pictures.
+
+    Raises:
+        InputError: If there is no generator that can be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if direction not in DIRECTIONS:
+            raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
+        path = path / f"gen_{direction}.keras"
+    return Translator(*generators.load(path))
+
+
+class Translator:
+    """A generator that takes pictures as people have them.
+
+    Args:
+        generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1].
+        translation: `generators.Translation`: names, value ranges and training size.
+    """
+
+    def __init__(self, generator, translation):
+        self.generator = generator
+        self.translation = translation
+        self.multiple = generators.size_multiple(generator)
+
+    def __str__(self):
+        return f"{self.translation.source} → {self.translation.target}"
+
+    def __call__(self, image, size=None):
+        """Translates one picture, or an array of several.
+
+        The picture is brought to a working size (aspect kept, edges extended to what the
+        network divides), translated, and brought back to its own size. Transparency is put
+        aside and put back; gray becomes colour, or colour gray, as the generator needs.
+
+        Args:
+            image: Integer array `(height, width)`, `(height, width, channels)` or
+                `(n, height, width, channels)` with 1 to 4 channels; a `PIL.Image`; or a path.
+                uint8 counts as 0..255 and uint16 as 0..65535; floats as the source's range.
+            size: Working length of the shorter side in pixels; by default that of training,
+                where the generator has seen things at their scale. "native" keeps the picture's.
+
+        Returns:
+            For an array, an array of the same height and width and the target's type; for a PIL
+            image or path, a `PIL.Image` (16-bit only for gray: Pillow has no 16-bit colour).
+
+        Raises:
+            InputError: If the picture or `size` cannot be used.
+        """
+        if isinstance(image, (str, os.PathLike)):
+            return self._to_pil(self._translate(images.read(image), size))
+        if isinstance(image, Image.Image):
+            return self._to_pil(self._translate(images.from_pil(image), size))
+        image = np.asarray(image)
+        if image.ndim == 4:
+            if not len(image):
+                raise InputError("image holds no picture: give at least one.")
+            return np.stack([self._translate(one, size) for one in image])
+        result = self._translate(image, size)
+        return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
+
+    def _translate(self, image, size):
+        image, alpha = _check(image)
+        shape = image.shape[:2]
+        x = self._normalize(images.to_channels(image, self.generator.input_shape[-1]))
+        working = self._working_shape(shape, size)
+        x = _extend(_resize(x, working), self._padded(working))
+        y = np.asarray(self.generator(x[None], training=False))[0]
+        y = _resize(y[: working[0], : working[1]], shape)
+        result = denormalize(y, self.translation.target_range, self.translation.dtype)
+        if alpha is None:
+            return result
+        alpha = normalize(alpha, FULL_RANGE.get(str(alpha.dtype), (0, 1)))
+        full_range = FULL_RANGE.get(str(result.dtype), (0, 1))
+        return np.concatenate([result, denormalize(alpha, full_range, result.dtype)], -1)
+
+    def _normalize(self, image):
+        value_range = FULL_RANGE.get(str(image.dtype), self.translation.source_range)
+        return np.clip(normalize(image, value_range), -1, 1)
+
+    def _to_pil(self, image):
+        if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.shape[-1] == 1):
+            full_range = FULL_RANGE.get(str(image.dtype), self.translation.target_range)
+            image = denormalize(normalize(image, full_range), (0, 255), np.uint8)
+        return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+    def _working_shape(self, shape, size):
+        """Height and width at which the network sees the picture, before padding."""
+        fixed = self.generator.input_shape[1:3]
+        if None not in fixed:
+            scale = min(fixed[0] / shape[0], fixed[1] / shape[1])
+        elif size == "native" or (size is None and self.translation.size is None):
+            scale = 1.0
+        else:
+            side = min(self.translation.size) if size is None else size
+            if isinstance(side, str) or int(side) != side or side < 8:
+                raise InputError(
+                    f'size must be "native" or a whole number of at least 8, received {size!r}.'
+                )
+            scale = side / min(shape)
+        return tuple(max(1, round(side * scale)) for side in shape)
+
+    def _padded(self, working):
+        fixed = self.generator.input_shape[1:3]
+        if None not in fixed:
+            return fixed
+        # Reflection padding of 3 in the generator needs a few pixels to mirror.
+        return tuple(max(-(-side // self.multiple), 4) * self.multiple for side in working)
+
+
+def translate_files(translator, sources, target, size=None, progress=True):
+    """Translates files into a folder, each under its own name.
+
+    Args:
+        translator: A `Translator`.
+        sources: A picture, or a folder of pictures.
+        target: The folder to write to (made if missing); for a single picture also the name of a
+            file with a picture's suffix.
+        size: As in `Translator.__call__`.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        `(written, failed)`: a list of paths, and a list of sentences about files that could not
+        be translated (a single picture that cannot be raises instead).
+
+    Raises:
+        InputError: If `sources` holds nothing, or writing would replace a source.
+    """
+    sources, target = Path(sources), Path(target)
+    if not sources.is_dir():
+        named = target.suffix.lower() in images.SUFFIXES and not target.is_dir()
+        path = target if named else target / sources.name
+        return [_translate_file(translator, sources, path, size)], []
+    if target.suffix.lower() in images.SUFFIXES or target.is_file():
+        raise InputError(f"target must be a folder, since {sources} is one, received {target}.")
+    written, failed = [], []
+    for source in tqdm(images.pictures(sources), unit="picture", disable=not progress):
+        path = target / source.relative_to(sources)
+        try:
+            written.append(_translate_file(translator, source, path, size))
+        except InputError as error:
+            failed.append(str(error))
+    return written, failed
+
+
+def _translate_file(translator, source, path, size):
+    if path.resolve() == source.resolve():
+        raise InputError(f"Writing to {path} would replace the original: give another target.")
+    picture = translator(source, size)
+    if path.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
+        picture = picture.convert("L" if picture.mode in ("L", "LA", "I;16") else "RGB")
+    with replacing(path) as temporary:
+        picture.save(temporary, quality=95)
+    return path
+
+
+def _check(image):
+    """Splits a picture `(height, width[, channels])` into colour and alpha (or None)."""
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or 0 in image.shape:
+        raise InputError(
+            "image must be (height, width), (height, width, channels) or (n, height, width, "
+            f"channels), received shape {image.shape}."
+        )
+    if image.dtype.kind not in "uif" or image.dtype in (np.int64, np.int32):
+        raise InputError(
+            f"image must hold uint8, uint16 or floating-point values, received {image.dtype}: "
+            "convert it with astype."
+        )
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise InputError("image holds NaN or infinite values: replace them first.")
+    if image.shape[-1] in (2, 4):
+        return image[..., :-1], image[..., -1:]
+    return image, None
+
+
+def _resize(image, shape):
+    if image.shape[:2] == tuple(shape):
+        return image
+    shrinks = shape[0] < image.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    resized = cv2.resize(image, (shape[1], shape[0]), interpolation=method)
+    return resized.reshape(*shape, image.shape[-1])
+
+
+def _extend(image, shape):
+    bottom, right = (whole - side for whole, side in zip(shape, image.shape[:2], strict=True))
+    return np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="edge")
