@@ -19,15 +19,17 @@ def signs(direction, inputs, outputs):
         Dictionary of floats. `correlation_*`: Pearson correlation of brightness of input
         and output over all pixels, in [-1, 1]; 0 where either is constant. `change_*`: mean
         absolute difference of input and output (absent where channels differ). `spread_*`:
-        mean over pixels of the outputs' standard deviation from picture to picture.
+        mean over pixels of the outputs' standard deviation from picture to picture (absent
+        where there is but one).
     """
     gray_in, gray_out = inputs.mean(-1).ravel(), outputs.mean(-1).ravel()
     deviation = gray_in.std() * gray_out.std()
     covariance = np.mean((gray_in - gray_in.mean()) * (gray_out - gray_out.mean()))
     measured = {
         f"correlation_{direction}": float(covariance / deviation) if deviation > 1e-6 else 0.0,
-        f"spread_{direction}": float(outputs.std(axis=0).mean()),
     }
+    if len(outputs) > 1:
+        measured[f"spread_{direction}"] = float(outputs.std(axis=0).mean())
     if inputs.shape[-1] == outputs.shape[-1]:
         measured[f"change_{direction}"] = float(np.abs(inputs - outputs).mean())
     return measured

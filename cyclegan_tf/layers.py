@@ -129,8 +129,11 @@ class ImagePool(keras.layers.Layer):
         if self.size == 0:
             return batch
         count = batch.shape[0]
-        swap_draws = tf.random.stateless_uniform((count,), seed)
-        slot_draws = tf.random.stateless_uniform((count,), seed + 1, 0, self.size, tf.int32)
+        fold_in = tf.random.experimental.stateless_fold_in
+        swap_draws = tf.random.stateless_uniform((count,), fold_in(seed, 0))
+        slot_draws = tf.random.stateless_uniform(
+            (count,), fold_in(seed, 1), 0, self.size, tf.int32
+        )
         returned = []
         for image, swap_draw, random_slot in zip(
             tf.unstack(batch), tf.unstack(swap_draws), tf.unstack(slot_draws), strict=True

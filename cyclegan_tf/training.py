@@ -136,12 +136,14 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         self.decay_from = decay_from
 
     def __call__(self, step):
+        """Returns the rate at `step`, a scalar tensor."""
         start = self.decay_from * self.total_steps
         length = max(self.total_steps - start, 1.0)
         left = (self.total_steps - tf.cast(step, tf.float32)) / length
         return self.rate * tf.clip_by_value(left, 0.0, 1.0)
 
     def get_config(self):
+        """Returns the constructor's arguments."""
         return {
             "rate": self.rate,
             "total_steps": self.total_steps,

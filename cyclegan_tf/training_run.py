@@ -195,7 +195,7 @@ def _claim(folder, description):
 def _differences(stored, given, prefix=""):
     """Yields "name: stored, now given" for each argument that differs."""
     for name in dict.fromkeys([*stored, *given]):
-        if not prefix and name == "versions" or (prefix, name) == ("data.", "sources"):
+        if prefix + name in ("versions", "data.sources"):
             continue
         old, new = stored.get(name), given.get(name)
         if isinstance(old, dict) and isinstance(new, dict):

@@ -16,7 +16,7 @@ def sketch(pictures: np.ndarray, *, blur: int | None = None) -> np.ndarray:
         pictures: uint8 RGB or gray picture(s), (height, width), (height, width, channels) or
             (n, height, width, channels) with 1 or 3 channels.
         blur: Width of the Gaussian kernel in pixels, an odd number of at least 3. The larger,
-            the broader and softer the lines. By default about a twelfth of the shorter side,
+            the broader and softer the lines. By default about a seventh of the shorter side,
             so that a face looks alike at 64 and at 256 pixels.
 
     Returns:
@@ -55,7 +55,7 @@ def sketch(pictures: np.ndarray, *, blur: int | None = None) -> np.ndarray:
 
 def default_blur(height: int, width: int) -> int:
     """Returns the kernel width, odd and at least 3, that suits a picture of this size."""
-    return max(3, round(min(height, width) / 12) // 2 * 2 + 1)
+    return max(3, round(min(height, width) / 7) // 2 * 2 + 1)
 
 
 def _draw(picture, blur):

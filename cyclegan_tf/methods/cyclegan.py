@@ -130,7 +130,8 @@ class CycleGAN(AdversarialModel):
         for i, (name, disc, pool) in enumerate(
             (("disc_a", self.disc_a, self.pool_a), ("disc_b", self.disc_b, self.pool_b))
         ):
-            real, fake = batch[i], pool(fakes[i], seed + [i * 2**30, 0])
+            real = batch[i]
+            fake = pool(fakes[i], tf.random.experimental.stateless_fold_in(seed, i))
             real_logits, fake_logits = tf.split(disc(tf.concat([real, fake], 0), training=True), 2)
             losses[name] = 0.5 * (
                 self.adversarial_loss(real_logits, 1.0) + self.adversarial_loss(fake_logits, 0.0)

@@ -1,0 +1,64 @@
+"""What several tests need: small datasets and models, and where the real images lie."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from cyclegan_tf import recipes
+from cyclegan_tf.data.npz import Dataset
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def make_dataset(count_a=7, count_b=5, size=16, channels=(1, 3), dtype="uint8", paired=False):
+    """A dataset of noise, different for every picture."""
+    rng = np.random.default_rng(0)
+    high = {"uint8": 255, "uint16": 65535}[dtype]
+
+    def noise(count, channels):
+        return rng.integers(0, high + 1, (count, size, size, channels)).astype(dtype)
+
+    return Dataset(
+        train_a=noise(count_a, channels[0]),
+        train_b=noise(count_b, channels[1]),
+        test_a=noise(3, channels[0]),
+        test_b=noise(3, channels[1]),
+        names=("sketch", "cartoon"),
+        ranges=((0, high), (0, high)),
+        paired={"train": paired, "test": True},
+        sources=["noise"],
+    )
+
+
+def make_model(dataset, **options):
+    """The smallest CycleGAN that fits a dataset."""
+    options = {"filters": 4, "blocks": 1, "disc_layers": 1, "pool_size": 3} | options
+    return recipes.cyclegan(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
+def all_variables(model):
+    """Every number of the training state, in a fixed order."""
+    pools = [model.pool_a, model.pool_b]
+    networks = [*model.generators, *model.discriminators, *pools]
+    variables = [v for network in networks for v in network.weights]
+    variables += [*model.gen_optimizer.variables, *model.disc_optimizer.variables]
+    return [np.array(v) for v in variables]
+
+
+@pytest.fixture
+def dataset():
+    """Seven one-channel and five three-channel pictures of 16x16."""
+    return make_dataset()
+
+
+@pytest.fixture
+def shared_data():
+    """The folder of real images, where a developer has one."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the real images are not at {folder.name} beside the repository")
+    return folder

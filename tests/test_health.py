@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from cyclegan_tf import health
+from cyclegan_tf.callbacks import Health
+
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype("float32")
+
+
+def test_signs_of_known_translations():
+    same = health.signs("ab", IMAGES, IMAGES)
+    assert same["correlation_ab"] == pytest.approx(1, abs=1e-5) and same["change_ab"] == 0
+    inverted = health.signs("ba", IMAGES, -IMAGES)
+    assert inverted["correlation_ba"] == pytest.approx(-1, abs=1e-5)
+    assert inverted["change_ba"] == pytest.approx(2 * np.abs(IMAGES).mean(), rel=1e-5)
+    constant = health.signs("ab", IMAGES, np.full_like(IMAGES, 0.3))
+    assert constant["correlation_ab"] == 0 and constant["spread_ab"] == pytest.approx(0, abs=1e-6)
+    assert "change_ab" not in health.signs("ab", IMAGES, IMAGES[..., :1])
+    assert "spread_ab" not in health.signs("ab", IMAGES[:1], IMAGES[:1])
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"correlation_ab": -0.6}, "Colours of ab come out inverted"),
+        ({"change_ba": 0.001}, "Generator ba has become the identity"),
+        ({"spread_ab": 0.0}, "Generator ab gives the same picture for every input"),
+        ({"disc_a": 0.001}, "Discriminator a tells real from generated without effort"),
+    ],
+)
+def test_each_ill_is_named_with_something_to_try(row, words):
+    (sentence,) = health.diagnose(row)
+    assert sentence.startswith(words) and ": " in sentence
+
+
+def test_a_healthy_epoch_has_no_warning():
+    row = {"epoch": 3, "correlation_ab": 0.4, "change_ab": 0.3, "spread_ab": 0.2, "disc_a": 0.2}
+    assert health.diagnose(row | {"cycle_a": 0.0}) == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_the_first_loss_that_is_no_number_stops(value):
+    callback = Health()
+    callback.on_epoch_begin(4)
+    callback.on_train_batch_end(0, {"cycle_a": 1.0})
+    with pytest.raises(health.TrainingDiverged, match=r"cycle_b became .* in epoch 5, step 2"):
+        callback.on_train_batch_end(1, {"cycle_a": 1.0, "cycle_b": value})

@@ -1,0 +1,120 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf.layers import ImagePool, InstanceNormalization, ReflectionPadding2D
+
+
+def test_instance_normalization_by_hand():
+    # One channel 1, 2, 3, 4: mean 2.5, biased variance 1.25.
+    x = np.array([1, 2, 3, 4], np.float32).reshape(1, 2, 2, 1)
+    expected = (x - 2.5) / np.sqrt(1.25 + 1e-5)
+    np.testing.assert_allclose(InstanceNormalization()(x), expected, rtol=1e-6)
+
+
+def test_instance_normalization_keeps_pictures_and_channels_apart():
+    x = np.random.default_rng(0).normal(size=(3, 5, 7, 2)).astype("float32")
+    together = np.asarray(InstanceNormalization()(x))
+    one = np.asarray(InstanceNormalization()(x[1:2, :, :, 1:]))
+    np.testing.assert_allclose(together[1:2, :, :, 1:], one, atol=1e-6)
+
+
+def test_instance_normalization_equals_group_normalization():
+    x = np.random.default_rng(1).normal(size=(2, 8, 8, 3)).astype("float32") * 4 + 2
+    group = keras.layers.GroupNormalization(-1, epsilon=1e-5, scale=False, center=False)
+    np.testing.assert_allclose(InstanceNormalization()(x), group(x), atol=2e-6)
+
+
+def test_instance_normalization_affine_and_config():
+    layer = InstanceNormalization(epsilon=1e-3, scale=True, center=True)
+    layer.build((None, 4, 4, 2))
+    layer.set_weights([np.array([2.0, 3.0]), np.array([1.0, -1.0])])
+    x = np.random.default_rng(2).normal(size=(1, 4, 4, 2)).astype("float32")
+    plain = np.asarray(InstanceNormalization(epsilon=1e-3)(x))
+    np.testing.assert_allclose(layer(x), plain * [2.0, 3.0] + [1.0, -1.0], atol=1e-5)
+    again = InstanceNormalization.from_config(layer.get_config())
+    assert (again.epsilon, again.scale, again.center) == (1e-3, True, True)
+
+
+def test_instance_normalization_has_float32_statistics_in_half_precision():
+    x = (np.random.default_rng(3).normal(size=(1, 32, 32, 1)) * 100).astype("float16")
+    result = InstanceNormalization(dtype="mixed_float16")(x)
+    assert result.dtype == "float16"
+    assert np.isfinite(result).all() and abs(float(np.std(result)) - 1) < 0.01
+
+
+def test_reflection_padding_equals_numpy():
+    x = np.arange(2 * 5 * 4 * 3, dtype="float32").reshape(2, 5, 4, 3)
+    expected = np.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(ReflectionPadding2D(3)(x), expected)
+    assert ReflectionPadding2D(3).compute_output_shape((None, 5, None, 3)) == (None, 11, None, 3)
+
+
+def pictures(*values):
+    return tf.constant(values, tf.float32)[:, None, None, None] * tf.ones((1, 2, 2, 1))
+
+
+def test_pool_fills_first_and_returns_the_current():
+    pool = ImagePool((2, 2, 1), size=3)
+    for step, value in enumerate([1.0, 2.0, 3.0]):
+        returned = pool(pictures(value), tf.constant([0, step]))
+        assert float(returned[0, 0, 0, 0]) == value
+    np.testing.assert_array_equal(pool.images[:, 0, 0, 0], [1, 2, 3])
+    assert int(pool.filled) == 3
+
+
+def test_full_pool_swaps_half_of_the_time_and_follows_a_simulation():
+    pool = ImagePool((2, 2, 1), size=4)
+    call = tf.function(lambda x, seed: pool(x, seed))
+    stored, swaps = [], 0
+    for step in range(400):
+        value = float(step + 1)
+        returned = float(call(pictures(value), tf.constant([7, step]))[0, 0, 0, 0])
+        if len(stored) < 4:
+            assert returned == value
+            stored.append(value)
+        elif returned != value:
+            swaps += 1
+            stored[stored.index(returned)] = value  # fails if it was not stored
+    np.testing.assert_array_equal(pool.images[:, 0, 0, 0], stored)
+    assert 150 < swaps < 250  # binomial(396, 0.5): five standard deviations
+
+
+def test_pool_treats_a_batch_picture_by_picture():
+    pool = ImagePool((2, 2, 1), size=2)
+    returned = pool(pictures(1.0, 2.0, 3.0), tf.constant([0, 0]))
+    assert [float(x) for x in returned[:2, 0, 0, 0]] == [1.0, 2.0]
+    assert float(returned[2, 0, 0, 0]) in (1.0, 2.0, 3.0)
+
+
+def test_pool_is_a_function_of_its_seed():
+    def run():
+        pool = ImagePool((2, 2, 1), size=2)
+        return [float(pool(pictures(i), tf.constant([3, i]))[0, 0, 0, 0]) for i in range(20)]
+
+    assert run() == run()
+
+
+def test_pool_of_size_zero_returns_the_batch():
+    x = pictures(1.0, 2.0)
+    assert ImagePool((2, 2, 1), size=0)(x, tf.constant([0, 0])) is x
+
+
+def test_layers_survive_a_file(tmp_path):
+    image = keras.Input((None, None, 2))
+    x = InstanceNormalization(scale=True, center=True)(ReflectionPadding2D(2)(image))
+    model = keras.Model(image, x)
+    model.save(tmp_path / "m.keras")
+    x = np.random.default_rng(0).normal(size=(1, 6, 6, 2)).astype("float32")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(model(x), again(x))
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_pool_compiles(jit_compile):
+    pool = ImagePool((2, 2, 1), size=2)
+    call = tf.function(lambda x, seed: pool(x, seed), jit_compile=jit_compile)
+    for step in range(5):
+        call(pictures(float(step)), tf.constant([0, step]))
+    assert int(pool.filled) == 2
