@@ -1,0 +1,46 @@
+# `make demo` and `make test` need python3 (3.10 or newer), git and make; the rest is made here.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := saved_models/demo
+
+.PHONY: demo test fast lint notebooks clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed
+	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100
+	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) \
+	    --epochs 6 --steps 900 --filters 16 --upsampling resize --disc-layers 2
+	$(BIN)/python -m cyclegan_tf.data.cartoons $(DEMO)/cartoon.png
+	$(BIN)/cyclegan-tf translate $(DEMO) $(DEMO)/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba
+	@echo
+	@echo "Pictures after each epoch   $(DEMO)/epochs/"
+	@echo "Report (open in a browser)  $(DEMO)/report.html"
+	@echo "A translated picture        $(DEMO)/cartoon_as_sketch.png (of $(DEMO)/cartoon.png)"
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest
+	CYCLEGAN_TF_SHORT=1 $(BIN)/python -m pytest --nbval-lax --nbval-sanitize-with notebooks/sanitize.cfg \
+	    --nbval-cell-timeout 600 notebooks
+
+fast: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -e .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

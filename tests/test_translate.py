@@ -1,0 +1,223 @@
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from cyclegan_tf import generators, translate
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.generators import Translation
+from cyclegan_tf.layers import ReflectionPadding2D
+from cyclegan_tf.networks import resnet_generator, unet_generator
+
+RNG = np.random.default_rng(0)
+
+
+def identity(channels=3, shape=(None, None)):
+    """A generator that gives back what it takes."""
+    image = keras.Input((*shape, channels))
+    return keras.Model(image, keras.layers.Activation("linear")(image))
+
+
+def color_to_gray():
+    """A generator that averages the channels."""
+    image = keras.Input((None, None, 3))
+    layer = keras.layers.Conv2D(1, 1, use_bias=False)
+    model = keras.Model(image, layer(image))
+    layer.kernel.assign(np.full((1, 1, 3, 1), 1 / 3))
+    return model
+
+
+def invert():
+    """A generator that turns every value around."""
+    image = keras.Input((None, None, 3))
+    return keras.Model(image, keras.layers.Rescaling(-1.0)(image))
+
+
+def picture(height=10, width=14, channels=3, dtype="uint8"):
+    high = {"uint8": 256, "uint16": 65536}[dtype]
+    return RNG.integers(0, high, (height, width, channels)).astype(dtype)
+
+
+def test_identity_at_native_size_is_exact_for_any_size():
+    translator = translate.Translator(identity(), Translation())
+    for height, width in ((1, 1), (7, 13), (64, 64), (33, 100)):
+        image = picture(height, width)
+        np.testing.assert_array_equal(translator(image), image)
+
+
+def test_values_are_mapped_by_the_ranges():
+    translator = translate.Translator(invert(), Translation())
+    image = picture()
+    np.testing.assert_array_equal(translator(image), 255 - image)
+    to_16 = Translation(target_range=(0, 65535), dtype="uint16")
+    result = translate.Translator(identity(), to_16)(image)
+    np.testing.assert_array_equal(result, image.astype("uint16") * 257)
+
+
+def test_training_size_is_the_working_size():
+    seen = []
+
+    class Spy(keras.layers.Layer):
+        def call(self, x):
+            seen.append(tuple(x.shape[1:3]))
+            return x
+
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, Spy()(image))
+    translator = translate.Translator(model, Translation(size=(16, 16)))
+    seen.clear()
+    smooth = np.tile(np.linspace(0, 255, 64).astype("uint8")[:, None, None], (1, 32, 3))
+    result = translator(smooth)
+    assert seen == [(32, 16)] and result.shape == (64, 32, 3)
+    assert np.abs(result.astype(int) - smooth).mean() < 3
+    translator(smooth, size="native")
+    translator(smooth, size=24)
+    assert seen[1:] == [(64, 32), (48, 24)]
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (64, 64), (101, 67), (200, 31)])
+@pytest.mark.parametrize(
+    "network",
+    [lambda: resnet_generator((None, None, 3), 2, 1), lambda: unet_generator((None, None, 3), 2, 4)],
+)
+def test_every_size_comes_back_at_its_own(network, shape):
+    translator = translate.Translator(network(), Translation(size=(32, 32)))
+    assert translator(picture(*shape)).shape == (*shape, 3)
+    assert translator(picture(*shape), size="native").shape == (*shape, 3)
+
+
+def test_channels_and_alpha():
+    translator = translate.Translator(identity(), Translation())
+    gray = picture(channels=1)
+    np.testing.assert_array_equal(translator(gray), np.repeat(gray, 3, -1))
+    assert translator(gray[..., 0]).shape == (10, 14, 3)
+    rgba = picture(channels=4)
+    np.testing.assert_array_equal(translator(rgba), rgba)
+    to_gray = translate.Translator(color_to_gray(), Translation())
+    assert to_gray(picture()[..., 0]).shape == (10, 14)
+    assert to_gray(rgba).shape == (10, 14, 2)
+    np.testing.assert_array_equal(to_gray(rgba)[..., 1], rgba[..., 3])
+
+
+def test_batches_and_16_bit():
+    translator = translate.Translator(identity(), Translation())
+    batch = np.stack([picture(), picture()])
+    np.testing.assert_array_equal(translator(batch), batch)
+    wide = picture(dtype="uint16")
+    assert np.abs(translator(wide).astype(int) - wide / 257).max() <= 0.5
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK", "1"])
+def test_pil_in_pil_out(mode):
+    translator = translate.Translator(identity(), Translation())
+    result = translator(Image.fromarray(picture()).convert(mode))
+    assert result.size == (14, 10)
+    assert result.mode == ("RGBA" if mode in ("RGBA", "LA") else "RGB")
+
+
+def test_fixed_size_generators_take_any_picture():
+    translator = translate.Translator(identity(shape=(32, 32)), Translation(size=(32, 32)))
+    smooth = np.tile(np.linspace(0, 255, 90).astype("uint8")[:, None, None], (1, 40, 3))
+    result = translator(smooth)
+    assert result.shape == smooth.shape
+    assert np.abs(result.astype(int) - smooth).mean() < 4
+
+
+def test_files_and_folders(tmp_path):
+    translator = translate.Translator(invert(), Translation())
+    (tmp_path / "in/deeper").mkdir(parents=True)
+    one, two = picture(), picture(20, 6)
+    Image.fromarray(one).save(tmp_path / "in/one.png")
+    Image.fromarray(two).save(tmp_path / "in/deeper/two.png")
+    (tmp_path / "in/broken.png").write_text("no picture")
+    written, failed = translate.translate_files(
+        translator, tmp_path / "in", tmp_path / "out", progress=False
+    )
+    assert {str(p.relative_to(tmp_path)) for p in written} >= {"out/one.png"}
+    np.testing.assert_array_equal(np.array(Image.open(tmp_path / "out/one.png")), 255 - one)
+    assert len(failed) == 1 and "broken.png" in failed[0]
+    (single,), _ = translate.translate_files(
+        translator, tmp_path / "in/one.png", tmp_path / "other.jpg"
+    )
+    assert Image.open(single).size == (14, 10)
+
+
+def test_originals_are_never_replaced(tmp_path):
+    translator = translate.Translator(invert(), Translation())
+    path = tmp_path / "one.png"
+    Image.fromarray(picture()).save(path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="would replace the original"):
+        translate.translate_files(translator, path, tmp_path)
+    _, failed = translate.translate_files(translator, tmp_path, tmp_path, progress=False)
+    assert len(failed) == 1 and path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((2, 2, 2, 2, 3), "uint8"), "received shape"),
+        (np.zeros((0, 4, 3), "uint8"), "received shape"),
+        (np.zeros((0, 4, 4, 3), "uint8"), "holds no picture"),
+        (np.zeros((4, 4, 3), "int64"), "received int64"),
+        (np.full((4, 4, 3), np.nan), "NaN"),
+        (np.zeros((4, 4, 7), "uint8"), "7"),
+    ],
+)
+def test_bad_arrays_are_named(image, words):
+    with pytest.raises(InputError, match=words):
+        translate.Translator(identity(), Translation())(image)
+
+
+def test_bad_size_is_named():
+    translator = translate.Translator(identity(), Translation())
+    for size in ("big", 3, 0.5):
+        with pytest.raises(InputError, match="size must be"):
+            translator(picture(), size=size)
+
+
+def test_save_and_load_keep_the_generator_and_what_it_translates(tmp_path):
+    generator = resnet_generator((None, None, 1), 2, 1, output_channels=3)
+    said = Translation("MRI", "CT", (0, 65535), (0, 255), "uint8", (64, 48))
+    generators.save(tmp_path / "g.keras", generator, said)
+    again, translation = generators.load(tmp_path / "g.keras")
+    assert translation == said
+    x = RNG.normal(size=(1, 12, 16, 1)).astype("float32")
+    np.testing.assert_array_equal(generator(x), again(x))
+    # Keras itself opens the file as well.
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "g.keras")(x), again(x))
+
+
+def test_files_that_are_no_generators_are_named(tmp_path):
+    with pytest.raises(InputError, match="No generator at"):
+        generators.load(tmp_path / "missing.keras")
+    with pytest.raises(InputError, match=r"No generator at .*gen_ab\.keras"):
+        translate.load(tmp_path)
+    (tmp_path / "text.keras").write_text("hello")
+    with pytest.raises(InputError, match="cannot be read as a generator"):
+        translate.load(tmp_path / "text.keras")
+    generators.save(tmp_path / "g.keras", identity(), Translation())
+    half = (tmp_path / "g.keras").read_bytes()
+    (tmp_path / "half.keras").write_bytes(half[: len(half) // 2])
+    with pytest.raises(InputError, match="cannot be read as a generator"):
+        translate.load(tmp_path / "half.keras")
+    flat = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    flat.save(tmp_path / "flat.keras")
+    with pytest.raises(InputError, match=r"a model from shape \(None, 4\)"):
+        translate.load(tmp_path / "flat.keras")
+    with pytest.raises(InputError, match="direction must be 'ab' or 'ba', received 'cd'"):
+        translate.load(tmp_path, "cd")
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    image = keras.Input((None, None, 3))
+    keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image)).save(tmp_path / "l.keras")
+    with pytest.raises(InputError, match="without Lambda layers"):
+        translate.load(tmp_path / "l.keras")
+
+
+def test_size_multiple():
+    assert generators.size_multiple(resnet_generator(filters=1, blocks=1)) == 4
+    assert generators.size_multiple(unet_generator(filters=1, depth=5)) == 32
+    padded = keras.Sequential([keras.Input((None, None, 3)), ReflectionPadding2D(1)])
+    assert generators.size_multiple(padded) == 1
