@@ -5,6 +5,7 @@ status 1 (set CYCLEGAN_TF_DEBUG=1 for the traceback).
 """
 
 import argparse
+import importlib.util
 import os
 import sys
 import warnings
@@ -169,6 +170,8 @@ def _train(options):
     if options.tensorboard:
         import keras
 
+        if importlib.util.find_spec("tensorboard") is None:
+            raise InputError("--tensorboard needs its package: pip install 'cyclegan_tf[tensorboard]'.")
         callbacks.append(keras.callbacks.TensorBoard(options.folder / "tensorboard"))
     train(
         model,

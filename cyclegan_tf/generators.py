@@ -81,7 +81,8 @@ def load(path):
             f"{path} holds a model from shape {shapes[0]} to {shapes[1]}; a generator takes and "
             "gives (batch, height, width, channels): give one of those."
         )
-    return generator, _translation(path, generator)
+    # Keras 2 wrote its one input as a list of one, of which Keras 3 would complain at each call.
+    return keras.Model(generator.inputs[0], generator.outputs[0]), _translation(path, generator)
 
 
 def size_multiple(generator):

@@ -37,13 +37,13 @@ class InstanceNormalization(keras.layers.Layer):
         self.beta = self.add_weight(shape=channels, initializer="zeros") if self.center else None
 
     def call(self, inputs):
-        x = ops.cast(inputs, "float32")
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
         x = (x - mean) * ops.rsqrt(variance + self.epsilon)
         if self.scale:
-            x = x * ops.cast(self.gamma, "float32")
+            x = x * ops.cast(self.gamma, x.dtype)
         if self.center:
-            x = x + ops.cast(self.beta, "float32")
+            x = x + ops.cast(self.beta, x.dtype)
         return ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
@@ -63,24 +63,26 @@ class ReflectionPadding2D(keras.layers.Layer):
     """Pads height and width by mirroring the picture at its border pixels.
 
     Args:
-        padding: Number of pixels on each of the four sides.
+        padding: Number of pixels on each of the four sides, or `(vertical, horizontal)`.
 
     Input shape: `(batch, height, width, channels)`, height and width above `padding`.
-    Output shape: `(batch, height + 2 * padding, width + 2 * padding, channels)`.
+    Output shape: `(batch, height + 2 * vertical, width + 2 * horizontal, channels)`.
     """
 
     def __init__(self, padding=1, **kwargs):
         super().__init__(**kwargs)
-        self.padding = padding
+        self.padding = (padding, padding) if isinstance(padding, int) else tuple(padding)
 
     def call(self, inputs):
-        p = self.padding
-        return ops.pad(inputs, ((0, 0), (p, p), (p, p), (0, 0)), mode="reflect")
+        v, h = self.padding
+        return ops.pad(inputs, ((0, 0), (v, v), (h, h), (0, 0)), mode="reflect")
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
-        grown = [None if side is None else side + 2 * self.padding for side in (height, width)]
-        return (batch, *grown, channels)
+        v, h = self.padding
+        height = None if height is None else height + 2 * v
+        width = None if width is None else width + 2 * h
+        return (batch, height, width, channels)
 
     def get_config(self):
         return {**super().get_config(), "padding": self.padding}

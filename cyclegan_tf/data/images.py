@@ -78,8 +78,8 @@ def check(path):
     data = _bytes(path)
     with _opened(data, path) as image:
         wide = _is_wide(image, data)
-        if image.mode == "F":
-            _pixels(image)  # raises
+        if image.mode in ("F", "I"):  # 32 bits: their values decide
+            return _pixels(image).dtype
         if image.format in ("JPEG", "MPO"):
             image.draft(None, (1, 1))
             image.load()
@@ -175,12 +175,12 @@ def fit(image, size, how="crop"):
         scale = max(height / rows, width / columns)
         keep_rows, keep_columns = _sides(target, 1.0 / scale)
         top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
-        image = image[max(top, 0) :, max(left, 0) :][:keep_rows, :keep_columns]
+        image = image[top : top + keep_rows, left : left + keep_columns]
     if how != "pad":
         return _resize(image, target)
     inner = _sides((rows, columns), min(height / rows, width / columns))
     image = _resize(image, inner)
-    spare = [(total - part) for total, part in zip(target, inner, strict=True)]
+    spare = [total - part for total, part in zip(target, inner, strict=True)]
     return np.pad(image, [(n // 2, n - n // 2) for n in spare] + [(0, 0)], mode="edge")
 
 

@@ -39,13 +39,10 @@ def batches(dataset, batch_size=1, *, steps, start=0, seed=0, augment=True):
         `(batch_size, height, width, channels)` in [-1, 1].
 
     Raises:
-        InputError: If a domain has no training pictures or `batch_size` is below 1.
+        InputError: If `batch_size` is below 1.
     """
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1, received {batch_size}.")
-    for name, images in (("A", dataset.train_a), ("B", dataset.train_b)):
-        if len(images) == 0:
-            raise InputError(f"Domain {name} has no training pictures: add some and prepare again.")
     paired = dataset.paired["train"]
     domain_a = _sampler(dataset.train_a, dataset.ranges[0], 2 * seed, augment)
     domain_b = _sampler(dataset.train_b, dataset.ranges[1], 2 * seed + (not paired), augment)

@@ -1,0 +1,333 @@
+"""The data set and its file: two domains in one compressed .npz, without pickles.
+
+The file holds the arrays `trainA`, `trainB`, `testA`, `testB` and a JSON text `metadata`. Files
+of other makers, with the arrays alone, are read too.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cyclegan_tf.atomic import replacing
+from cyclegan_tf.errors import InputError
+
+FORMAT = 1
+
+_KEYS = {"train_a": "trainA", "train_b": "trainB", "test_a": "testA", "test_b": "testB"}
+_DTYPES = ("uint8", "uint16", "float32", "float64")
+_FULL_RANGE = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Pictures of two domains, for training and for testing.
+
+    An array is `(n, height, width, channels)`, a NumPy array or anything with `shape`, `dtype`,
+    `len` and indexing by an integer array (`prepare.FolderImages`). Types are uint8, uint16,
+    float32 and float64; within a domain training and test pictures have one shape and type.
+
+    Attributes:
+        train_a: Training pictures of domain A, at least one.
+        train_b: Training pictures of domain B, at least one.
+        test_a: Test pictures of domain A; by default none.
+        test_b: Test pictures of domain B; by default none.
+        names: What the domains are called.
+        ranges: `(low, high)` of the stored values of A and of B. By default the full range of an
+            integer type; for floats (0, 1) if all values lie there, else (-1, 1) if they lie
+            there, else the smallest and the largest value.
+        paired: Whether picture i of A belongs to picture i of B, in "train" and in "test".
+        sources: Where the pictures come from.
+        skipped: A sentence about each picture that could not be used.
+        hash: SHA-256 that tells data sets apart; by default of the contents.
+
+    Raises:
+        InputError: If shapes, types or values are others.
+    """
+
+    train_a: Any
+    train_b: Any
+    test_a: Any = None
+    test_b: Any = None
+    names: tuple[str, str] = ("A", "B")
+    ranges: tuple[tuple[float, float], tuple[float, float]] | None = None
+    paired: dict[str, bool] = dataclasses.field(
+        default_factory=lambda: {"train": False, "test": False}
+    )
+    sources: list[str] = dataclasses.field(default_factory=list)
+    skipped: list[str] = dataclasses.field(default_factory=list)
+    hash: str = ""
+
+    def __post_init__(self):
+        if self.test_a is None:
+            self._set("test_a", self.train_a[:0])
+        if self.test_b is None:
+            self._set("test_b", self.train_b[:0])
+        for domain in "ab":
+            _check_domain(domain, *self._domain(domain))
+        self._set("names", _checked_names(self.names))
+        if self.ranges is None:
+            self._set("ranges", tuple(_value_range(d, *self._domain(d)) for d in "ab"))
+        self._set("ranges", _checked_ranges(self.ranges))
+        self._set("paired", _checked_paired(self))
+        if not self.hash:
+            self._set("hash", _digest(self))
+
+    def _set(self, name, value):
+        object.__setattr__(self, name, value)
+
+    def _domain(self, domain):
+        return getattr(self, f"train_{domain}"), getattr(self, f"test_{domain}")
+
+    @property
+    def image_shape_a(self):
+        """`(height, width, channels)` of domain A."""
+        return tuple(int(n) for n in self.train_a.shape[1:])
+
+    @property
+    def image_shape_b(self):
+        """`(height, width, channels)` of domain B."""
+        return tuple(int(n) for n in self.train_b.shape[1:])
+
+    def __str__(self):
+        """Says in a few lines what is in it."""
+        lines = [
+            f"{self.names[0]} and {self.names[1]}, train {_paired_word(self.paired['train'])}, "
+            f"test {_paired_word(self.paired['test'])}, hash {self.hash[:12]}"
+        ]
+        for domain, name, value_range in zip("ab", self.names, self.ranges, strict=True):
+            train, test = self._domain(domain)
+            shape = "x".join(str(n) for n in train.shape[1:])
+            lines.append(
+                f"  {domain.upper()} {name}: {len(train)} train, {len(test)} test, {shape} "
+                f"{train.dtype} in [{value_range[0]:g}, {value_range[1]:g}]"
+            )
+        if self.skipped:
+            lines.append(f"  left out as unreadable: {len(self.skipped)}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def save(path, dataset):
+    """Writes a data set to one compressed file, whole or not at all.
+
+    Pictures that are decoded on access are all decoded, and all at once in memory.
+
+    Args:
+        path: The .npz file. A data set that is there already is replaced.
+        dataset: `Dataset`.
+
+    Raises:
+        InputError: If `path` is a folder or some other file.
+    """
+    check_target(path)
+    arrays = {name: _in_memory(getattr(dataset, name)) for name in _KEYS}
+    # Of what was decoded just now, the hash is that of its values.
+    dataset = dataclasses.replace(dataset, **arrays, hash="")
+    metadata = {
+        "format": FORMAT,
+        "names": dataset.names,
+        "ranges": dataset.ranges,
+        "paired": dataset.paired,
+        "sources": list(dataset.sources),
+        "skipped": list(dataset.skipped),
+        "hash": dataset.hash,
+    }
+    stored = {_KEYS[name]: array for name, array in arrays.items()}
+    # Through an open file, since NumPy appends ".npz" to names without it.
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, metadata=np.array(json.dumps(metadata)), **stored)
+
+
+def check_target(path):
+    """Raises InputError if `path` is something that `save` will not replace.
+
+    Args:
+        path: The file to be written; it need not exist.
+
+    Raises:
+        InputError: If it is a folder, or a file that is no .npz.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name the .npz file to write.")
+    if path.exists() and not zipfile.is_zipfile(path):
+        raise InputError(f"{path} exists and is no .npz file, so it stays: give another name.")
+
+
+def load(path):
+    """Reads a data set and checks it: format, shapes, types, values and hash.
+
+    Args:
+        path: A file that `save` wrote, or an .npz with arrays `trainA`, `trainB` (and `testA`,
+            `testB`), or with two unnamed arrays as `np.savez(path, a, b)` writes it.
+
+    Returns:
+        `Dataset` with NumPy arrays.
+
+    Raises:
+        InputError: If the file is missing, damaged, altered, or none of these.
+    """
+    stored = _read(path)
+    metadata = _metadata(path, stored)
+    if "trainA" not in stored and "trainB" not in stored and {"arr_0", "arr_1"} <= stored.keys():
+        stored |= {"trainA": stored["arr_0"], "trainB": stored["arr_1"]}
+    needed = list(_KEYS.values()) if metadata else ["trainA", "trainB"]
+    missing = [key for key in needed if key not in stored]
+    if missing:
+        raise InputError(
+            f"{path} lacks the array {missing[0]} and holds {', '.join(sorted(stored)) or 'none'}: "
+            "make it with `cyclegan-tf prepare` or with arrays trainA and trainB."
+        )
+    arrays = {name: stored[key] for name, key in _KEYS.items() if key in stored}
+    written_hash = metadata.pop("hash", None)
+    try:
+        dataset = Dataset(**arrays, **metadata)
+    except InputError as error:
+        raise InputError(f"{path} cannot be used: {error}") from error
+    if written_hash not in (None, dataset.hash):
+        raise InputError(
+            f"{path} was altered after it was written (hash {dataset.hash[:12]}, expected "
+            f"{str(written_hash)[:12]}): prepare it again."
+        )
+    return dataset
+
+
+def _read(path):
+    """All arrays of an .npz by key, in native byte order."""
+    path = Path(path)
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "does not exist"
+        raise InputError(f"The data set {path} {problem}: give an .npz file.")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is no .npz file, or was cut short: prepare it again.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: _native(file[key]) for key in file.files}
+    except (OSError, ValueError, EOFError, NotImplementedError) as error:
+        raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from error
+    except (zipfile.BadZipFile, zlib.error, KeyError, SyntaxError) as error:
+        raise InputError(f"{path} is damaged ({error}): prepare it again.") from error
+
+
+def _native(array):
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _metadata(path, stored):
+    """Takes the metadata out of what was read: the arguments of `Dataset`; empty if none."""
+    if "metadata" not in stored:
+        return {}
+    fields = ("names", "ranges", "paired", "sources", "skipped", "hash")
+    try:
+        metadata = json.loads(str(stored.pop("metadata")))
+        version = metadata["format"]
+        known = {name: metadata[name] for name in fields if version == FORMAT}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} has metadata that cannot be read: prepare it again.") from error
+    if version != FORMAT:
+        raise InputError(
+            f"{path} has format {version!r} and this version reads format {FORMAT}: update "
+            "cyclegan_tf, or prepare it again."
+        )
+    return known
+
+
+def _check_domain(domain, train, test):
+    for split, images in (("train", train), ("test", test)):
+        name = f"{split}_{domain}"
+        shape, dtype = tuple(images.shape), str(images.dtype)
+        if len(shape) != 4 or 0 in shape[1:]:
+            hint = ": give one channel as array[..., None]" if len(shape) == 3 else ""
+            raise InputError(
+                f"{name} must have the shape (n, height, width, channels), received {shape}{hint}."
+            )
+        if dtype not in _DTYPES:
+            raise InputError(
+                f"{name} must be {', '.join(_DTYPES)}, received {dtype}: convert it with astype."
+            )
+        if images.dtype.kind == "f" and not np.isfinite(_in_memory(images)).all():
+            raise InputError(f"{name} holds NaN or infinite values: replace or remove them.")
+    if not len(train):
+        raise InputError(f"train_{domain} holds no picture: give at least one.")
+    if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+        raise InputError(
+            f"train_{domain} and test_{domain} must have one shape and type, received "
+            f"{tuple(train.shape[1:])} {train.dtype} and {tuple(test.shape[1:])} {test.dtype}."
+        )
+
+
+def _checked_names(names):
+    two = isinstance(names, (tuple, list)) and len(names) == 2
+    if not two or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f"names must be two words, one per domain, received {names!r}.")
+    return tuple(names)
+
+
+def _checked_ranges(ranges):
+    try:
+        low_high_a, low_high_b = (tuple(float(v) for v in pair) for pair in ranges)
+        valid = all(
+            len(pair) == 2 and all(map(math.isfinite, pair)) and pair[0] < pair[1]
+            for pair in (low_high_a, low_high_b)
+        )
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise InputError(f"ranges must be (low, high) per domain, low < high, received {ranges!r}.")
+    return low_high_a, low_high_b
+
+
+def _checked_paired(dataset):
+    paired = dataset.paired
+    flags = isinstance(paired, dict) and set(paired) == {"train", "test"}
+    if not flags or not all(isinstance(value, bool) for value in paired.values()):
+        raise InputError(f'paired must be {{"train": bool, "test": bool}}, received {paired!r}.')
+    for split in ("train", "test"):
+        a, b = getattr(dataset, f"{split}_a"), getattr(dataset, f"{split}_b")
+        if paired[split] and len(a) != len(b):
+            raise InputError(
+                f"paired[{split!r}] needs as many pictures in A as in B, received {len(a)} and "
+                f"{len(b)}."
+            )
+    return dict(paired)
+
+
+def _value_range(domain, train, test):
+    if train.dtype.kind != "f":
+        return _FULL_RANGE[str(train.dtype)]
+    arrays = [_in_memory(images) for images in (train, test) if len(images)]
+    low = min(float(array.min()) for array in arrays)
+    high = max(float(array.max()) for array in arrays)
+    for usual in ((0.0, 1.0), (-1.0, 1.0)):
+        if usual[0] <= low and high <= usual[1]:
+            return usual
+    if low == high:
+        raise InputError(f"Every value of train_{domain} is {low:g}: there is nothing to learn.")
+    return low, high
+
+
+def _digest(dataset):
+    digest = hashlib.sha256()
+    for name in _KEYS:
+        array = np.ascontiguousarray(_in_memory(getattr(dataset, name)))
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(array.data if array.size else b"")
+    described = [dataset.names, dataset.ranges, sorted(dataset.paired.items())]
+    digest.update(json.dumps(described).encode())
+    return digest.hexdigest()
+
+
+def _in_memory(images):
+    return images if isinstance(images, np.ndarray) else images[np.arange(len(images))]
+
+
+def _paired_word(paired):
+    return "paired" if paired else "unpaired"
