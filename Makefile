@@ -11,12 +11,12 @@ demo: $(VENV)/installed
 	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100
 	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) \
 	    --epochs 6 --steps 900 --filters 16 --upsampling resize --disc-layers 2
-	$(BIN)/python -m cyclegan_tf.data.cartoons $(DEMO)/cartoon.png
-	$(BIN)/cyclegan-tf translate $(DEMO) $(DEMO)/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba
+	$(BIN)/cyclegan-tf translate $(DEMO) docs/sketch.png $(DEMO)/sketch_as_cartoon.png
+	$(BIN)/cyclegan-tf translate $(DEMO) docs/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba
 	@echo
 	@echo "Pictures after each epoch   $(DEMO)/epochs/"
 	@echo "Report (open in a browser)  $(DEMO)/report.html"
-	@echo "A translated picture        $(DEMO)/cartoon_as_sketch.png (of $(DEMO)/cartoon.png)"
+	@echo "Translated pictures         $(DEMO)/sketch_as_cartoon.png, $(DEMO)/cartoon_as_sketch.png"
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest

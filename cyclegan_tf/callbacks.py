@@ -45,15 +45,15 @@ class EpochPictures(keras.callbacks.Callback):
         gen_ab, gen_ba = self.model.gen_ab, self.model.gen_ba
         fake_b, fake_a = translate(gen_ab, self.a), translate(gen_ba, self.b)
         a, b = self.names
-        columns = {
-            a: self.a,
-            f"{a} → {b}": fake_b,
-            f"→ {a}": translate(gen_ba, fake_b),
-            "": None,
-            b: self.b,
-            f"{b} → {a}": fake_a,
-            f"→ {b}": translate(gen_ab, fake_a),
-        }
+        columns = [
+            (a, self.a),
+            (f"as {b}", fake_b),
+            ("and back", translate(gen_ba, fake_b)),
+            None,
+            (b, self.b),
+            (f"as {a}", fake_a),
+            ("and back", translate(gen_ab, fake_a)),
+        ]
         with replacing(self.folder / "epochs" / f"epoch_{epoch + 1:03d}.png") as temporary:
             plotting.strip(columns).save(temporary)
         if logs is not None:

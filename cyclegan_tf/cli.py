@@ -69,6 +69,9 @@ def _say(message):
 def _prepare(options):
     from cyclegan_tf.data import npz, prepare
 
+    for option, given in (("--folders", options.folders), ("--tfds", options.tfds)):
+        if given and len(given) > 2:
+            raise InputError(f"{option} takes one or two names, received {len(given)}.")
     common = {
         "size": options.size,
         "channels": options.channels,
@@ -146,7 +149,9 @@ def _train(options):
     from cyclegan_tf.training_run import train
 
     if Path(options.data).is_dir():
-        dataset = prepare.stream(options.data, size=options.size, channels=options.channels)
+        dataset = prepare.stream(
+            options.data, options.data_b, size=options.size, channels=options.channels
+        )
     else:
         dataset = npz.load(options.data)
     steps = options.steps or pipeline.steps_per_epoch(dataset, options.batch)
@@ -171,7 +176,9 @@ def _train(options):
         import keras
 
         if importlib.util.find_spec("tensorboard") is None:
-            raise InputError("--tensorboard needs its package: pip install 'cyclegan_tf[tensorboard]'.")
+            raise InputError(
+                "--tensorboard needs its package: pip install 'cyclegan_tf[tensorboard]'."
+            )
         callbacks.append(keras.callbacks.TensorBoard(options.folder / "tensorboard"))
     train(
         model,
@@ -203,7 +210,9 @@ def _add_train(subcommands):
         help="train CycleGAN, or go on with a run",
         description="Trains into a folder; the same command again resumes.",
     )
-    parser.add_argument("data", help="the .npz, or a folder with trainA and trainB to stream from")
+    parser.add_argument(
+        "data", help="the .npz; or, to read pictures as they are needed, a folder as in prepare"
+    )
     parser.add_argument("folder", type=Path, help="the run's folder, such as saved_models/faces")
     parser.add_argument("--epochs", type=_positive, default=200)
     parser.add_argument("--steps", type=_positive, help="steps per epoch")
@@ -224,8 +233,9 @@ def _add_train(subcommands):
     parser.add_argument("--no-augment", dest="augment", action="store_false")
     parser.add_argument("--pictures", type=_positive, default=6, help="shown after each epoch")
     parser.add_argument("--tensorboard", action="store_true", help="also log to FOLDER/tensorboard")
-    parser.add_argument("--size", type=_size, default=(64, 64), help="of a streamed folder")
-    parser.add_argument("--channels", type=_channels, default=3, help="of a streamed folder")
+    parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
+    parser.add_argument("--size", type=_size, default=(64, 64), help="of pictures from folders")
+    parser.add_argument("--channels", type=_channels, default=3, help="of pictures from folders")
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(run=_train)
 

@@ -133,9 +133,7 @@ class ImagePool(keras.layers.Layer):
         count = batch.shape[0]
         fold_in = tf.random.experimental.stateless_fold_in
         swap_draws = tf.random.stateless_uniform((count,), fold_in(seed, 0))
-        slot_draws = tf.random.stateless_uniform(
-            (count,), fold_in(seed, 1), 0, self.size, tf.int32
-        )
+        slot_draws = tf.random.stateless_uniform((count,), fold_in(seed, 1), 0, self.size, tf.int32)
         returned = []
         for image, swap_draw, random_slot in zip(
             tf.unstack(batch), tf.unstack(swap_draws), tf.unstack(slot_draws), strict=True

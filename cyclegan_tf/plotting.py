@@ -1,8 +1,11 @@
 """Pictures for people: strips of translations and curves of losses."""
 
 import io
+from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from cyclegan_tf.data.values import denormalize
@@ -31,30 +34,30 @@ def strip(columns, *, min_side=96):
     """Lays pictures out as a labelled table: one column per kind, one row per picture.
 
     Args:
-        columns: Mapping from label to an array `(rows, height, width, channels)` in [-1, 1].
-            A label of `""` leaves a narrow gap (its array is not looked at).
+        columns: List of `(label, pictures)`, pictures `(rows, height, width, channels)` in
+            [-1, 1]. None instead of a pair leaves a narrow gap.
         min_side: Smaller pictures are enlarged (by a whole factor, pixels kept) until their
             shorter side is at least this many pixels.
 
     Returns:
         `PIL.Image` in RGB.
     """
-    shown = {label: to_rgb(images) for label, images in columns.items() if label}
-    rows, height, width = next(iter(shown.values())).shape[:3]
+    rows, height, width = columns[0][1].shape[:3]
     factor = max(1, -(-min_side // min(height, width)))
     height, width = height * factor, width * factor
-    font = ImageFont.load_default(max(11, min(width // 7, 20)))
+    font = _font(max(11, min(width // 7, 20)))
     header = int(font.size * 1.7)
-    total = MARGIN + sum(width + MARGIN if label else 3 * MARGIN for label in columns)
+    total = MARGIN + sum(width + MARGIN if column else 3 * MARGIN for column in columns)
     sheet = Image.new("RGB", (total, header + rows * (height + MARGIN)), PAPER)
     draw = ImageDraw.Draw(sheet)
     left = MARGIN
-    for label in columns:
-        if not label:
+    for column in columns:
+        if not column:
             left += 3 * MARGIN
             continue
+        label, images = column
         draw.text((left + width // 2, header // 2), label, INK, font, anchor="mm")
-        for row, image in enumerate(shown[label]):
+        for row, image in enumerate(to_rgb(images)):
             picture = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
             sheet.paste(picture, (left, header + row * (height + MARGIN)))
         left += width + MARGIN
@@ -71,7 +74,7 @@ def stack(sheets, labels):
     Returns:
         `PIL.Image` in RGB.
     """
-    font = ImageFont.load_default(18)
+    font = _font(18)
     header = 32
     width = max(sheet.width for sheet in sheets)
     page = Image.new("RGB", (width, sum(sheet.height + header for sheet in sheets)), PAPER)
@@ -83,6 +86,12 @@ def stack(sheets, labels):
     return page
 
 
+def _font(size):
+    """The font that matplotlib brings along: it has arrows and most alphabets."""
+    path = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    return ImageFont.truetype(path, size)
+
+
 def curves(history):
     """Draws each loss over the epochs, generators and discriminators side by side.
 
@@ -92,8 +101,6 @@ def curves(history):
     Returns:
         `matplotlib.figure.Figure`; it belongs to no window and needs no closing.
     """
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     epochs = [row["epoch"] for row in history]
     groups = {

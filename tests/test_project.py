@@ -29,10 +29,8 @@ def test_one_ruff_for_pre_commit_and_ci():
 
 
 def test_addons_are_no_requirement():
-    requirements = [
-        *pyproject()["dependencies"],
-        *sum(pyproject()["optional-dependencies"].values(), []),
-    ]
+    extras = pyproject()["optional-dependencies"].values()
+    requirements = [*pyproject()["dependencies"], *(name for extra in extras for name in extra)]
     assert not [name for name in requirements if "addons" in name]
     assert not [name for name in pyproject()["dependencies"] if name.startswith("torch")]
 
@@ -81,7 +79,9 @@ def test_notebooks_carry_real_outputs():
         assert not [out for out in outputs if out["output_type"] == "error"], path.name
         assert [out for out in outputs if "image/png" in out.get("data", {})], path.name
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"/(home|root|work|Users)/", text), f"{path.name} names a machine's path"
+        assert not re.search(r"/(home|root|work|Users)/", text), (
+            f"{path.name} names a machine's path"
+        )
 
 
 def test_readme_commands_exist():

@@ -217,7 +217,9 @@ def test_report_is_one_page_without_other_hosts(finished):
     assert page.count("data:image/png;base64,") == 3
     assert "<svg" in page and "sketch ↔ cartoon" in page and "epoch" in page
     outside = page.replace("http://www.w3.org/", "").replace("http://purl.org/", "")
-    outside = outside.replace("http://creativecommons.org/", "").replace("https://matplotlib.org/", "")
+    outside = outside.replace("http://creativecommons.org/", "").replace(
+        "https://matplotlib.org/", ""
+    )
     assert "http://" not in outside and "https://" not in outside
 
 

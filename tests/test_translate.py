@@ -78,7 +78,10 @@ def test_training_size_is_the_working_size():
 @pytest.mark.parametrize("shape", [(5, 9), (64, 64), (101, 67), (200, 31)])
 @pytest.mark.parametrize(
     "network",
-    [lambda: resnet_generator((None, None, 3), 2, 1), lambda: unet_generator((None, None, 3), 2, 4)],
+    [
+        lambda: resnet_generator((None, None, 3), 2, 1),
+        lambda: unet_generator((None, None, 3), 2, 4),
+    ],
 )
 def test_every_size_comes_back_at_its_own(network, shape):
     translator = translate.Translator(network(), Translation(size=(32, 32)))
