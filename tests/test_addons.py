@@ -34,7 +34,8 @@ def generator(size):
     y = norm()(layers.Conv2D(16, 3, padding="same")(x))
     x = layers.Add()([x, y])
     x = layers.Conv2DTranspose(8, 3, strides=2, padding="same")(x)
-    x = layers.Activation("relu")(tfa.layers.InstanceNormalization(axis=-1, center=False, scale=False)(x))
+    x = tfa.layers.InstanceNormalization(axis=-1, center=False, scale=False)(x)
+    x = layers.Activation("relu")(x)
     return keras.Model(image, layers.Conv2D(3, 7, padding="same", activation="tanh")(x))
 
 picture = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype("uint8")

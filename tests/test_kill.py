@@ -18,18 +18,7 @@ from cyclegan_tf.data import npz
 
 KILLS = int(os.environ.get("CYCLEGAN_TF_KILLS", "5"))
 EPOCHS = 8 * KILLS
-OPTIONS = [
-    "--steps",
-    "5",
-    "--filters",
-    "4",
-    "--blocks",
-    "1",
-    "--disc-layers",
-    "1",
-    "--pool-size",
-    "4",
-]
+OPTIONS = "--steps 5 --filters 4 --blocks 1 --disc-layers 1 --pool-size 4".split()  # noqa: SIM905
 
 
 def start(folder):
