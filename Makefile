@@ -20,6 +20,7 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
+	rm -rf saved_models/short data/short.npz
 	CYCLEGAN_TF_SHORT=1 $(BIN)/python -m pytest --nbval-lax --nbval-sanitize-with notebooks/sanitize.cfg \
 	    --nbval-cell-timeout 600 notebooks
 
