@@ -15,8 +15,8 @@ from cyclegan_tf.errors import InputError
 #: Suffixes, in lower case, by which a folder's pictures are known.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
-# Named, because Pillow would also hand PostScript to an interpreter. (MPO: JPEGs of some cameras.)
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP")
+# Named, because Pillow would also hand PostScript to an interpreter.
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -80,7 +80,7 @@ def check(path):
         wide = _is_wide(image, data)
         if image.mode in ("F", "I"):  # 32 bits: their values decide
             return _pixels(image).dtype
-        if image.format in ("JPEG", "MPO"):
+        if image.format in ("JPEG", "MPO"):  # MPO: JPEGs of some cameras
             image.draft(None, (1, 1))
             image.load()
         else:
