@@ -126,7 +126,8 @@ class Translator:
                 raise InputError(
                     f'size must be "native" or a whole number of at least 8, received {size!r}.'
                 )
-            scale = side / min(shape)
+            # A sliver is not blown up to a giant: four times as long as wide will do.
+            scale = min(side / min(shape), max(1.0, 4 * side / max(shape)))
         return tuple(max(1, round(side * scale)) for side in shape)
 
     def _padded(self, working):

@@ -46,7 +46,7 @@ def all_variables(model):
     networks = [*model.generators, *model.discriminators, *pools]
     variables = [v for network in networks for v in network.weights]
     variables += [*model.gen_optimizer.variables, *model.disc_optimizer.variables]
-    return [np.array(v) for v in variables]
+    return [np.asarray(v.numpy()) for v in variables]
 
 
 @pytest.fixture

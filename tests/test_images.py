@@ -153,6 +153,18 @@ def test_exif_orientation_of_a_jpeg(tmp_path, noise):
     np.testing.assert_array_equal(images.read(tmp_path / "turned.jpg"), expected)
 
 
+def test_of_several_frames_the_first_counts(tmp_path, noise):
+    first, second = Image.fromarray(noise), Image.fromarray(255 - noise)
+    first.save(tmp_path / "one.jpg")
+    first.save(tmp_path / "two.jpg", "MPO", save_all=True, append_images=[second])
+    turned = Image.fromarray(noise[::-1])
+    Image.fromarray(noise).save(tmp_path / "two.tif", save_all=True, append_images=[turned])
+    one = images.read(tmp_path / "one.jpg")
+    np.testing.assert_array_equal(images.read(tmp_path / "two.jpg"), one)
+    np.testing.assert_array_equal(images.read(tmp_path / "two.tif"), noise)
+    assert images.check(tmp_path / "two.jpg") == images.check(tmp_path / "two.tif") == np.uint8
+
+
 @pytest.mark.parametrize("orientation", TURNS)
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_exif_orientation_of_16_bit_colour(tmp_path, orientation, suffix):

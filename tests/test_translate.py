@@ -73,6 +73,8 @@ def test_training_size_is_the_working_size():
     translator(smooth, size="native")
     translator(smooth, size=24)
     assert seen[1:] == [(64, 32), (48, 24)]
+    assert translator(smooth[:1].repeat(40, 1)).shape == (1, 1280, 3)
+    assert seen[-1] == (4, 1280)  # not 16 x 20480
 
 
 @pytest.mark.parametrize("shape", [(5, 9), (64, 64), (101, 67), (200, 31)])
