@@ -72,6 +72,7 @@ def _prepare(options):
     for option, given in (("--folders", options.folders), ("--tfds", options.tfds)):
         if given and len(given) > 2:
             raise InputError(f"{option} takes one or two names, received {len(given)}.")
+    npz.check_target(options.output)
     common = {
         "size": options.size,
         "channels": options.channels,

@@ -71,7 +71,7 @@ class Dataset:
             self._set("test_b", self.train_b[:0])
         for domain in "ab":
             _check_domain(domain, *self._domain(domain))
-        self._set("names", _checked_names(self.names))
+        self._set("names", check_names(self.names))
         if self.ranges is None:
             self._set("ranges", tuple(_value_range(d, *self._domain(d)) for d in "ab"))
         self._set("ranges", _checked_ranges(self.ranges))
@@ -160,6 +160,14 @@ def check_target(path):
         raise InputError(f"{path} is a folder: name the .npz file to write.")
     if path.exists() and not zipfile.is_zipfile(path):
         raise InputError(f"{path} exists and is no .npz file, so it stays: give another name.")
+
+
+def check_names(names):
+    """Returns the domains' names as a tuple, or raises InputError unless they are two words."""
+    two = isinstance(names, (tuple, list)) and len(names) == 2
+    if not two or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f"names must be two words, one per domain, received {names!r}.")
+    return tuple(names)
 
 
 def load(path):
@@ -262,13 +270,6 @@ def _check_domain(domain, train, test):
             f"train_{domain} and test_{domain} must have one shape and type, received "
             f"{tuple(train.shape[1:])} {train.dtype} and {tuple(test.shape[1:])} {test.dtype}."
         )
-
-
-def _checked_names(names):
-    two = isinstance(names, (tuple, list)) and len(names) == 2
-    if not two or not all(isinstance(name, str) and name for name in names):
-        raise InputError(f"names must be two words, one per domain, received {names!r}.")
-    return tuple(names)
 
 
 def _checked_ranges(ranges):

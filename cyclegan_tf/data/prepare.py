@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from cyclegan_tf.data import images
 from cyclegan_tf.data.cartoons import cartoons
-from cyclegan_tf.data.npz import Dataset
+from cyclegan_tf.data.npz import Dataset, check_names
 from cyclegan_tf.data.sketch import sketch
 from cyclegan_tf.errors import InputError
 
@@ -61,7 +61,7 @@ def from_folders(
     Raises:
         InputError: If an argument or folder cannot be used, or no picture of a domain is readable.
     """
-    shapes = _shapes(size, channels, how)
+    shapes, names = _shapes(size, channels, how), _names(names, a, b)
     arrays, skipped = {}, []
     folders = _folders(a, b, test_fraction, limit, seed)
     for domain, paths, shape in zip("ab", folders, shapes, strict=True):
@@ -70,7 +70,7 @@ def from_folders(
         arrays[f"train_{domain}"], arrays[f"test_{domain}"] = _stack(train, test, shape)
         skipped += unreadable
     _warn(skipped)
-    return Dataset(**arrays, names=_names(names, a, b), sources=_sources(a, b), skipped=skipped)
+    return Dataset(**arrays, names=names, sources=_sources(a, b), skipped=skipped)
 
 
 def from_pairs(
@@ -113,7 +113,7 @@ def from_pairs(
     """
     if direction not in ("ab", "ba"):
         raise InputError(f'direction must be "ab" or "ba", received {direction!r}.')
-    shapes = _shapes(size, channels, how)
+    shapes, names = _shapes(size, channels, how), _names(names)
     folder = Path(folder)
     train, test = folder, None
     if (folder / "train").is_dir():
@@ -134,7 +134,7 @@ def from_pairs(
     _warn(skipped)
     return Dataset(
         **arrays,
-        names=_names(names),
+        names=names,
         paired={"train": True, "test": True},
         sources=_sources(folder),
         skipped=skipped,
@@ -187,6 +187,9 @@ def from_tfds(
     """
     shapes = _shapes(size, channels, how)
     _check(test_fraction, limit, seed)
+    if names is None and name_b is not None and name != name_b:
+        names = (name, name_b)
+    names = _names(names)
     builders = [_tfds_builder(each, data_dir) for each in (name, name_b) if each is not None]
     if name_b is None:
         splits = builders[0].info.splits
@@ -212,11 +215,9 @@ def from_tfds(
         arrays[f"train_{domain}"], arrays[f"test_{domain}"] = _stack(train, test, shape)
         skipped += unreadable
     _warn(skipped)
-    if names is None and name_b is not None and name != name_b:
-        names = (name, name_b)
     return Dataset(
         **arrays,
-        names=_names(names),
+        names=names,
         sources=[builder.info.full_name for builder in builders],
         skipped=skipped,
     )
@@ -296,7 +297,7 @@ def stream(
     Raises:
         InputError: If an argument or folder cannot be used, or no picture of a domain is readable.
     """
-    shapes = _shapes(size, channels, how)
+    shapes, names = _shapes(size, channels, how), _names(names, a, b)
     arrays, skipped = {}, []
     digest = hashlib.sha256(json.dumps([shapes, how]).encode())
     folders = _folders(a, b, test_fraction, limit, seed)
@@ -313,7 +314,7 @@ def stream(
     _warn(skipped)
     return Dataset(
         **arrays,
-        names=_names(names, a, b),
+        names=names,
         sources=_sources(a, b),
         skipped=skipped,
         hash=digest.hexdigest(),
@@ -384,7 +385,7 @@ def _whole(name, value, least):
 
 def _names(names, *folders):
     if names is not None:
-        return tuple(names)
+        return check_names(names)
     given = [Path(folder).resolve().name for folder in folders if folder is not None]
     return tuple(given) if len(set(given)) == 2 else ("A", "B")
 
