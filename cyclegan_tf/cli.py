@@ -23,8 +23,6 @@ def main(arguments=None):
     Returns:
         The exit status: 0, or 1 (unforeseen), 2 (bad input), 130 (stopped by the user).
     """
-    # Before TensorFlow is imported: its start-up chatter is not for our users.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
     options = _parser().parse_args(arguments)
     try:
@@ -61,6 +59,23 @@ def _fail(message, status):
 
 def _say(message):
     print(f"cyclegan-tf: {message}", file=sys.stderr)
+
+
+def _tensorflow_without_chatter():
+    """Imports TensorFlow, whose libraries greet on the error stream whatever the log level."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    error_stream = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(error_stream, 2)
+        os.close(error_stream)
+    return tf
 
 
 # --- prepare -------------------------------------------------------------------------------
@@ -199,8 +214,7 @@ def _train(options):
 
 def _use_both_directions_at_once():
     """On a CPU the two directions run side by side on a thread each; on more cores, on more."""
-    import tensorflow as tf
-
+    tf = _tensorflow_without_chatter()
     tf.config.threading.set_inter_op_parallelism_threads(2)
     tf.config.threading.set_intra_op_parallelism_threads(max((os.cpu_count() or 2) // 2, 1))
 
@@ -245,6 +259,7 @@ def _add_train(subcommands):
 
 
 def _translate(options):
+    _tensorflow_without_chatter()
     from cyclegan_tf import translate
 
     translator = translate.load(options.model, options.direction)

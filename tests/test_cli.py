@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 
@@ -168,18 +167,11 @@ def test_the_unforeseen_is_one_sentence_too(monkeypatch, tmp_path, capsys):
     assert run("train", tmp_path / "x.npz", tmp_path / "run") == 130
 
 
-def test_the_installed_command_runs_by_itself(tmp_path):
-    words = [
-        sys.executable,
-        "-m",
-        "cyclegan_tf",
-        "prepare",
-        tmp_path / "x.npz",
-        "--folders",
-        "none",
-    ]
-    done = subprocess.run(
-        words, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}
-    )
+@pytest.mark.parametrize(
+    "words", [["prepare", "x.npz", "--folders", "none"], ["translate", "none", ".", "x"]]
+)
+def test_the_installed_command_says_one_sentence_and_nothing_of_tensorflows(words):
+    command = [sys.executable, "-m", "cyclegan_tf", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("cyclegan-tf: ") and done.stderr.count("\n") == 1
