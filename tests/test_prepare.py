@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_tf.data import images, npz, pipeline, prepare
+from cyclegan_tf.data import images, npz, pipeline, prepare, tfds_source
 from cyclegan_tf.data.sketch import sketch
 from cyclegan_tf.errors import InputError
 
@@ -450,7 +450,7 @@ def test_tfds_finds_the_picture_by_its_kind(mocked_tfds):
                 }
             )
 
-    assert prepare._image_key(Builder, mocked_tfds) == "photo"
+    assert tfds_source._image_key(Builder, mocked_tfds) == "photo"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,161 @@
+"""Picture files: found in folders, divided, decoded side by side or on access."""
+
+import dataclasses
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cyclegan_tf.data import images
+from cyclegan_tf.data.assembly import check_division, fitted, hold_back, require_training
+from cyclegan_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FolderImages:
+    """Picture files that look like an array `(n, height, width, channels)`, decoded on access.
+
+    Attributes:
+        paths: The files.
+        image_shape: `(height, width, channels)` that each picture is brought to.
+        how: As in `images.fit`.
+        dtype: uint8, or uint16 (8-bit pictures are widened).
+    """
+
+    paths: tuple[Path, ...]
+    image_shape: tuple[int, int, int]
+    how: str
+    dtype: np.dtype
+
+    @property
+    def shape(self):
+        """`(n, height, width, channels)`."""
+        return (len(self.paths), *self.image_shape)
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, indices):
+        """Decodes the pictures that an integer array or a slice names."""
+        chosen = np.arange(len(self.paths))[indices]
+        decoded = np.empty((*chosen.shape, *self.image_shape), self.dtype)
+        for place, index in np.ndenumerate(chosen):
+            picture = read_fitted(self.paths[index], self.image_shape, self.how)
+            decoded[place] = images.to_dtype(picture, self.dtype)
+        return decoded
+
+
+def domain_files(a, b, test_fraction, limit, seed):
+    """Finds the files of both domains.
+
+    Args:
+        a: Folder of domain A; without `b`, one that holds `trainA`, `trainB` and perhaps `testA`,
+            `testB`.
+        b: Folder of domain B, or None.
+        test_fraction: As in `split_files`.
+        limit: As in `split_files`.
+        seed: Non-negative integer that fixes what is held back.
+
+    Returns:
+        Lists of paths, `(train, test)` of A and of B.
+
+    Raises:
+        InputError: If an argument or folder cannot be used.
+    """
+    if b is not None:
+        trains, tests = (a, b), (None, None)
+    else:
+        trains = [Path(a) / "trainA", Path(a) / "trainB"]
+        if not all(folder.is_dir() for folder in trains):
+            raise InputError(
+                f"The folder {a} must hold the folders trainA and trainB: make them, or give two "
+                "folders, one per domain."
+            )
+        tests = [Path(a) / "testA", Path(a) / "testB"]
+        tests = [folder if folder.is_dir() else None for folder in tests]
+    return [
+        split_files(train, test, test_fraction, limit, [seed, i])
+        for i, (train, test) in enumerate(zip(trains, tests, strict=True))
+    ]
+
+
+def split_files(train, test, test_fraction, limit, key):
+    """Finds the files of a training and of a test folder.
+
+    Args:
+        train: The one folder.
+        test: The other; if None, a part of the training files is held back instead.
+        test_fraction: How large that part is, as in `assembly.hold_back`.
+        limit: Takes only the first so many files of a folder; None takes all.
+        key: Non-negative integers that fix what is held back, the seed first.
+
+    Returns:
+        Two lists of paths.
+
+    Raises:
+        InputError: If an argument or folder cannot be used.
+    """
+    check_division(test_fraction, limit, key[0])
+    paths = images.pictures(train)[:limit]
+    if test is None:
+        return hold_back(paths, test_fraction, key)
+    return paths, images.pictures(test)[:limit]
+
+
+def read_fitted(path, shape, how):
+    """Reads a picture and brings it to `(height, width, channels)`, as `images.fit` does."""
+    return fitted(images.read(path), shape, how)
+
+
+def read_halves(path):
+    """Reads a picture of two side by side: left, right. An odd width is an InputError."""
+    image = images.read(path)
+    width = image.shape[1]
+    if width % 2:
+        raise InputError(f"{path} is {width} pixels wide: two halves need an even number.")
+    return [image[:, : width // 2], image[:, width // 2 :]]
+
+
+def decode_all(train, test, decode, label, strict, progress):
+    """Applies a function to all files, several at once.
+
+    Args:
+        train: Paths of training pictures.
+        test: Paths of test pictures.
+        decode: Function of a path; its InputError leaves the file out.
+        label: What the progress bar says.
+        strict: Whether such an error is raised instead.
+        progress: Whether to show the bar.
+
+    Returns:
+        Three lists: what came of `train`, what came of `test`, and a sentence about each file left
+        out.
+
+    Raises:
+        InputError: If no training picture is left, or, with `strict`, of the first bad file.
+    """
+
+    def attempt(path):
+        try:
+            return decode(path)
+        except InputError as error:
+            return error
+
+    paths, results = [*train, *test], []
+    # Decoders release the interpreter's lock, so that threads do run side by side.
+    with ThreadPool() as pool:
+        bar = tqdm(
+            pool.imap(attempt, paths), label, len(paths), unit="picture", disable=not progress
+        )
+        for result in bar:
+            if strict and isinstance(result, InputError):
+                raise result
+            results.append(result)
+    skipped = [str(result) for result in results if isinstance(result, InputError)]
+    decoded = [
+        [result for result in part if not isinstance(result, InputError)]
+        for part in (results[: len(train)], results[len(train) :])
+    ]
+    require_training(decoded[0], skipped, train[0].parent)
+    return *decoded, skipped
