@@ -60,8 +60,13 @@ class EpochPictures(keras.callbacks.Callback):
             logs |= health.signs("ab", self.a, fake_b) | health.signs("ba", self.b, fake_a)
 
 
-class Health(keras.callbacks.Callback):
-    """Stops at the first NaN or infinite loss, and warns of other ills after each epoch."""
+class StopWhenDiverged(keras.callbacks.Callback):
+    """Raises `health.TrainingDiverged` at the first NaN or infinite loss or weight.
+
+    Losses are looked at after every step. Weights are looked at before an epoch is saved,
+    since the last update of the epoch has no loss that would tell. Must come before every
+    callback that writes.
+    """
 
     def __init__(self):
         super().__init__()
@@ -72,17 +77,29 @@ class Health(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        """Raises `health.TrainingDiverged` if a loss is no longer a number."""
+        """Looks at the losses."""
         for name, value in (logs or {}).items():
             if not math.isfinite(value):
-                raise health.TrainingDiverged(
-                    f"Loss {name} became {float(value)} in epoch {self.epoch + 1}, step "
-                    f"{batch + 1}: training stopped and the last finished epoch "
-                    f"({self.epoch}) is kept; start a new run with a lower learning rate."
-                )
+                self._stop(f"Loss {name} became {float(value)}", f"step {batch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
-        """Prints a warning for each ill that `health.diagnose` finds."""
+        """Looks at the weights."""
+        for network in [*self.model.generators, *self.model.discriminators]:
+            if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+                self._stop(f"A weight of {network.name} is no longer finite", "its last step")
+
+    def _stop(self, what, when):
+        raise health.TrainingDiverged(
+            f"{what} in epoch {self.epoch + 1}, {when}: training stopped and the last finished "
+            f"epoch ({self.epoch}) is kept; start a new run with a lower learning rate."
+        )
+
+
+class HealthWarnings(keras.callbacks.Callback):
+    """Prints a warning for each ill that `health.diagnose` finds after an epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the epoch's numbers."""
         for sentence in health.diagnose(logs or {}):
             print(f"\nWarning, epoch {epoch + 1}: {sentence}", file=sys.stderr)
 

@@ -30,7 +30,8 @@ def main(arguments=None):
     except InputError as error:
         return _fail(error, 2)
     except KeyboardInterrupt:
-        return _fail("stopped; the same command goes on from the last finished epoch.", 130)
+        goes_on = "; the same command goes on from the last finished epoch"
+        return _fail(f"stopped{goes_on if options.run is _train else ''}.", 130)
     except MemoryError:
         return _fail("out of memory: give a smaller --size or fewer pictures.", 1)
     except Exception as error:
@@ -84,38 +85,41 @@ def _tensorflow_without_chatter():
 def _prepare(options):
     from cyclegan_tf.data import npz, prepare
 
-    for option, given in (("--folders", options.folders), ("--tfds", options.tfds)):
-        if given and len(given) > 2:
-            raise InputError(f"{option} takes one or two names, received {len(given)}.")
     npz.check_target(options.output)
-    common = {
-        "size": options.size,
-        "channels": options.channels,
-        "how": options.how,
-        "strict": options.strict,
-        "limit": options.limit,
-        "names": options.names,
-        "seed": options.seed,
-    }
-    if options.tfds:
-        dataset = prepare.from_tfds(*options.tfds, test_fraction=options.test_fraction, **common)
-    elif options.pairs:
-        dataset = prepare.from_pairs(
-            options.pairs,
-            direction=options.direction,
-            test_fraction=options.test_fraction,
-            **common,
-        )
-    elif options.folders:
+    if options.folders:
         dataset = prepare.from_folders(
-            *options.folders, test_fraction=options.test_fraction, **common
+            *_one_or_two("--folders", options.folders), **_reading(options)
         )
+    elif options.tfds:
+        dataset = prepare.from_tfds(*_one_or_two("--tfds", options.tfds), **_reading(options))
+    elif options.pairs:
+        direction = options.direction or "ab"
+        dataset = prepare.from_pairs(options.pairs, direction=direction, **_reading(options))
     else:
-        dataset = prepare.generated(
-            options.generated[0], options.generated[1], size=options.size, seed=options.seed
-        )
+        reading = _reading(options, ("size", "seed"), "--generated")
+        dataset = prepare.generated(*options.generated, **reading)
+    if options.direction and not options.pairs:
+        raise InputError("--direction belongs to --pairs: leave it out.")
     npz.save(options.output, dataset)
     print(f"{options.output}: {dataset}")
+
+
+def _one_or_two(option, names):
+    if len(names) > 2:
+        raise InputError(f"{option} takes one or two names, received {len(names)}.")
+    return names
+
+
+_READING = ("size", "channels", "how", "names", "test_fraction", "limit", "strict", "seed")
+
+
+def _reading(options, allowed=_READING, source=""):
+    """The options of reading pictures that were given; those of `prepare` apply otherwise."""
+    given = {name: getattr(options, name) for name in _READING}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given.keys() - set(allowed):
+        raise InputError(f"--{name.replace('_', '-')} has no use with {source}: leave it out.")
+    return given
 
 
 def _add_prepare(subcommands):
@@ -137,38 +141,46 @@ def _add_prepare(subcommands):
     source.add_argument(
         "--generated",
         nargs=2,
-        type=int,
+        type=_whole(0),
         metavar=("TRAIN", "TEST"),
         help="drawn cartoon faces and their sketches: how many to train and test",
     )
-    parser.add_argument("--size", type=_size, default=(64, 64), help="pixels: 64 or 64x48 (HxW)")
-    parser.add_argument("--channels", type=_channels, default=3, help="1 or 3, or A,B such as 1,3")
-    parser.add_argument(
-        "--how", choices=("crop", "pad", "stretch"), default="crop", help="fit other aspects how"
-    )
-    parser.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of the domains")
-    parser.add_argument("--test-fraction", type=float, default=0.1, help="where no test is given")
-    parser.add_argument("--direction", choices=("ab", "ba"), default="ab", help="of --pairs")
-    parser.add_argument("--limit", type=int, help="take at most so many pictures per folder")
-    parser.add_argument("--strict", action="store_true", help="stop at an unreadable picture")
-    parser.add_argument("--seed", type=int, default=0, help="fixes what is drawn and split")
+    parser.add_argument("--direction", choices=("ab", "ba"), help="of --pairs (default: ab)")
+    parser.add_argument("--seed", type=_whole(0), help="fixes what is drawn and split (default: 0)")
+    _add_reading(parser)
     parser.set_defaults(run=_prepare)
+
+
+def _add_reading(parser):
+    group = parser.add_argument_group("reading pictures")
+    group.add_argument("--size", type=_size, help="pixels: 64 or 64x48 (HxW; default: 64)")
+    group.add_argument("--channels", type=_channels, help="1 or 3, or A,B: 1,3 (default: 3)")
+    group.add_argument(
+        "--how", choices=("crop", "pad", "stretch"), help="how to fit other aspects (default: crop)"
+    )
+    group.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of the domains")
+    group.add_argument("--test-fraction", type=_real, help="where no test is given (default: 0.1)")
+    group.add_argument("--limit", type=_whole(1), help="at most so many pictures of each folder")
+    group.add_argument(
+        "--strict", action="store_const", const=True, help="stop at an unreadable picture"
+    )
 
 
 # --- train ---------------------------------------------------------------------------------
 
 
 def _train(options):
-    _use_both_directions_at_once()
+    _set_up_tensorflow(options.deterministic)
     from cyclegan_tf import recipes
     from cyclegan_tf.data import npz, pipeline, prepare
     from cyclegan_tf.training_run import train
 
     if Path(options.data).is_dir():
-        dataset = prepare.stream(
-            options.data, options.data_b, size=options.size, channels=options.channels
-        )
+        dataset = prepare.stream(options.data, options.data_b, **_reading(options))
     else:
+        _reading(options, ("seed",), f"{options.data}, which is prepared")
+        if options.data_b:
+            raise InputError("--data-b belongs to a folder as DATA: leave it out.")
         dataset = npz.load(options.data)
     steps = options.steps or pipeline.steps_per_epoch(dataset, options.batch)
     model = recipes.cyclegan(
@@ -212,9 +224,11 @@ def _train(options):
     print(f"Generators {options.folder / 'gen_ab.keras'}, {options.folder / 'gen_ba.keras'}")
 
 
-def _use_both_directions_at_once():
-    """On a CPU the two directions run side by side on a thread each; on more cores, on more."""
+def _set_up_tensorflow(deterministic):
+    """On a CPU the two directions run side by side, each on half of the cores."""
     tf = _tensorflow_without_chatter()
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(2)
     tf.config.threading.set_intra_op_parallelism_threads(max((os.cpu_count() or 2) // 2, 1))
 
@@ -229,29 +243,33 @@ def _add_train(subcommands):
         "data", help="the .npz; or, to read pictures as they are needed, a folder as in prepare"
     )
     parser.add_argument("folder", type=Path, help="the run's folder, such as saved_models/faces")
-    parser.add_argument("--epochs", type=_positive, default=200)
-    parser.add_argument("--steps", type=_positive, help="steps per epoch")
-    parser.add_argument("--batch", type=_positive, default=1, help="pictures per step")
+    parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
+    parser.add_argument("--epochs", type=_whole(1), default=200)
+    parser.add_argument("--steps", type=_whole(1), help="steps per epoch")
+    parser.add_argument("--batch", type=_whole(1), default=1, help="pictures per step")
     parser.add_argument("--generator", choices=("resnet", "unet"), default="resnet")
-    parser.add_argument("--blocks", type=int, help="residual blocks")
-    parser.add_argument("--filters", type=_positive, default=64, help="fewer: smaller and faster")
+    parser.add_argument("--blocks", type=_whole(0), help="residual blocks")
+    parser.add_argument("--filters", type=_whole(1), default=64, help="fewer: smaller and faster")
     parser.add_argument("--upsampling", choices=("transposed", "resize"), default="transposed")
-    parser.add_argument("--disc-layers", type=int, default=3, help="3: 70x70 patches; 0: pixels")
+    parser.add_argument(
+        "--disc-layers", type=_whole(0), default=3, help="3: 70x70 patches; 0: single pixels"
+    )
     parser.add_argument(
         "--loss", choices=("least_squares", "binary_crossentropy"), default="least_squares"
     )
-    parser.add_argument("--cycle-weight", type=float, default=10.0)
-    parser.add_argument("--identity-weight", type=float, help="default: half the cycle weight")
-    parser.add_argument("--pool-size", type=int, default=50)
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--cycle-weight", type=_real, default=10.0)
+    parser.add_argument("--identity-weight", type=_real, help="default: half the cycle weight")
+    parser.add_argument("--pool-size", type=_whole(0), default=50)
+    parser.add_argument("--learning-rate", type=_real, default=2e-4)
     parser.add_argument("--constant-rate", action="store_true", help="no decay to zero")
     parser.add_argument("--no-augment", dest="augment", action="store_false")
-    parser.add_argument("--pictures", type=_positive, default=6, help="shown after each epoch")
+    parser.add_argument("--pictures", type=_whole(1), default=6, help="shown after each epoch")
     parser.add_argument("--tensorboard", action="store_true", help="also log to FOLDER/tensorboard")
-    parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
-    parser.add_argument("--size", type=_size, default=(64, 64), help="of pictures from folders")
-    parser.add_argument("--channels", type=_channels, default=3, help="of pictures from folders")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--deterministic", action="store_true", help="equal runs on a GPU, too, though slower"
+    )
+    parser.add_argument("--seed", type=_whole(0), default=0)
+    _add_reading(parser)
     parser.set_defaults(run=_train)
 
 
@@ -286,7 +304,7 @@ def _add_translate(subcommands):
     parser.add_argument("--direction", choices=("ab", "ba"), default="ab", help="of a run's folder")
     parser.add_argument(
         "--size",
-        type=lambda text: text if text == "native" else int(text),
+        type=lambda text: text if text == "native" else _whole(8)(text),
         help='shorter side while translating: pixels or "native" (default: as in training)',
     )
     parser.set_defaults(run=_translate)
@@ -306,22 +324,35 @@ def _parser():
     return parser
 
 
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, received {value}")
-    return value
+def _whole(least):
+    """The type of a whole number of at least `least`."""
+
+    def parse(text):
+        if not text.strip().isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number of at least {least}, received {text!r}"
+            )
+        return int(text)
+
+    return parse
+
+
+def _real(text):
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, received {text!r}") from None
 
 
 def _size(text):
-    sides = [int(side) for side in text.lower().split("x")]
-    if len(sides) > 2 or min(sides) < 1:
-        raise argparse.ArgumentTypeError(f"must be like 64 or 64x48, received {text}")
-    return (sides[0], sides[-1])
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"must be like 64 or 64x48, received {text!r}")
+    return (int(sides[0]), int(sides[-1]))
 
 
 def _channels(text):
-    values = [int(value) for value in text.split(",")]
-    if len(values) > 2:
-        raise argparse.ArgumentTypeError(f"must be like 3 or 1,3, received {text}")
-    return (values[0], values[-1])
+    values = text.split(",")
+    if len(values) > 2 or not all(value in ("1", "3") for value in values):
+        raise argparse.ArgumentTypeError(f"must be 1 or 3, or like 1,3, received {text!r}")
+    return (int(values[0]), int(values[-1]))

@@ -87,9 +87,18 @@ def load(path):
 
 def size_multiple(generator):
     """The number of pixels that height and width must be multiples of."""
+    shrinking = (
+        keras.layers.Conv2D,
+        keras.layers.SeparableConv2D,
+        keras.layers.DepthwiseConv2D,
+        keras.layers.AveragePooling2D,
+        keras.layers.MaxPooling2D,
+    )
     multiple = 1
     for layer in generator.layers:
-        if type(layer) is keras.layers.Conv2D:
+        if isinstance(layer, keras.Model):
+            multiple *= size_multiple(layer)
+        elif isinstance(layer, shrinking):
             multiple *= layer.strides[0]
     return multiple
 

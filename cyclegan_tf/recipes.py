@@ -1,5 +1,7 @@
 """One function per method: the paper's defaults, wired into a compiled model."""
 
+import math
+
 import keras
 
 from cyclegan_tf import losses, networks
@@ -63,13 +65,14 @@ def cyclegan(
     Raises:
         InputError: If an argument is out of its range.
     """
+    image_shape_a = tuple(image_shape_a)
+    image_shape_b = tuple(image_shape_b or image_shape_a)
     arguments = dict(locals())
-    image_shape_b = image_shape_b or image_shape_a
     (height, width, channels_a), channels_b = image_shape_a, image_shape_b[-1]
     _choice("generator", generator, ("resnet", "unet"))
     _choice("upsampling", upsampling, ("transposed", "resize"))
     _choice("adversarial_loss", adversarial_loss, ("least_squares", "binary_crossentropy"))
-    if tuple(image_shape_b[:2]) != (height, width):
+    if image_shape_b[:2] != (height, width):
         raise InputError(
             f"Both domains must have one height and width, received {image_shape_a} and "
             f"{image_shape_b}: prepare them with one size."
@@ -86,13 +89,24 @@ def cyclegan(
             f"identity_weight must be 0 where the domains differ in channels ({channels_a} and "
             f"{channels_b}), received {identity_weight}: leave it out."
         )
-    if filters < 1 or (disc_filters is not None and disc_filters < 1) or disc_layers < 0:
-        raise InputError(
-            "filters and disc_filters must be at least 1 and disc_layers at least 0, received "
-            f"{filters}, {disc_filters} and {disc_layers}."
-        )
     if blocks is None:
         blocks = 6 if min(height, width) <= 128 else 9
+    disc_filters = filters if disc_filters is None else disc_filters
+    for name, least in (
+        ("filters", 1),
+        ("disc_filters", 1),
+        ("blocks", 0),
+        ("disc_layers", 0),
+        ("pool_size", 0),
+        ("seed", 0),
+        ("adversarial_weight", 0),
+        ("cycle_weight", 0),
+        ("identity_weight", 0),
+        ("learning_rate", 0),
+    ):
+        value = locals()[name]
+        if not least <= value < math.inf:  # NaN fails this, too
+            raise InputError(f"{name} must be at least {least}, received {value}.")
 
     def make_generator(channels, channels_out, number):
         options = {
@@ -110,7 +124,7 @@ def cyclegan(
     def make_discriminator(channels, number):
         options = {
             "input_shape": (None, None, channels),
-            "filters": disc_filters or filters,
+            "filters": disc_filters,
             "seed": (seed, number),
             "name": "disc_a" if number == 2 else "disc_b",
         }

@@ -1,11 +1,13 @@
 """A run: a folder that holds everything of one training, and the function that fills it."""
 
+import contextlib
 import json
 import platform
-import shutil
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from cyclegan_tf import callbacks as cb
 from cyclegan_tf import report
@@ -15,6 +17,7 @@ from cyclegan_tf.errors import InputError
 from cyclegan_tf.generators import Translation
 
 FORMAT = 1
+LOCK = ".lock"
 
 
 def train(
@@ -60,43 +63,50 @@ def train(
     _fits(model, dataset)
     steps = steps_per_epoch or pipeline.steps_per_epoch(dataset, batch_size)
     settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
-    _claim(folder, _description(model, dataset, settings))
-    done = cb.restore(model, folder)
-    if done is None:
-        # Also what a first epoch that was cut short starts from when it is trained again.
-        cb.save_state(model, folder, 0)
-        done = 0
-    a, b = pipeline.fixed_pictures(dataset, pictures)
-    if done < epochs:
-        if done:
-            print(f"Resuming {folder} after epoch {done} of {epochs}.")
-        model.fit(
-            pipeline.batches(
-                dataset,
-                batch_size,
-                steps=(epochs - done) * steps,
-                start=done * steps,
-                seed=model.seed,
-                augment=augment,
-            ),
-            initial_epoch=done,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=verbose,
-            callbacks=[
-                cb.EpochPictures(folder, a, b, dataset.names),
-                *callbacks,
-                cb.Health(),
-                cb.HistoryFile(folder),
-                cb.SaveGenerators(folder, _translations(dataset)),
-                cb.Report(folder),
-                cb.SaveState(folder),
-            ],
-        )
-    history = cb.read_history(folder)
-    report.write(folder, history)
+    with _claimed(folder, _description(model, dataset, settings), model):
+        done = cb.restore(model, folder)
+        if done is None:
+            # Also what a first epoch that was cut short starts from when it is trained again.
+            cb.save_state(model, folder, 0)
+            done = 0
+        if done < epochs:
+            if done:
+                print(f"Resuming {folder} after epoch {done} of {epochs}.")
+            _fit(model, dataset, folder, epochs, done, settings, pictures, callbacks, verbose)
+        history = cb.read_history(folder)
+        report.write(folder, history)
     return history
+
+
+def _fit(model, dataset, folder, epochs, done, settings, pictures, callbacks, verbose):
+    """Trains from epoch `done` on."""
+    steps = settings["steps_per_epoch"]
+    a, b = pipeline.fixed_pictures(dataset, pictures)
+    model.fit(
+        pipeline.batches(
+            dataset,
+            settings["batch_size"],
+            steps=(epochs - done) * steps,
+            start=done * steps,
+            seed=model.seed,
+            augment=settings["augment"],
+        ),
+        initial_epoch=done,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=verbose,
+        callbacks=[
+            cb.StopWhenDiverged(),
+            cb.EpochPictures(folder, a, b, dataset.names),
+            *callbacks,
+            cb.HealthWarnings(),
+            cb.HistoryFile(folder),
+            cb.SaveGenerators(folder, _translations(dataset)),
+            cb.Report(folder),
+            cb.SaveState(folder),
+        ],
+    )
 
 
 def _fits(model, dataset):
@@ -162,33 +172,63 @@ def _versions():
     return versions
 
 
-def _claim(folder, description):
-    """Writes `run.json`, or compares it with the one that is there."""
-    for left_over in folder.rglob(".writing-*"):  # of a process that was killed
-        left_over.unlink(missing_ok=True) if left_over.is_file() else shutil.rmtree(left_over)
+@contextlib.contextmanager
+def _claimed(folder, description, model):
+    """Holds the run's folder for this process, once it is certain that the run is this one.
+
+    Writes `run.json`, or compares it with the one that is there; removes what a killed process
+    left half written.
+    """
     path = folder / "run.json"
-    if not path.exists():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(
-                f"{folder} exists and is not a run's folder: give the name of a new folder."
-            )
-        write_text(path, json.dumps(description, indent=2) + "\n")
-        return
+    foreign = [p for p in folder.iterdir() if not _is_ours(p)] if folder.is_dir() else []
+    if not path.exists() and (foreign or (folder.exists() and not folder.is_dir())):
+        raise InputError(f"{folder} exists and is not a run's folder: give the name of a new one.")
+    if not path.exists() and int(model.gen_optimizer.iterations):
+        raise InputError(
+            f"{folder} would start with a model that was already trained, and could not be "
+            "repeated: make the model anew with its recipe."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"Another process is training in {folder}: wait for it or stop it, or give the name "
+            "of a new folder."
+        ) from None
+    with lock:
+        if path.exists():
+            _compare(path, description)
+        for part in (folder, folder / "epochs", folder / "state"):
+            for left_over in part.glob(".writing-*"):
+                left_over.unlink()
+        if not path.exists():
+            write_text(path, json.dumps(description, indent=2) + "\n")
+        yield
+
+
+def _is_ours(path):
+    return path.name == LOCK or path.name.startswith(".writing-")
+
+
+def _compare(path, description):
+    """Raises InputError if the run in `path` is another than the one described."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        differences = list(_differences(stored, json.loads(json.dumps(description))))
+    except (ValueError, AttributeError):
         raise InputError(f"{path} cannot be read: train into another folder.") from None
-    differences = list(_differences(stored, json.loads(json.dumps(description))))
     if differences:
         raise InputError(
-            f"{folder} holds a run with other arguments ({'; '.join(differences)}): give the same "
-            "ones to go on with it, or the name of a new folder."
+            f"{path.parent} holds a run with other arguments ({'; '.join(differences)}): give the "
+            "same ones to go on with it, or the name of a new folder."
         )
-    if stored["versions"] != description["versions"]:
+    if stored.get("versions") != description["versions"]:
         warnings.warn(
-            f"{folder} was started with {stored['versions']}, and goes on with "
+            f"{path.parent} was started with {stored.get('versions')}, and goes on with "
             f"{description['versions']}: the weights may differ from an uninterrupted run.",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -201,4 +241,6 @@ def _differences(stored, given, prefix=""):
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{prefix}{name}.")
         elif old != new:
-            yield f"{prefix}{name} was {old!r}, now {new!r}"
+            # The only argument that a user of the command line gives in other words.
+            meaning = " (epochs x steps)" if name == "total_steps" else ""
+            yield f"{prefix}{name}{meaning} was {old!r}, now {new!r}"

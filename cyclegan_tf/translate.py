@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -11,11 +10,10 @@ from tqdm import tqdm
 from cyclegan_tf import generators
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import images
-from cyclegan_tf.data.values import denormalize, normalize
+from cyclegan_tf.data.values import FULL_RANGE, denormalize, normalize
 from cyclegan_tf.errors import InputError
 
 DIRECTIONS = ("ab", "ba")
-FULL_RANGE = {"uint8": (0, 255), "uint16": (0, 65535)}
 
 
 def load(path, direction="ab"):
@@ -89,15 +87,18 @@ class Translator:
         return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
 
     def _translate(self, image, size):
-        image, alpha = _check(image)
+        channels = self.generator.input_shape[-1]
+        image, alpha = _check(image), None
+        if image.shape[-1] in (2, 4) and channels != 4:
+            image, alpha = image[..., :-1], image[..., -1:]
         shape = image.shape[:2]
-        x = self._normalize(images.to_channels(image, self.generator.input_shape[-1]))
+        x = self._normalize(images.to_channels(image, channels))
         working = self._working_shape(shape, size)
-        x = _extend(_resize(x, working), self._padded(working))
+        x = _extend(images.fit(x, working, "stretch"), self._padded(working))
         y = np.asarray(self.generator(x[None], training=False))[0]
-        y = _resize(y[: working[0], : working[1]], shape)
+        y = images.fit(y[: working[0], : working[1]], shape, "stretch")
         result = denormalize(y, self.translation.target_range, self.translation.dtype)
-        if alpha is None:
+        if alpha is None or result.shape[-1] not in (1, 3):
             return result
         alpha = normalize(alpha, FULL_RANGE.get(str(alpha.dtype), (0, 1)))
         full_range = FULL_RANGE.get(str(result.dtype), (0, 1))
@@ -157,14 +158,23 @@ def translate_files(translator, sources, target, size=None, progress=True):
         InputError: If `sources` holds nothing, or writing would replace a source.
     """
     sources, target = Path(sources), Path(target)
+    suffix = target.suffix.lower()
+    is_file = not target.is_dir() and suffix in Image.registered_extensions()
+    if is_file and suffix not in images.SUFFIXES:
+        raise InputError(
+            f"target must be a folder or end in {', '.join(images.SUFFIXES)}, received {target}."
+        )
     if not sources.is_dir():
-        named = target.suffix.lower() in images.SUFFIXES and not target.is_dir()
-        path = target if named else target / sources.name
+        path = target if is_file else target / sources.name
         return [_translate_file(translator, sources, path, size)], []
-    if target.suffix.lower() in images.SUFFIXES or target.is_file():
+    if is_file or target.is_file():
         raise InputError(f"target must be a folder, since {sources} is one, received {target}.")
+    if target.resolve() == sources.resolve():
+        raise InputError(f"Writing to {target} would replace the originals: give another target.")
     written, failed = [], []
-    for source in tqdm(images.pictures(sources), unit="picture", disable=not progress):
+    # Of a target inside the source, what was written there before is no source.
+    found = [path for path in images.pictures(sources) if target not in path.parents]
+    for source in tqdm(found, unit="picture", disable=not progress):
         path = target / source.relative_to(sources)
         try:
             written.append(_translate_file(translator, source, path, size))
@@ -177,15 +187,21 @@ def _translate_file(translator, source, path, size):
     if path.resolve() == source.resolve():
         raise InputError(f"Writing to {path} would replace the original: give another target.")
     picture = translator(source, size)
-    if path.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
-        picture = picture.convert("L" if picture.mode in ("L", "LA", "I;16") else "RGB")
-    with replacing(path) as temporary:
-        picture.save(temporary, quality=95)
+    suffix = path.suffix.lower()
+    if picture.mode.startswith("I") and suffix not in (".png", ".tif", ".tiff"):
+        picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
+    if suffix in (".jpg", ".jpeg", ".bmp"):  # neither has transparency
+        picture = picture.convert("L" if picture.mode in ("L", "LA") else "RGB")
+    try:
+        with replacing(path) as temporary:
+            picture.save(temporary, quality=95)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path
 
 
 def _check(image):
-    """Splits a picture `(height, width[, channels])` into colour and alpha (or None)."""
+    """Returns the picture as `(height, width, channels)`, or raises InputError."""
     if image.ndim == 2:
         image = image[..., None]
     if image.ndim != 3 or 0 in image.shape:
@@ -193,25 +209,14 @@ def _check(image):
             "image must be (height, width), (height, width, channels) or (n, height, width, "
             f"channels), received shape {image.shape}."
         )
-    if image.dtype.kind not in "uif" or image.dtype in (np.int64, np.int32):
+    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
         raise InputError(
             f"image must hold uint8, uint16 or floating-point values, received {image.dtype}: "
             "convert it with astype."
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise InputError("image holds NaN or infinite values: replace them first.")
-    if image.shape[-1] in (2, 4):
-        return image[..., :-1], image[..., -1:]
-    return image, None
-
-
-def _resize(image, shape):
-    if image.shape[:2] == tuple(shape):
-        return image
-    shrinks = shape[0] < image.shape[0]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    resized = cv2.resize(image, (shape[1], shape[0]), interpolation=method)
-    return resized.reshape(*shape, image.shape[-1])
+    return image
 
 
 def _extend(image, shape):

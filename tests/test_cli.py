@@ -16,7 +16,7 @@ TINY = ["--epochs", "1", "--steps", "2", "--filters", "4", "--blocks", "1", "--d
 @pytest.fixture(autouse=True)
 def threads_stay_as_they_are(monkeypatch):
     """TensorFlow takes thread settings only before its first operation."""
-    monkeypatch.setattr(cli, "_use_both_directions_at_once", lambda: None)
+    monkeypatch.setattr(cli, "_set_up_tensorflow", lambda deterministic: None)
 
 
 @pytest.fixture
@@ -51,6 +51,8 @@ def test_two_folders_become_a_run_and_a_translated_photo(folders, capsys):
     assert Image.open(folders / "out/1.png").size == (24, 21)
     assert run("translate", model / "gen_ba.keras", folders / "dogs", folders / "all") == 0
     assert len(list((folders / "all").iterdir())) == 6
+    assert run("translate", model, folders / "dogs/1.png", "one.gif") == 2
+    assert "end in .png" in capsys.readouterr().err
 
 
 def test_folders_train_without_an_npz(folders):
@@ -138,11 +140,46 @@ def test_bad_input_gives_one_sentence_and_status_2(case, tmp_path, capsys):
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_words_that_make_no_command_exit_with_2(capsys):
-    for words in ([], ["paint"], ["train"], ["prepare", "x.npz"], ["prepare", "x", "--size", "a"]):
-        with pytest.raises(SystemExit, match="2"):
-            run(*words)
-    assert "usage: cyclegan-tf" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "COMMAND"),
+        ("paint", "invalid choice: 'paint'"),
+        ("train", "required: data, folder"),
+        ("prepare x.npz", "one of the arguments --folders"),
+        ("prepare x.npz --pairs p --size 1.5", "must be like 64 or 64x48, received '1.5'"),
+        ("prepare x.npz --pairs p --channels 4", "must be 1 or 3, or like 1,3, received '4'"),
+        ("train x r --epochs 0", "must be a whole number of at least 1, received '0'"),
+        ("train x r --batch two", "must be a whole number of at least 1, received 'two'"),
+        ("train x r --learning-rate fast", "must be a number, received 'fast'"),
+        ("translate m s t --size 2", "must be a whole number of at least 8, received '2'"),
+    ],
+)
+def test_words_that_make_no_command_exit_with_2(line, said, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(*line.split())
+    err = capsys.readouterr().err
+    assert "usage: cyclegan-tf" in err and said in err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("train {npz} run --learning-rate nan", "learning_rate must be at least 0, received nan."),
+        ("train {npz} run --cycle-weight -1", "cycle_weight must be at least 0, received -1.0."),
+        ("train {npz} run --size 64", "--size has no use with"),
+        ("train {npz} run --data-b x", "--data-b belongs to a folder"),
+        ("prepare x.npz --generated 2 1 --how pad", "--how has no use with --generated"),
+        ("prepare x.npz --generated 2 1 --direction ba", "--direction belongs to --pairs"),
+        ("translate m {npz} picture.gif", "No generator at m"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(line, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    npz.save("data.npz", make_dataset())
+    assert run(*line.format(npz="data.npz").split()) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["data.npz"]
 
 
 @pytest.mark.parametrize("command", [[], ["prepare"], ["train"], ["translate"]])
@@ -165,6 +202,7 @@ def test_the_unforeseen_is_one_sentence_too(monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(npz, "load", stop)
     assert run("train", tmp_path / "x.npz", tmp_path / "run") == 130
+    assert "goes on from the last finished epoch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf import health
-from cyclegan_tf.callbacks import Health
+from cyclegan_tf.callbacks import StopWhenDiverged
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype("float32")
 
@@ -40,7 +40,7 @@ def test_a_healthy_epoch_has_no_warning():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_the_first_loss_that_is_no_number_stops(value):
-    callback = Health()
+    callback = StopWhenDiverged()
     callback.on_epoch_begin(4)
     callback.on_train_batch_end(0, {"cycle_a": 1.0})
     with pytest.raises(health.TrainingDiverged, match=r"cycle_b became .* in epoch 5, step 2"):

@@ -63,11 +63,14 @@ def test_killed_at_random_instants(tmp_path):
     while kills < KILLS:
         process = start(tmp_path / "killed")
         if kills % 4:  # most instants while it trains and writes, the others while it starts
-            epochs, deadline = len(read_history(run)), time.monotonic() + 120
-            while len(read_history(run)) == epochs and time.monotonic() < deadline:
+            epochs = len(read_history(run)) + draw.randint(1, 3)
+            deadline = time.monotonic() + 120
+            while len(read_history(run)) < epochs and time.monotonic() < deadline:
                 assert process.poll() is None, "the run ended before it was killed"
-                time.sleep(0.02)
-        time.sleep(draw.uniform(0, 1.5 if kills % 4 else 4))
+                time.sleep(0.01)
+            time.sleep(draw.uniform(0, 1) * read_history(run)[-1]["seconds"])
+        else:
+            time.sleep(draw.uniform(0, 4))
         assert process.poll() is None, "the run ended before it was killed"
         process.kill()
         process.wait()

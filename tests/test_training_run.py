@@ -52,6 +52,7 @@ def test_a_run_leaves_what_it_promises(finished):
     folder, _ = finished
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert names == {
+        ".lock",
         "run.json",
         "history.csv",
         "report.html",
@@ -172,6 +173,58 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_hidden_file_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "docs/.writing-thesis").mkdir(parents=True)
+    (tmp_path / "docs/.writing-thesis/chapter.txt").write_text("mine")
+    with pytest.raises(InputError, match="exists and is not a run's folder"):
+        start(make_dataset(), tmp_path)
+    assert (tmp_path / "docs/.writing-thesis/chapter.txt").read_text() == "mine"
+
+
+def test_half_written_files_of_a_killed_process_are_removed(finished, tmp_path):
+    dataset, folder = make_dataset(), tmp_path / "run"
+    folder.mkdir()
+    (folder / ".writing-run.json").write_text("{")  # killed at its very first write
+    start(dataset, folder, epochs=1)
+    (folder / "state/.writing-x.weights.h5").write_bytes(b"half")
+    start(dataset, folder)
+    assert not list(folder.rglob(".writing-*"))
+
+
+def test_one_process_at_a_time(tmp_path):
+    class Rival(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            with pytest.raises(InputError, match="Another process is training in"):
+                start(make_dataset(), tmp_path / "run")
+            self.tried = True
+
+    rival = Rival()
+    start(make_dataset(), tmp_path / "run", rival, epochs=1)
+    assert rival.tried
+
+
+def test_a_trained_model_does_not_start_a_new_run(tmp_path):
+    dataset = make_dataset()
+    model = start(dataset, tmp_path / "one", epochs=1)
+    with pytest.raises(InputError, match="a model that was already trained"):
+        train(model, dataset, tmp_path / "two", 1, steps_per_epoch=STEPS)
+    assert not (tmp_path / "two").exists()
+
+
+def test_an_epoch_whose_last_update_broke_the_weights_is_not_saved(tmp_path):
+    dataset, folder = make_dataset(), tmp_path / "run"
+
+    class PoisonLast(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == STEPS - 1:
+                self.model.disc_b.weights[0].assign(self.model.disc_b.weights[0] * np.inf)
+
+    with pytest.raises(TrainingDiverged, match=r"A weight of disc_b is no longer finite"):
+        start(dataset, folder, PoisonLast())
+    assert [path.name for path in folder.glob("state/*")] == ["epoch_000.weights.h5"]
+    assert not (folder / "gen_ab.keras").exists()
+
+
 def test_nan_stops_at_once_and_keeps_the_last_good_state(tmp_path):
     dataset, folder = make_dataset(), tmp_path / "run"
 
@@ -239,7 +292,11 @@ def test_tensorboard_works_through_keras(tmp_path):
         ({"image_shape_b": (64, 32, 3)}, "one height and width"),
         ({"generator": "vit"}, "generator must be 'resnet' or 'unet', received 'vit'"),
         ({"disc_layers": 5}, "disc_layers=5 needs pictures of at least 96 pixels"),
-        ({"filters": 0}, "filters and disc_filters must be at least 1"),
+        ({"filters": 0}, "filters must be at least 1, received 0"),
+        ({"blocks": -1}, "blocks must be at least 0, received -1"),
+        ({"learning_rate": float("nan")}, "learning_rate must be at least 0, received nan"),
+        ({"pool_size": -1}, "pool_size must be at least 0"),
+        ({"seed": -1}, "seed must be at least 0"),
         ({"adversarial_loss": "hinge"}, "adversarial_loss must be"),
     ],
 )

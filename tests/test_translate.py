@@ -112,6 +112,27 @@ def test_batches_and_16_bit():
     assert np.abs(translator(wide).astype(int) - wide / 257).max() <= 0.5
 
 
+def test_four_channels_are_four_channels_to_a_generator_of_four():
+    translator = translate.Translator(identity(4), Translation())
+    rgba = picture(channels=4)
+    np.testing.assert_array_equal(translator(rgba), rgba)
+    assert translator(Image.fromarray(rgba)).mode == "RGBA"
+
+
+def test_16_bit_results_keep_their_values_in_every_format(tmp_path):
+    ramp = np.linspace(0, 255, 64).astype("uint8").reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    translator = translate.Translator(
+        identity(1), Translation("A", "B", (0, 255), (0, 65535), "uint16")
+    )
+    for suffix in (".png", ".tif", ".bmp", ".jpg", ".webp"):
+        translate.translate_files(translator, tmp_path / "ramp.png", tmp_path / f"out{suffix}")
+        with Image.open(tmp_path / f"out{suffix}") as result:
+            values = np.array(result.convert("L") if suffix == ".webp" else result, float)
+        whole = 65535 if suffix in (".png", ".tif") else 255
+        assert np.abs(values / whole - ramp / 255).max() < 0.03, suffix
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK", "1"])
 def test_pil_in_pil_out(mode):
     translator = translate.Translator(identity(), Translation())
@@ -154,8 +175,14 @@ def test_originals_are_never_replaced(tmp_path):
     before = path.read_bytes()
     with pytest.raises(InputError, match="would replace the original"):
         translate.translate_files(translator, path, tmp_path)
-    _, failed = translate.translate_files(translator, tmp_path, tmp_path, progress=False)
-    assert len(failed) == 1 and path.read_bytes() == before
+    with pytest.raises(InputError, match="would replace the originals"):
+        translate.translate_files(translator, tmp_path, tmp_path, progress=False)
+    assert path.read_bytes() == before
+    for _ in range(2):  # what lies in the target is no source
+        written, _ = translate.translate_files(
+            translator, tmp_path, tmp_path / "out", progress=False
+        )
+        assert [p.relative_to(tmp_path).as_posix() for p in written] == ["out/one.png"]
 
 
 @pytest.mark.parametrize(
@@ -165,6 +192,7 @@ def test_originals_are_never_replaced(tmp_path):
         (np.zeros((0, 4, 3), "uint8"), "received shape"),
         (np.zeros((0, 4, 4, 3), "uint8"), "holds no picture"),
         (np.zeros((4, 4, 3), "int64"), "received int64"),
+        (np.zeros((4, 4, 3), "int8"), "received int8"),
         (np.full((4, 4, 3), np.nan), "NaN"),
         (np.zeros((4, 4, 7), "uint8"), "7"),
     ],
@@ -221,7 +249,17 @@ def test_code_in_a_file_is_not_run(tmp_path):
         translate.load(tmp_path / "l.keras")
 
 
+def test_code_in_an_old_file_is_not_run(tmp_path):
+    image = keras.Input((8, 8, 3))
+    keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image)).save(tmp_path / "l.h5")
+    with pytest.raises(InputError, match="without Lambda layers"):
+        translate.load(tmp_path / "l.h5")
+
+
 def test_size_multiple():
+    inner = keras.Sequential([keras.Input((None, None, 3)), keras.layers.MaxPooling2D(2)])
+    nested = keras.Sequential([keras.Input((None, None, 3)), inner, keras.layers.Conv2D(1, 3, 2)])
+    assert generators.size_multiple(nested) == 4
     assert generators.size_multiple(resnet_generator(filters=1, blocks=1)) == 4
     assert generators.size_multiple(unet_generator(filters=1, depth=5)) == 32
     padded = keras.Sequential([keras.Input((None, None, 3)), ReflectionPadding2D(1)])

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.atomic import replacing
+from cyclegan_tf.data.values import FULL_RANGE
 from cyclegan_tf.errors import InputError
 
 FORMAT = 1
 
 _KEYS = {"train_a": "trainA", "train_b": "trainB", "test_a": "testA", "test_b": "testB"}
 _DTYPES = ("uint8", "uint16", "float32", "float64")
-_FULL_RANGE = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -303,7 +303,7 @@ def _checked_paired(dataset):
 
 def _value_range(domain, train, test):
     if train.dtype.kind != "f":
-        return _FULL_RANGE[str(train.dtype)]
+        return FULL_RANGE[str(train.dtype)]
     arrays = [_in_memory(images) for images in (train, test) if len(images)]
     low = min(float(array.min()) for array in arrays)
     high = max(float(array.max()) for array in arrays)

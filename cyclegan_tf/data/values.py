@@ -2,6 +2,9 @@
 
 import numpy as np
 
+#: The whole range of the stored integer types.
+FULL_RANGE = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
+
 
 def normalize(stored, value_range):
     """Maps stored values to the networks' range.
