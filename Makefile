@@ -11,8 +11,8 @@ demo: $(VENV)/installed
 	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100
 	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) \
 	    --epochs 8 --steps 1000 --filters 16 --blocks 4 --upsampling resize --learning-rate 5e-4
-	$(BIN)/cyclegan-tf translate $(DEMO) docs/sketch.png $(DEMO)/sketch_as_cartoon.png
-	$(BIN)/cyclegan-tf translate $(DEMO) docs/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba
+	$(BIN)/cyclegan-tf translate $(DEMO) docs/sketch.png $(DEMO)/sketch_as_cartoon.png --overwrite
+	$(BIN)/cyclegan-tf translate $(DEMO) docs/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba --overwrite
 	@echo
 	@echo "Pictures after each epoch   $(DEMO)/epochs/"
 	@echo "Report (open in a browser)  $(DEMO)/report.html"

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from cyclegan_tf.errors import InputError
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
@@ -20,13 +22,16 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
     Yields:
         The temporary `Path` that the caller writes.
+
+    Raises:
+        InputError: If the file cannot be written, for want of permission or room.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = "".join(path.suffixes)[-32:]
-    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=path.parent)
-    temporary = Path(name)
+    path, temporary = Path(path), None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        suffix = "".join(path.suffixes)[-32:]
+        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=path.parent)
+        temporary = Path(name)
         os.close(handle)
         yield temporary
         # mkstemp is private to the user; a finished file follows the umask like any other.
@@ -36,8 +41,14 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error).partition("\n")[0]
+        raise InputError(
+            f"{path} cannot be written ({reason}): make room or give another place."
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -7,6 +7,7 @@ short is trained again, to the same values, over whatever it had left.
 
 import csv
 import math
+import re
 import sys
 import time
 import warnings
@@ -132,15 +133,26 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 def read_history(folder):
-    """Returns `history.csv` as a list of dictionaries of numbers; empty if there is none."""
+    """Returns `history.csv` as a list of dictionaries of numbers; empty if there is none.
+
+    Raises:
+        InputError: If the file holds anything else.
+    """
     path = Path(folder) / "history.csv"
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
         return [
-            {name: int(value) if name == "epoch" else float(value) for name, value in row.items()}
-            for row in csv.DictReader(file)
+            row | {k: float(v) for k, v in row.items()} | {"epoch": int(row["epoch"])}
+            for row in rows
         ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} cannot be read as a table of numbers: remove it, and the run goes on without "
+            "its earlier rows."
+        ) from error
 
 
 class SaveGenerators(keras.callbacks.Callback):
@@ -222,7 +234,9 @@ def _epoch_of(path):
 
 
 def _states(folder):
-    return sorted(Path(folder).glob("state/epoch_*.weights.h5"), key=_epoch_of)
+    found = Path(folder).glob("state/epoch_*.weights.h5")
+    named = [path for path in found if re.fullmatch(r"epoch_\d+\.weights\.h5", path.name)]
+    return sorted(named, key=_epoch_of)
 
 
 class Report(keras.callbacks.Callback):

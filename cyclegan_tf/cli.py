@@ -32,6 +32,9 @@ def main(arguments=None):
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from the last finished epoch"
         return _fail(f"stopped{goes_on if options.run is _train else ''}.", 130)
+    except BrokenPipeError:  # of `cyclegan-tf ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
     except MemoryError:
         return _fail("out of memory: give a smaller --size or fewer pictures.", 1)
     except Exception as error:
@@ -46,7 +49,7 @@ def _unforeseen(error):
     if os.environ.get("CYCLEGAN_TF_DEBUG"):
         raise error
     if isinstance(error, (TrainingDiverged, OSError)):
-        return error
+        return str(error).partition("\n")[0]
     if type(error).__name__ == "ResourceExhaustedError":
         return "out of memory: give a smaller --batch, --filters or --size."
     line = (str(error).strip() or "no message").splitlines()[0][:300]
@@ -282,7 +285,7 @@ def _translate(options):
 
     translator = translate.load(options.model, options.direction)
     written, failed = translate.translate_files(
-        translator, options.source, options.target, size=options.size
+        translator, options.source, options.target, options.size, options.overwrite
     )
     for sentence in failed:
         _say(f"warning: {sentence}")
@@ -301,7 +304,8 @@ def _add_translate(subcommands):
     parser.add_argument("model", help="a run's folder, or a .keras or .h5 file")
     parser.add_argument("source", help="a picture or a folder")
     parser.add_argument("target", help="a folder, or a file's name for one picture")
-    parser.add_argument("--direction", choices=("ab", "ba"), default="ab", help="of a run's folder")
+    parser.add_argument("--direction", choices=("ab", "ba"), help="of a run's folder (default: ab)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument(
         "--size",
         type=lambda text: text if text == "native" else _whole(8)(text),

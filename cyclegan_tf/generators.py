@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.errors import InputError
@@ -109,10 +110,19 @@ def _translation(path, generator):
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if ENTRY in archive.namelist():
-                stored = json.loads(archive.read(ENTRY))
-                translation = Translation(
-                    **{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-                )
+                try:
+                    stored = json.loads(archive.read(ENTRY)).items()
+                    translation = Translation(
+                        **{key: tuple(v) if isinstance(v, list) else v for key, v in stored}
+                    )
+                    np.dtype(translation.dtype)
+                    ranges = (translation.source_range, translation.target_range)
+                    if not all(low < high for low, high in ranges):
+                        raise ValueError(f"ranges {ranges}")
+                except (ValueError, TypeError, AttributeError) as error:
+                    raise InputError(
+                        f"{path} says in a damaged way what it translates ({ENTRY}): save it again."
+                    ) from error
     return translation
 
 

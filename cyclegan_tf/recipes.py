@@ -1,7 +1,5 @@
 """One function per method: the paper's defaults, wired into a compiled model."""
 
-import math
-
 import keras
 
 from cyclegan_tf import losses, networks
@@ -68,6 +66,9 @@ def cyclegan(
     image_shape_a = tuple(image_shape_a)
     image_shape_b = tuple(image_shape_b or image_shape_a)
     arguments = dict(locals())
+    for name, shape in (("image_shape_a", image_shape_a), ("image_shape_b", image_shape_b)):
+        if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
+            raise InputError(f"{name} must be (height, width, channels), received {shape}.")
     (height, width, channels_a), channels_b = image_shape_a, image_shape_b[-1]
     _choice("generator", generator, ("resnet", "unet"))
     _choice("upsampling", upsampling, ("transposed", "resize"))
@@ -105,8 +106,11 @@ def cyclegan(
         ("learning_rate", 0),
     ):
         value = locals()[name]
-        if not least <= value < math.inf:  # NaN fails this, too
-            raise InputError(f"{name} must be at least {least}, received {value}.")
+        real = name.endswith(("weight", "rate"))
+        known = isinstance(value, (int, float) if real else int)
+        if not known or not least <= value < 2**31:  # NaN fails this, too
+            kind = "a number" if real else "a whole number"
+            raise InputError(f"{name} must be {kind} of at least {least}, received {value!r}.")
 
     def make_generator(channels, channels_out, number):
         options = {

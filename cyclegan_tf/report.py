@@ -48,7 +48,8 @@ def _summary(run, history):
 
 
 def _pictures(folder):
-    paths = sorted(folder.glob("epochs/epoch_*.png"), key=lambda path: int(path.stem[6:]))
+    found = [path for path in folder.glob("epochs/epoch_*.png") if path.stem[6:].isdecimal()]
+    paths = sorted(found, key=lambda path: int(path.stem[6:]))
     if len(paths) > MAX_PICTURES:
         last = len(paths) - 1
         paths = [paths[round(i * last / (MAX_PICTURES - 1))] for i in range(MAX_PICTURES)]

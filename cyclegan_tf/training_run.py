@@ -37,7 +37,8 @@ def train(
 
     The folder then has `run.json`, `history.csv`, `epochs/epoch_005.png`, `gen_ab.keras`,
     `gen_ba.keras`, `state/` and `report.html`. Called again with the same arguments it resumes
-    after the last finished epoch, to the same weights, bit for bit, as if never interrupted.
+    after the last finished epoch, to the same weights, bit for bit, as if never interrupted
+    (on a GPU, only after `tf.config.experimental.enable_op_determinism()`).
 
     Args:
         model: A compiled model from `recipes`. Its seed is the run's.

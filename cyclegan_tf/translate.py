@@ -16,12 +16,12 @@ from cyclegan_tf.errors import InputError
 DIRECTIONS = ("ab", "ba")
 
 
-def load(path, direction="ab"):
+def load(path, direction=None):
     """Loads a generator for use.
 
     Args:
         path: A generator's file (`.keras`, or `.h5` from Keras 2), or the folder of a run.
-        direction: "ab" or "ba"; looked at only where `path` is a run's folder.
+        direction: "ab" (the default) or "ba", where `path` is a run's folder; a file has but one.
 
     Returns:
         `Translator`, to be called on pictures.
@@ -30,10 +30,12 @@ def load(path, direction="ab"):
         InputError: If there is no generator that can be read.
     """
     path = Path(path)
+    if direction not in (None, *DIRECTIONS):
+        raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
     if path.is_dir():
-        if direction not in DIRECTIONS:
-            raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
-        path = path / f"gen_{direction}.keras"
+        path = path / f"gen_{direction or 'ab'}.keras"
+    elif direction:
+        raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
     return Translator(*generators.load(path))
 
 
@@ -96,6 +98,11 @@ class Translator:
         working = self._working_shape(shape, size)
         x = _extend(images.fit(x, working, "stretch"), self._padded(working))
         y = np.asarray(self.generator(x[None], training=False))[0]
+        if y.shape[:2] != x.shape[:2]:
+            raise InputError(
+                f"The generator made {y.shape[:2]} of {x.shape[:2]} pixels: give one that keeps the "
+                "size."
+            )
         y = images.fit(y[: working[0], : working[1]], shape, "stretch")
         result = denormalize(y, self.translation.target_range, self.translation.dtype)
         if alpha is None or result.shape[-1] not in (1, 3):
@@ -123,9 +130,9 @@ class Translator:
             scale = 1.0
         else:
             side = min(self.translation.size) if size is None else size
-            if isinstance(side, str) or int(side) != side or side < 8:
+            if not isinstance(side, (int, np.integer)) or not 8 <= side <= 16384:
                 raise InputError(
-                    f'size must be "native" or a whole number of at least 8, received {size!r}.'
+                    f'size must be "native" or a whole number from 8 to 16384, received {size!r}.'
                 )
             # A sliver is not blown up to a giant: four times as long as wide will do.
             scale = min(side / min(shape), max(1.0, 4 * side / max(shape)))
@@ -139,7 +146,7 @@ class Translator:
         return tuple(max(-(-side // self.multiple), 4) * self.multiple for side in working)
 
 
-def translate_files(translator, sources, target, size=None, progress=True):
+def translate_files(translator, sources, target, size=None, overwrite=False, progress=True):
     """Translates files into a folder, each under its own name.
 
     Args:
@@ -148,6 +155,7 @@ def translate_files(translator, sources, target, size=None, progress=True):
         target: The folder to write to (made if missing); for a single picture also the name of a
             file with a picture's suffix.
         size: As in `Translator.__call__`.
+        overwrite: Whether to replace files that exist; sources are never replaced.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -155,7 +163,7 @@ def translate_files(translator, sources, target, size=None, progress=True):
         be translated (a single picture that cannot be raises instead).
 
     Raises:
-        InputError: If `sources` holds nothing, or writing would replace a source.
+        InputError: If `sources` holds nothing, or writing would replace a file.
     """
     sources, target = Path(sources), Path(target)
     suffix = target.suffix.lower()
@@ -164,40 +172,42 @@ def translate_files(translator, sources, target, size=None, progress=True):
         raise InputError(
             f"target must be a folder or end in {', '.join(images.SUFFIXES)}, received {target}."
         )
-    if not sources.is_dir():
-        path = target if is_file else target / sources.name
-        return [_translate_file(translator, sources, path, size)], []
-    if is_file or target.is_file():
-        raise InputError(f"target must be a folder, since {sources} is one, received {target}.")
-    if target.resolve() == sources.resolve():
-        raise InputError(f"Writing to {target} would replace the originals: give another target.")
+    if sources.is_dir():
+        if is_file or target.is_file():
+            raise InputError(f"target must be a folder, since {sources} is, received {target}.")
+        # Of a target inside the source, what was written there before is no source.
+        inside = target.resolve() != sources.resolve()
+        found = [p for p in images.pictures(sources) if not (inside and target in p.parents)]
+        paths = {path: target / path.relative_to(sources) for path in found}
+    else:
+        paths = {sources: target if is_file else target / sources.name}
+    for source, path in paths.items():
+        if path.exists() and (not overwrite or path.samefile(source)):
+            raise InputError(
+                f"{path} exists and would be replaced: give another target"
+                + ("." if path.samefile(source) else ", or allow it with overwrite.")
+            )
     written, failed = [], []
-    # Of a target inside the source, what was written there before is no source.
-    found = [path for path in images.pictures(sources) if target not in path.parents]
-    for source in tqdm(found, unit="picture", disable=not progress):
-        path = target / source.relative_to(sources)
+    for source, path in tqdm(paths.items(), unit="picture", disable=not progress):
         try:
-            written.append(_translate_file(translator, source, path, size))
+            _translate_file(translator, source, path, size)
+            written.append(path)
         except InputError as error:
+            if source == sources:
+                raise
             failed.append(str(error))
     return written, failed
 
 
 def _translate_file(translator, source, path, size):
-    if path.resolve() == source.resolve():
-        raise InputError(f"Writing to {path} would replace the original: give another target.")
     picture = translator(source, size)
     suffix = path.suffix.lower()
     if picture.mode.startswith("I") and suffix not in (".png", ".tif", ".tiff"):
         picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
     if suffix in (".jpg", ".jpeg", ".bmp"):  # neither has transparency
         picture = picture.convert("L" if picture.mode in ("L", "LA") else "RGB")
-    try:
-        with replacing(path) as temporary:
-            picture.save(temporary, quality=95)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return path
+    with replacing(path) as temporary:
+        picture.save(temporary, quality=95)
 
 
 def _check(image):

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -286,7 +287,7 @@ def test_a_failed_write_leaves_the_old_file(saved, dataset, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(np, "savez_compressed", full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="cannot be written .disk full"):
         npz.save(saved, dataset)
     assert saved.read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
@@ -297,3 +298,27 @@ def test_any_name_and_new_folders(tmp_path, dataset):
     npz.save(path, dataset)
     assert [p.name for p in path.parent.iterdir()] == ["faces"]
     assert npz.load(path).hash == dataset.hash
+
+
+def test_another_kind_of_archive_is_never_replaced(tmp_path):
+    for name in ("model.keras", "letter.docx"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("content.xml", "dear")
+        with pytest.raises(InputError, match="exists and is no data set, so it stays"):
+            npz.check_target(tmp_path / name)
+    with pytest.raises(InputError, match="exists and is no data set"):
+        npz.check_target("/dev/null")
+
+
+def test_arrays_of_no_dimension_are_named(tmp_path):
+    np.savez(tmp_path / "s.npz", trainA=np.uint8(3), trainB=np.uint8(3))
+    with pytest.raises(InputError, match=r"train_a must have the shape .* received \(\)"):
+        npz.load(tmp_path / "s.npz")
+
+
+def test_text_inside_an_archive_is_no_array(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("trainA.npy", "hello")
+        archive.writestr("trainB", "hello")
+    with pytest.raises(InputError, match="t.npz"):
+        npz.load(tmp_path / "t.npz")

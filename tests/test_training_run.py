@@ -137,6 +137,16 @@ def test_no_readable_state_is_said_and_nothing_is_lost(tmp_path):
     assert len(list(folder.glob("epochs/*.png"))) == 2
 
 
+def test_a_history_that_is_no_table_is_said(tmp_path):
+    dataset, folder = make_dataset(), tmp_path / "run"
+    start(dataset, folder, epochs=1)
+    (folder / "state/epoch_old.weights.h5").write_text("not ours")
+    (folder / "epochs/epoch_old.png").write_text("not ours")
+    (folder / "history.csv").write_text("my notes\nare here\n")
+    with pytest.raises(InputError, match="history.csv cannot be read as a table"):
+        start(dataset, folder)
+
+
 def test_changed_arguments_are_refused_with_the_difference_named(finished):
     folder, _ = finished
     with pytest.raises(InputError, match=r"arguments\.cycle_weight was 10\.0, now 3\.0"):
@@ -292,11 +302,18 @@ def test_tensorboard_works_through_keras(tmp_path):
         ({"image_shape_b": (64, 32, 3)}, "one height and width"),
         ({"generator": "vit"}, "generator must be 'resnet' or 'unet', received 'vit'"),
         ({"disc_layers": 5}, "disc_layers=5 needs pictures of at least 96 pixels"),
-        ({"filters": 0}, "filters must be at least 1, received 0"),
-        ({"blocks": -1}, "blocks must be at least 0, received -1"),
-        ({"learning_rate": float("nan")}, "learning_rate must be at least 0, received nan"),
-        ({"pool_size": -1}, "pool_size must be at least 0"),
-        ({"seed": -1}, "seed must be at least 0"),
+        ({"filters": 0}, "filters must be a whole number of at least 1, received 0"),
+        ({"blocks": -1}, "blocks must be a whole number of at least 0, received -1"),
+        (
+            {"learning_rate": float("nan")},
+            "learning_rate must be a number of at least 0, received nan",
+        ),
+        ({"pool_size": -1}, "pool_size must be a whole number of at least 0"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
+        ({"seed": 10**20}, "seed must be a whole number of at least 0"),
+        ({"seed": None}, "seed must be a whole number of at least 0"),
+        ({"filters": 2.5}, "filters must be a whole number"),
+        ({"image_shape_a": (16, 16)}, "image_shape_a must be .height, width, channels."),
         ({"adversarial_loss": "hinge"}, "adversarial_loss must be"),
     ],
 )

@@ -1,3 +1,5 @@
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -173,16 +175,34 @@ def test_originals_are_never_replaced(tmp_path):
     path = tmp_path / "one.png"
     Image.fromarray(picture()).save(path)
     before = path.read_bytes()
-    with pytest.raises(InputError, match="would replace the original"):
-        translate.translate_files(translator, path, tmp_path)
-    with pytest.raises(InputError, match="would replace the originals"):
-        translate.translate_files(translator, tmp_path, tmp_path, progress=False)
+    for sources in (path, tmp_path):
+        with pytest.raises(InputError, match="would be replaced: give another target\\.$"):
+            translate.translate_files(translator, sources, tmp_path, overwrite=True)
     assert path.read_bytes() == before
     for _ in range(2):  # what lies in the target is no source
         written, _ = translate.translate_files(
-            translator, tmp_path, tmp_path / "out", progress=False
+            translator, tmp_path, tmp_path / "out", overwrite=True, progress=False
         )
         assert [p.relative_to(tmp_path).as_posix() for p in written] == ["out/one.png"]
+
+
+def test_results_are_replaced_only_if_the_user_says_so(tmp_path):
+    translator = translate.Translator(invert(), Translation())
+    Image.fromarray(picture()).save(tmp_path / "one.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/one.png").write_text("something dear")
+    for sources in (tmp_path / "one.png", tmp_path):
+        with pytest.raises(InputError, match="or allow it with overwrite"):
+            translate.translate_files(translator, sources, tmp_path / "out")
+    assert (tmp_path / "out/one.png").read_text() == "something dear"
+    translate.translate_files(translator, tmp_path / "one.png", tmp_path / "out", overwrite=True)
+    assert Image.open(tmp_path / "out/one.png").size == (14, 10)
+
+
+def test_a_generator_of_another_size_is_refused():
+    halves = keras.Sequential([keras.Input((None, None, 3)), keras.layers.AveragePooling2D(2)])
+    with pytest.raises(InputError, match="give one that keeps the size"):
+        translate.Translator(halves, Translation())(picture())
 
 
 @pytest.mark.parametrize(
@@ -204,7 +224,7 @@ def test_bad_arrays_are_named(image, words):
 
 def test_bad_size_is_named():
     translator = translate.Translator(identity(), Translation())
-    for size in ("big", 3, 0.5):
+    for size in ("big", 3, 0.5, 100_000, float("nan"), (8, 8)):
         with pytest.raises(InputError, match="size must be"):
             translator(picture(), size=size)
 
@@ -240,6 +260,19 @@ def test_files_that_are_no_generators_are_named(tmp_path):
         translate.load(tmp_path / "flat.keras")
     with pytest.raises(InputError, match="direction must be 'ab' or 'ba', received 'cd'"):
         translate.load(tmp_path, "cd")
+    with pytest.raises(InputError, match="direction belongs to a run's folder"):
+        translate.load(tmp_path / "g.keras", "ba")
+
+
+@pytest.mark.parametrize(
+    "entry", ["{", "[1]", '{"colour": 1}', '{"dtype": "paint"}', '{"source_range": [5, 5]}']
+)
+def test_a_damaged_description_of_the_translation_is_said(tmp_path, entry):
+    identity().save(tmp_path / "g.keras")
+    with zipfile.ZipFile(tmp_path / "g.keras", "a") as archive:
+        archive.writestr(generators.ENTRY, entry)
+    with pytest.raises(InputError, match="says in a damaged way what it translates"):
+        translate.load(tmp_path / "g.keras")
 
 
 def test_code_in_a_file_is_not_run(tmp_path):

@@ -56,7 +56,7 @@ def domain_names(names, *folders):
     """Returns `names`, checked; without any, those of two folders, or "A" and "B"."""
     if names is not None:
         return check_names(names)
-    given = [Path(folder).resolve().name for folder in folders if folder is not None]
+    given = [Path(folder).absolute().name for folder in folders if folder is not None]
     return tuple(given) if len(set(given)) == 2 else ("A", "B")
 
 

@@ -185,12 +185,12 @@ def fit(image, size, how="crop"):
 
 
 def height_width(size):
-    """Returns `size` as `(height, width)`, or raises InputError unless both are at least 1."""
+    """Returns `size` as `(height, width)`; raises InputError unless both are 1 to 16384."""
     sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sides)
-    if len(sides) != 2 or not whole or min(sides) < 1:
+    if len(sides) != 2 or not whole or min(sides) < 1 or max(sides) > 16384:
         raise InputError(
-            "size must be one whole number or (height, width) in pixels, each at least 1, "
+            "size must be one whole number or (height, width) in pixels, each from 1 to 16384, "
             f"received {size!r}."
         )
     return int(sides[0]), int(sides[1])

@@ -65,11 +65,11 @@ class Dataset:
     hash: str = ""
 
     def __post_init__(self):
-        if self.test_a is None:
-            self._set("test_a", self.train_a[:0])
-        if self.test_b is None:
-            self._set("test_b", self.train_b[:0])
         for domain in "ab":
+            train, test = self._domain(domain)
+            _check_shape(f"train_{domain}", train)
+            if test is None:
+                self._set(f"test_{domain}", train[:0])
             _check_domain(domain, *self._domain(domain))
         self._set("names", check_names(self.names))
         if self.ranges is None:
@@ -158,8 +158,16 @@ def check_target(path):
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder: name the .npz file to write.")
-    if path.exists() and not zipfile.is_zipfile(path):
-        raise InputError(f"{path} exists and is no .npz file, so it stays: give another name.")
+    if path.exists() and not _holds_arrays(path):
+        raise InputError(f"{path} exists and is no data set, so it stays: give another name.")
+
+
+def _holds_arrays(path):
+    """Whether a file is a data set, and not some other kind of zip archive."""
+    if not path.is_file() or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return not {"trainA.npy", "arr_0.npy"}.isdisjoint(archive.namelist())
 
 
 def check_names(names):
@@ -214,12 +222,17 @@ def _read(path):
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "does not exist"
         raise InputError(f"The data set {path} {problem}: give an .npz file.")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path} is no .npz file, or was cut short: prepare it again.")
     try:
+        with path.open("rb") as opened:
+            if not zipfile.is_zipfile(opened):
+                raise InputError(f"{path} is no .npz file, or was cut short: prepare it again.")
         with np.load(path, allow_pickle=False) as file:
             return {key: _native(file[key]) for key in file.files}
-    except (OSError, ValueError, EOFError, NotImplementedError) as error:
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory: prepare fewer pictures.") from error
+    except (OSError, ValueError, AttributeError, EOFError, NotImplementedError) as error:
         raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from error
     except (zipfile.BadZipFile, zlib.error, KeyError, SyntaxError) as error:
         raise InputError(f"{path} is damaged ({error}): prepare it again.") from error
@@ -248,15 +261,19 @@ def _metadata(path, stored):
     return known
 
 
+def _check_shape(name, images):
+    shape = tuple(images.shape)
+    if len(shape) != 4 or 0 in shape[1:]:
+        hint = ": give one channel as array[..., None]" if len(shape) == 3 else ""
+        raise InputError(
+            f"{name} must have the shape (n, height, width, channels), received {shape}{hint}."
+        )
+
+
 def _check_domain(domain, train, test):
     for split, images in (("train", train), ("test", test)):
-        name = f"{split}_{domain}"
-        shape, dtype = tuple(images.shape), str(images.dtype)
-        if len(shape) != 4 or 0 in shape[1:]:
-            hint = ": give one channel as array[..., None]" if len(shape) == 3 else ""
-            raise InputError(
-                f"{name} must have the shape (n, height, width, channels), received {shape}{hint}."
-            )
+        name, dtype = f"{split}_{domain}", str(images.dtype)
+        _check_shape(name, images)
         if dtype not in _DTYPES:
             raise InputError(
                 f"{name} must be {', '.join(_DTYPES)}, received {dtype}: convert it with astype."
