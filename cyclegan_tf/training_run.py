@@ -57,12 +57,23 @@ def train(
         The history: a list of one dictionary of numbers per epoch, from the first.
 
     Raises:
-        InputError: If the folder holds a run with other arguments or data, or no readable state.
+        InputError: If an argument is out of its range, the model is for other pictures, or the
+            folder holds another run, no readable state, or a run that is being trained.
         health.TrainingDiverged: At the first NaN or infinite loss.
     """
     folder = Path(folder)
     _fits(model, dataset)
-    steps = steps_per_epoch or pipeline.steps_per_epoch(dataset, batch_size)
+    steps = steps_per_epoch
+    if steps is None:
+        steps = pipeline.steps_per_epoch(dataset, max(batch_size, 1))
+    for name, value in (
+        ("epochs", epochs),
+        ("batch_size", batch_size),
+        ("steps_per_epoch", steps),
+        ("pictures", pictures),
+    ):
+        if not isinstance(value, int) or value < 1:
+            raise InputError(f"{name} must be a whole number of at least 1, received {value!r}.")
     settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
     with _claimed(folder, _description(model, dataset, settings), model):
         done = cb.restore(model, folder)

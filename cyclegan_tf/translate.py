@@ -100,8 +100,8 @@ class Translator:
         y = np.asarray(self.generator(x[None], training=False))[0]
         if y.shape[:2] != x.shape[:2]:
             raise InputError(
-                f"The generator made {y.shape[:2]} of {x.shape[:2]} pixels: give one that keeps the "
-                "size."
+                f"The generator made {y.shape[:2]} of {x.shape[:2]} pixels: give one that keeps "
+                "the size."
             )
         y = images.fit(y[: working[0], : working[1]], shape, "stretch")
         result = denormalize(y, self.translation.target_range, self.translation.dtype)

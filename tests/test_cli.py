@@ -167,7 +167,7 @@ def test_words_that_make_no_command_exit_with_2(line, said, capsys):
     [
         (
             "train {npz} run --learning-rate nan",
-            "learning_rate must be a number of at least 0, received nan.",
+            "learning_rate must be a number of at least 0",
         ),
         ("train {npz} run --cycle-weight -1", "cycle_weight must be a number of at least 0"),
         ("train {npz} run --size 64", "--size has no use with"),

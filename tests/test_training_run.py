@@ -346,6 +346,15 @@ def test_blocks_follow_the_authors_habit(size, blocks):
     assert len(adds) == blocks
 
 
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "steps_per_epoch", "pictures"])
+@pytest.mark.parametrize("value", [0, -1, 1.5])
+def test_counts_of_a_run_are_whole_numbers(name, value, tmp_path):
+    options = {"epochs": 1} | {name: value}
+    with pytest.raises(InputError, match=f"{name} must be a whole number of at least 1, received"):
+        train(make_model(make_dataset()), make_dataset(), tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_model_of_another_shape_is_refused(tmp_path):
     with pytest.raises(InputError, match="takes 1 channels in domain A, and the data have 3"):
         train(make_model(make_dataset()), make_dataset(channels=(3, 3)), tmp_path / "r", 1)
