@@ -89,6 +89,8 @@ def _prepare(options):
     from cyclegan_tf.data import npz, prepare
 
     npz.check_target(options.output)
+    if options.direction and not options.pairs:
+        raise InputError("--direction belongs to --pairs: leave it out.")
     if options.folders:
         dataset = prepare.from_folders(
             *_one_or_two("--folders", options.folders), **_reading(options)
@@ -101,8 +103,6 @@ def _prepare(options):
     else:
         reading = _reading(options, ("size", "seed"), "--generated")
         dataset = prepare.generated(*options.generated, **reading)
-    if options.direction and not options.pairs:
-        raise InputError("--direction belongs to --pairs: leave it out.")
     npz.save(options.output, dataset)
     print(f"{options.output}: {dataset}")
 
