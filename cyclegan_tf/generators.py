@@ -68,6 +68,10 @@ def load(path):
     path = Path(path)
     if not path.is_file():
         raise InputError(f"No generator at {path}: give a .keras or .h5 file, or a run's folder.")
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise InputError(
+            f"{path} cannot be read as a generator: it is no .keras file, or was cut short."
+        )
     try:
         generator = keras.models.load_model(path, compile=False, custom_objects=_KERAS_2)
     except Exception as error:  # Keras raises whatever its parts raise on a damaged file

@@ -101,7 +101,7 @@ def curves(history):
     Returns:
         `matplotlib.figure.Figure`; it belongs to no window and needs no closing.
     """
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    figure = Figure(figsize=(8.6, 3), layout="constrained")
     epochs = [row["epoch"] for row in history]
     groups = {
         "Adversarial": lambda name: name.startswith(("adv_", "disc_")),
