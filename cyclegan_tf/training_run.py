@@ -81,7 +81,9 @@ def train(
             # Also what a first epoch that was cut short starts from when it is trained again.
             cb.save_state(model, folder, 0)
             done = 0
-        if done < epochs:
+        if done >= epochs:
+            print(f"{folder} has its {epochs} epochs already.")
+        else:
             if done:
                 print(f"Resuming {folder} after epoch {done} of {epochs}.")
             _fit(model, dataset, folder, epochs, done, settings, pictures, callbacks, verbose)

@@ -108,11 +108,12 @@ def test_the_same_cell_again_goes_on_with_the_same_model_object(finished, tmp_pa
     assert_same(finished[1], all_variables(model))
 
 
-def test_a_finished_run_is_not_trained_again(finished):
+def test_a_finished_run_is_not_trained_again(finished, capsys):
     folder, variables = finished
     before = (folder / "gen_ab.keras").stat().st_mtime_ns
     assert_same(variables, all_variables(start(make_dataset(), folder)))
     assert (folder / "gen_ab.keras").stat().st_mtime_ns == before
+    assert "has its 3 epochs already" in capsys.readouterr().out
 
 
 def test_a_broken_state_falls_back_to_the_one_before(finished, tmp_path):
