@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import os
 import platform
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from cyclegan_tf import callbacks as cb
@@ -38,7 +40,8 @@ def train(
     The folder then has `run.json`, `history.csv`, `epochs/epoch_005.png`, `gen_ab.keras`,
     `gen_ba.keras`, `state/` and `report.html`. Called again with the same arguments it resumes
     after the last finished epoch, to the same weights, bit for bit, as if never interrupted
-    (on a GPU, only after `tf.config.experimental.enable_op_determinism()`).
+    (with the same thread settings, which `run.json` records; on a GPU, only after
+    `tf.config.experimental.enable_op_determinism()`).
 
     Args:
         model: A compiled model from `recipes`. Its seed is the run's.
@@ -183,6 +186,12 @@ def _versions():
             versions[name] = version(name)
         except PackageNotFoundError:
             versions[name] = "not installed"
+    # Sums are split by thread: with other threads they round differently, and the runs part.
+    threading = tf.config.threading
+    versions["threads"] = (
+        f"inter-op {threading.get_inter_op_parallelism_threads()}, "
+        f"intra-op {threading.get_intra_op_parallelism_threads()}, {os.cpu_count()} cores"
+    )
     return versions
 
 

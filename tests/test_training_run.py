@@ -165,6 +165,17 @@ def test_changed_arguments_are_refused_with_the_difference_named(finished):
         )
 
 
+def test_another_environment_is_warned_of(tmp_path):
+    dataset, folder = make_dataset(), tmp_path / "run"
+    start(dataset, folder, epochs=1)
+    run = json.loads((folder / "run.json").read_text())
+    assert "inter-op" in run["versions"]["threads"]
+    run["versions"]["keras"] = "3.0"
+    (folder / "run.json").write_text(json.dumps(run))
+    with pytest.warns(UserWarning, match="may differ from an uninterrupted run"):
+        start(dataset, folder, epochs=2)
+
+
 def test_a_constant_rate_may_be_trained_longer(tmp_path):
     dataset = make_dataset()
 
