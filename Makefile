@@ -16,6 +16,7 @@ demo: $(VENV)/installed
 	@echo
 	@echo "Pictures after each epoch   $(DEMO)/epochs/"
 	@echo "Report (open in a browser)  $(DEMO)/report.html"
+	@echo "How good is it?             $(BIN)/cyclegan-tf evaluate $(DEMO) data/sketch2cartoon.npz"
 	@echo "Translated pictures         $(DEMO)/sketch_as_cartoon.png, $(DEMO)/cartoon_as_sketch.png"
 
 test: $(VENV)/installed-test

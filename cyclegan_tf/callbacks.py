@@ -6,6 +6,7 @@ short is trained again, to the same values, over whatever it had left.
 """
 
 import csv
+import dataclasses
 import math
 import re
 import sys
@@ -165,13 +166,25 @@ class SaveGenerators(keras.callbacks.Callback):
 
     def __init__(self, folder, translations):
         super().__init__()
-        self.folder, self.translations = Path(folder), translations
+        self.folder, self.translations = folder, translations
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes both files."""
-        for name, translation in self.translations.items():
-            path = self.folder / f"{name}.keras"
-            generators.save(path, getattr(self.model, name), translation)
+        save_generators(self.model, self.folder, self.translations, epoch + 1)
+
+
+def save_generators(model, folder, translations, epoch):
+    """Writes the generators of `model` as they are after `epoch`.
+
+    Args:
+        model: Has the generators as attributes.
+        folder: Where the files go.
+        translations: As for `SaveGenerators`.
+        epoch: Number of epochs that are behind them; goes into the files.
+    """
+    for name, translation in translations.items():
+        known = dataclasses.replace(translation, epoch=epoch)
+        generators.save(Path(folder) / f"{name}.keras", getattr(model, name), known)
 
 
 class SaveState(keras.callbacks.Callback):

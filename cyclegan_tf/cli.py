@@ -175,16 +175,10 @@ def _add_reading(parser):
 def _train(options):
     _set_up_tensorflow(options.deterministic)
     from cyclegan_tf import recipes
-    from cyclegan_tf.data import npz, pipeline, prepare
+    from cyclegan_tf.data import pipeline
     from cyclegan_tf.training_run import train
 
-    if Path(options.data).is_dir():
-        dataset = prepare.stream(options.data, options.data_b, **_reading(options))
-    else:
-        _reading(options, ("seed",), f"{options.data}, which is prepared")
-        if options.data_b:
-            raise InputError("--data-b belongs to a folder as DATA: leave it out.")
-        dataset = npz.load(options.data)
+    dataset = _dataset(options)
     steps = options.steps or pipeline.steps_per_epoch(dataset, options.batch)
     model = recipes.cyclegan(
         dataset.image_shape_a,
@@ -202,7 +196,7 @@ def _train(options):
         total_steps=None if options.constant_rate else options.epochs * steps,
         seed=options.seed,
     )
-    callbacks = []
+    callbacks = _evaluate_callback(options, dataset)
     if options.tensorboard:
         import keras
 
@@ -222,9 +216,47 @@ def _train(options):
         pictures=options.pictures,
         callbacks=callbacks,
     )
+    if (options.folder / "best").exists():
+        print(f"Best       {options.folder / 'best'}")
     print(f"Pictures   {options.folder / 'epochs'}")
     print(f"Report     {options.folder / 'report.html'}")
     print(f"Generators {options.folder / 'gen_ab.keras'}, {options.folder / 'gen_ba.keras'}")
+
+
+def _dataset(options):
+    """The prepared data set, or pictures that are read as they are needed."""
+    from cyclegan_tf.data import npz, prepare
+
+    if Path(options.data).is_dir():
+        return prepare.stream(options.data, options.data_b, **_reading(options))
+    _reading(options, ("seed",), f"{options.data}, which is prepared")
+    if options.data_b:
+        raise InputError("--data-b belongs to a folder as DATA: leave it out.")
+    return npz.load(options.data)
+
+
+def _add_data(parser):
+    parser.add_argument(
+        "data", help="the .npz; or, to read pictures as they are needed, a folder as in prepare"
+    )
+    parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
+
+
+def _evaluate_callback(options, dataset):
+    """The callback that `train --evaluate` asks for, in a list."""
+    given = {
+        name: getattr(options, f"evaluate_{name}" if name in ("pictures", "every") else name)
+        for name in ("pictures", "every", "monitor", "patience")
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if not options.evaluate:
+        alone = [*given, *_measuring(options)]
+        if alone:
+            raise InputError(f"--evaluate must say which scores where {alone[0]} is given.")
+        return []
+    from cyclegan_tf.evaluate import Evaluate
+
+    return [Evaluate(options.folder, dataset, options.evaluate, **given, **_measuring(options))]
 
 
 def _set_up_tensorflow(deterministic):
@@ -242,11 +274,8 @@ def _add_train(subcommands):
         help="train CycleGAN, or go on with a run",
         description="Trains into a folder; the same command again resumes.",
     )
-    parser.add_argument(
-        "data", help="the .npz; or, to read pictures as they are needed, a folder as in prepare"
-    )
+    _add_data(parser)
     parser.add_argument("folder", type=Path, help="the run's folder, such as saved_models/faces")
-    parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
     parser.add_argument("--epochs", type=_whole(1), default=200)
     parser.add_argument("--steps", type=_whole(1), help="steps per epoch")
     parser.add_argument("--batch", type=_whole(1), default=1, help="pictures per step")
@@ -273,6 +302,13 @@ def _add_train(subcommands):
     )
     parser.add_argument("--seed", type=_whole(0), default=0)
     _add_reading(parser)
+    group = parser.add_argument_group("scores after each epoch (see also: evaluate --help)")
+    group.add_argument("--evaluate", type=_names, metavar="NAMES", help="such as kid,ssim")
+    group.add_argument("--evaluate-pictures", type=_whole(1), help="of each domain (default: 100)")
+    group.add_argument("--evaluate-every", type=_whole(1), help="so many epochs (default: 1)")
+    group.add_argument("--monitor", help="which decides what is best, such as kid_ab")
+    group.add_argument("--patience", type=_whole(1), help="stop after so many epochs without gain")
+    _add_measuring(group)
     parser.set_defaults(run=_train)
 
 
@@ -314,18 +350,102 @@ def _add_translate(subcommands):
     parser.set_defaults(run=_translate)
 
 
+# --- evaluate ------------------------------------------------------------------------------
+
+
+def _evaluate(options):
+    _tensorflow_without_chatter()
+    from cyclegan_tf import report
+    from cyclegan_tf.callbacks import read_history
+    from cyclegan_tf.evaluate import evaluate
+
+    model = Path(options.model)
+    folder = options.output
+    if folder is None:
+        folder = model / "evaluation" if model.is_dir() else model.with_suffix(".evaluation")
+    evaluation = evaluate(
+        (model, options.back) if options.back else model,
+        _dataset(options),
+        split=options.split,
+        metrics=options.metrics,
+        pictures=options.pictures,
+        seed=options.seed,
+        **_measuring(options),
+    )
+    evaluation.save(folder, options.rank_by)
+    print(evaluation)
+    if (model / "run.json").exists():
+        report.write(model, read_history(model))
+    print()
+    print(f"Tables   {folder / 'evaluation.md'}")
+    print(f"Numbers  {folder / 'evaluation.json'}")
+    print(f"Pictures {folder / 'evaluation.png'}")
+
+
+def _measuring(options):
+    """The options of measuring that were given."""
+    names = ("features", "weights", "resize", "lpips", "lpips_weights")
+    given = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _add_measuring(group):
+    group.add_argument(
+        "--features",
+        choices=("inception", "random", "none"),
+        help="for distances between sets (default: inception where its weights can be had)",
+    )
+    group.add_argument("--weights", metavar="FILE", help="Inception weights (default: cache, web)")
+    group.add_argument(
+        "--resize", choices=("clean", "legacy"), help="to Inception's size (default: clean)"
+    )
+    group.add_argument(
+        "--lpips", choices=("alex", "vgg", "none"), help="(default: alex where it can be had)"
+    )
+    group.add_argument(
+        "--lpips-weights", metavar="FILE", help="LPIPS weights (default: cache, web)"
+    )
+
+
+def _add_evaluate(subcommands):
+    parser = subcommands.add_parser(
+        "evaluate",
+        help="score a run on held-out pictures",
+        description="Scores translations beside a floor and a ceiling: tables, JSON, pictures.",
+    )
+    parser.add_argument("model", help="a run's folder, its best/ folder, or a generator's file")
+    _add_data(parser)
+    parser.add_argument("--back", metavar="FILE", help="the generator of the way back to a file")
+    parser.add_argument("--split", choices=("test", "train"), default="test")
+    parser.add_argument("--metrics", type=_names, metavar="NAMES", help="default: all that apply")
+    parser.add_argument("--pictures", type=_whole(1), help="at most so many of each domain")
+    parser.add_argument("--rank-by", metavar="NAME", help="the score that tells best from worst")
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="default: in the run's folder"
+    )
+    parser.add_argument("--seed", type=_whole(0), default=0)
+    _add_measuring(parser)
+    _add_reading(parser)
+    parser.set_defaults(run=_evaluate)
+
+
 # --- words to values -----------------------------------------------------------------------
 
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog="cyclegan-tf", description="CycleGAN: prepare pictures, train, translate."
+        prog="cyclegan-tf", description="CycleGAN: prepare pictures, train, evaluate, translate."
     )
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_prepare(subcommands)
     _add_train(subcommands)
+    _add_evaluate(subcommands)
     _add_translate(subcommands)
     return parser
+
+
+def _names(text):
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _whole(least):

@@ -31,6 +31,7 @@ class Translation:
         target_range: The same for the output.
         dtype: NumPy name of the output's stored type, such as "uint8".
         size: `(height, width)` that it was trained at, or None if unknown.
+        epoch: Number of epochs that it was trained for, or None if unknown.
     """
 
     source: str = "A"
@@ -39,6 +40,24 @@ class Translation:
     target_range: tuple[float, float] = (0, 255)
     dtype: str = "uint8"
     size: tuple[int, int] | None = None
+    epoch: int | None = None
+
+
+def translations(dataset):
+    """What the generators of a run on `dataset` translate.
+
+    Args:
+        dataset: `npz.Dataset`.
+
+    Returns:
+        Dictionary from "gen_ab" and "gen_ba" to a `Translation`.
+    """
+    size = tuple(int(side) for side in dataset.train_a.shape[1:3])
+    (a, b), (range_a, range_b) = dataset.names, dataset.ranges
+    return {
+        "gen_ab": Translation(a, b, range_a, range_b, str(dataset.train_b.dtype), size),
+        "gen_ba": Translation(b, a, range_b, range_a, str(dataset.train_a.dtype), size),
+    }
 
 
 def save(path, generator, translation):

@@ -1,6 +1,7 @@
 """Pictures for people: strips of translations and curves of losses."""
 
 import io
+import re
 from pathlib import Path
 
 import matplotlib
@@ -104,11 +105,13 @@ def curves(history):
     figure = Figure(figsize=(8.6, 3), layout="constrained")
     epochs = [row["epoch"] for row in history]
     groups = {
-        "Adversarial": lambda name: name.startswith(("adv_", "disc_")),
-        "Reconstruction": lambda name: name.startswith(("cycle_", "identity_")),
+        "Adversarial": r"(adv|disc)_(ab|ba|a|b)",
+        "Reconstruction": r"(cycle|identity)_(a|b)",
     }
-    for axes, (title, belongs) in zip(figure.subplots(1, 2), groups.items(), strict=True):
-        for name in filter(belongs, history[0] if history else ()):
+    for axes, (title, pattern) in zip(figure.subplots(1, 2), groups.items(), strict=True):
+        for name in history[0] if history else ():
+            if not re.fullmatch(pattern, name):
+                continue
             style = "--" if name.startswith(("disc_", "identity_")) else "-"
             marker = "o" if len(history) < 4 else None
             values = [row.get(name, np.nan) for row in history]
@@ -119,6 +122,39 @@ def curves(history):
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend(ncols=2, fontsize="small")
+    return figure
+
+
+def scores(history, titles, best_epoch=None):
+    """Draws each score over the epochs, both directions of translation in one plot.
+
+    Args:
+        history: List of one dictionary per epoch with `epoch` and scores such as `kid_ab`;
+            epochs without a score are passed over.
+        titles: Dictionary from the scores' names, such as "kid", to titles.
+        best_epoch: Epoch to mark.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    columns = min(len(titles), 3)
+    rows = -(-len(titles) // columns)
+    figure = Figure(figsize=(8.6, 2.6 * rows), layout="constrained")
+    plots = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (name, title) in zip(plots, titles.items(), strict=False):
+        for direction, marker in (("ab", "o"), ("ba", "s")):
+            known = [row for row in history if np.isfinite(row.get(f"{name}_{direction}", np.nan))]
+            values = [row[f"{name}_{direction}"] for row in known]
+            epochs = [row["epoch"] for row in known]
+            axes.plot(epochs, values, marker=marker, markersize=3, label=direction)
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color="0.5", linestyle=":", label="best")
+        axes.set(title=title, xlabel="epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    for axes in plots[len(titles) :]:
+        axes.remove()
     return figure
 
 

@@ -33,6 +33,7 @@ def write(folder, history):
         summary=html.escape(_summary(run, history)),
         pictures=json.dumps(_pictures(folder)),
         curves=plotting.to_svg(plotting.curves(history)),
+        scores=_scores(folder, history),
         warnings=_warnings(history),
         history=_table(history),
         run=html.escape(json.dumps(run, indent=2)),
@@ -56,10 +57,49 @@ def _pictures(folder):
     return [
         {
             "epoch": int(path.stem[6:]),
-            "src": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(),
+            "src": _data_url(path),
         }
         for path in paths
     ]
+
+
+def _scores(folder, history):
+    """Curves of what was scored during training, and the tables of the last evaluation."""
+    parts = []
+    during = _json(folder / "metrics.json")
+    if during:
+        drawn = plotting.scores(history, during["metrics"], during["best_epoch"])
+        best = f"Best by {during['monitor']}: epoch {during['best_epoch']} (in best/)."
+        parts += [
+            f'<div class="curves">{plotting.to_svg(drawn)}</div>',
+            f"<p>{html.escape(best)}</p>",
+            _details("Protocol of the curves", json.dumps(during["protocol"], indent=2)),
+        ]
+    after = folder / "evaluation"
+    if (after / "evaluation.md").exists() and (after / "evaluation.png").exists():
+        tables, picture = (after / "evaluation.md").read_text("utf-8"), after / "evaluation.png"
+        parts += [
+            "<h3>Evaluation</h3>",
+            f'<pre class="tables">{html.escape(tables)}</pre>',
+            f'<figure><img src="{_data_url(picture)}" alt="Best and worst translations"></figure>',
+        ]
+    return "".join(parts) or "<p>None yet: <code>cyclegan-tf evaluate</code> gives them.</p>"
+
+
+def _json(path):
+    """What a JSON file holds; None where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _details(summary, text):
+    return f"<details><summary>{summary}</summary><pre>{html.escape(text)}</pre></details>"
+
+
+def _data_url(path):
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _warnings(history):

@@ -12,11 +12,10 @@ import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from cyclegan_tf import callbacks as cb
-from cyclegan_tf import report
+from cyclegan_tf import generators, report
 from cyclegan_tf.atomic import write_text
 from cyclegan_tf.data import pipeline
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.generators import Translation
 
 FORMAT = 1
 LOCK = ".lock"
@@ -53,7 +52,8 @@ def train(
             once.
         augment: Whether to enlarge, crop and mirror the pictures at random.
         pictures: How many test pictures to show after each epoch.
-        callbacks: More Keras callbacks; numbers that they add to the logs go into the history.
+        callbacks: More Keras callbacks, such as `evaluate.Evaluate`; numbers that they add to the
+            logs go into the history.
         verbose: As in `keras.Model.fit`: "auto" shows a progress bar, 2 a line per epoch.
 
     Returns:
@@ -84,8 +84,11 @@ def train(
             # Also what a first epoch that was cut short starts from when it is trained again.
             cb.save_state(model, folder, 0)
             done = 0
+        reason = next(filter(None, (stop(done) for stop in _early_stops(callbacks))), None)
         if done >= epochs:
             print(f"{folder} has its {epochs} epochs already.")
+        elif reason:
+            print(reason)
         else:
             if done:
                 print(f"Resuming {folder} after epoch {done} of {epochs}.")
@@ -119,11 +122,16 @@ def _fit(model, dataset, folder, epochs, done, settings, pictures, callbacks, ve
             *callbacks,
             cb.HealthWarnings(),
             cb.HistoryFile(folder),
-            cb.SaveGenerators(folder, _translations(dataset)),
+            cb.SaveGenerators(folder, generators.translations(dataset)),
             cb.Report(folder),
             cb.SaveState(folder),
         ],
     )
+
+
+def _early_stops(callbacks):
+    """Functions that say why a run that was stopped early is not to go on."""
+    return [callback.stopped_after for callback in callbacks if hasattr(callback, "stopped_after")]
 
 
 def _fits(model, dataset):
@@ -142,15 +150,6 @@ def _fits(model, dataset):
             f"The model was made for {tuple(model.pool_a.images.shape[1:3])} pixels, and the data "
             f"have {tuple(dataset.train_a.shape[1:3])}: make the model with the data's shapes."
         )
-
-
-def _translations(dataset):
-    size = tuple(int(side) for side in dataset.train_a.shape[1:3])
-    (a, b), (range_a, range_b) = dataset.names, dataset.ranges
-    return {
-        "gen_ab": Translation(a, b, range_a, range_b, str(dataset.train_b.dtype), size),
-        "gen_ba": Translation(b, a, range_b, range_a, str(dataset.train_a.dtype), size),
-    }
 
 
 def _description(model, dataset, settings):
@@ -223,7 +222,7 @@ def _claimed(folder, description, model):
     with lock:
         if path.exists():
             _compare(path, description)
-        for part in (folder, folder / "epochs", folder / "state"):
+        for part in (folder, *(folder / name for name in ("epochs", "state", "best"))):
             for left_over in part.glob(".writing-*"):
                 left_over.unlink()
         if not path.exists():

@@ -49,3 +49,21 @@ def test_curves_show_each_loss_over_the_epochs():
     np.testing.assert_allclose(right.lines[0].get_xydata(), [[1, 2], [2, 1], [3, 2 / 3]])
     assert plotting.to_svg(plotting.curves(history)).startswith("<svg")
     assert plotting.to_svg(plotting.curves([])).startswith("<svg")
+
+
+def test_scores_pass_over_epochs_that_were_not_scored():
+    history = [
+        {"epoch": 1, "kid_ab": float("nan"), "kid_ba": float("nan")},
+        {"epoch": 2, "kid_ab": 0.5, "kid_ba": 0.7},
+        {"epoch": 3, "loss": 1.0},
+        {"epoch": 4, "kid_ab": 0.4, "kid_ba": 0.6, "ssim_ab": 0.9},
+    ]
+    figure = plotting.scores(history, {"kid": "KID", "ssim": "SSIM"}, best_epoch=4)
+    kid, ssim = figure.axes
+    assert kid.get_title() == "KID"
+    assert [line.get_xydata().tolist() for line in kid.lines[:2]] == [
+        [[2, 0.5], [4, 0.4]],
+        [[2, 0.7], [4, 0.6]],
+    ]
+    assert ssim.lines[0].get_xydata().tolist() == [[4, 0.9]]
+    assert kid.lines[2].get_xdata() == [4, 4]  # the best epoch

@@ -1,0 +1,259 @@
+"""One direction of translation on held-out pictures: which ones, with what, and their scores."""
+
+from importlib.metadata import version
+
+import numpy as np
+from tqdm import tqdm
+
+from cyclegan_tf import generators
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.evaluation import Result
+from cyclegan_tf.metrics import hidden_information, inception, perceptual
+from cyclegan_tf.metrics.features import RandomFeatures
+from cyclegan_tf.scoring import METRICS, Pictures, Scorer
+
+#: Standard deviation of the noise of the hidden-information check: two of 255 grey levels.
+NOISE = 2 / 255
+#: Pictures that a set must have for every score of sets to exist.
+ENOUGH = 6
+
+
+class Tools:
+    """What scoring needs beside pictures: networks, names of metrics, seeds.
+
+    Args:
+        names: Names of `scoring.METRICS`, or None for all that apply.
+        features: "inception", "random", "none", or None: inception where it can be had.
+        weights: File of the Inception weights.
+        resize: "clean" or "legacy".
+        lpips: "alex", "vgg", "none", or None: alex where it can be had.
+        lpips_weights: File of the LPIPS weights.
+        seed: Of the choice of pictures, the noise and the bootstrap.
+        progress: Whether to show progress bars.
+
+    Raises:
+        InputError: If an argument is none of these, or weights that were asked for, by name or
+            through a metric, cannot be had.
+    """
+
+    def __init__(
+        self,
+        names=None,
+        *,
+        features=None,
+        weights=None,
+        resize="clean",
+        lpips=None,
+        lpips_weights=None,
+        seed=0,
+        progress=False,
+    ):
+        self.names, self.seed, self.progress = names, seed, progress
+        #: Why what comes by default could not be loaded.
+        self.missing = {}
+        for name, value, choices in (
+            ("features", features, ("inception", "random", "none")),
+            ("lpips", lpips, ("alex", "vgg", "none")),
+        ):
+            if value is not None and value not in choices:
+                listed = ", ".join(repr(choice) for choice in choices)
+                raise InputError(f"{name} must be one of {listed}, received {value!r}.")
+        self.extractor = self.perceptual = None
+        if names is None or any(name in METRICS and METRICS[name].group == "set" for name in names):
+            self.extractor = self._load(
+                "features",
+                features,
+                {"random": RandomFeatures},
+                lambda: inception.load(weights, resize),
+                weights,
+            )
+        if names is None or {"lpips", "perceptual_loss"} & set(names):
+            self.perceptual = self._load(
+                "lpips",
+                lpips,
+                {},
+                lambda: perceptual.load(lpips or "alex", lpips_weights),
+                lpips_weights,
+            )
+
+    def _load(self, kind, choice, others, load, weights):
+        if choice == "none":
+            self.missing[kind] = "it was switched off."
+            return None
+        try:
+            return others.get(choice, load)()
+        except InputError as error:
+            # What was asked for must be there; what comes by default may be missing.
+            if choice is not None or weights is not None or self.names is not None:
+                raise
+            self.missing[kind] = str(error)
+            return None
+
+    def protocol(self, dataset, split, directions):
+        """Everything that the scores depend on, but for the generators."""
+        (first, *_) = directions.values()
+        names = {name for direction in directions.values() for name in direction.scorer.names}
+        protocol = {
+            "data": dataset.hash,
+            "split": f"{split} ({'held out' if split == 'test' else 'NOT held out'})",
+            "size": "x".join(str(side) for side in dataset.train_a.shape[1:3]),
+            "pictures": {
+                direction: {
+                    "translated": len(one.inputs),
+                    "reference": len(one.reference),
+                    "other real": len(one.other or ()),
+                }
+                for direction, one in directions.items()
+            },
+            "measured": "the translation as saved, rounded to its stored type",
+            "intervals": "95 %: percentile bootstrap over pictures; kernel distance 1.96 "
+            "jackknife standard errors",
+            "seed": self.seed,
+        }
+        if {name for name in names if METRICS[name].group == "set"}:
+            protocol |= self.extractor.protocol
+            protocol["precision, recall, realism"] = "k = 3"
+            protocol["density, coverage"] = "k = 5"
+        if {"lpips", "perceptual_loss"} & names:
+            protocol["lpips"] = self.perceptual.protocol
+        if "ms_ssim" in names:
+            protocol["ms_ssim"] = f"{first.scorer.scales} of 5 scales"
+        if first.scorer.looks_for_hidden:
+            protocol["noise"] = f"{NOISE * 255:.3g}/255 of the value range"
+        packages = ("cyclegan_tf", "tensorflow", "keras", "numpy")
+        return protocol | {"versions": {name: version(name) for name in packages}}
+
+
+class Direction:
+    """The pictures of one direction of translation, and their scorer."""
+
+    def __init__(self, dataset, direction, split, limit, tools, back):
+        source, target = direction
+        if split not in ("train", "test"):
+            raise InputError(f"split must be 'train' or 'test', received {split!r}.")
+        other_split = "train" if split == "test" else "test"
+        self.names = dataset.names if direction == "ab" else dataset.names[::-1]
+        self.tools = tools
+        draw = np.random.default_rng(tools.seed)
+        counts = [len(getattr(dataset, f"{split}_{domain}")) for domain in direction]
+        for name, count in zip(self.names, counts, strict=True):
+            if not count:
+                raise InputError(
+                    f"The data hold no {split} pictures of {name}: prepare them with some, or "
+                    f"give split={other_split!r}."
+                )
+        paired = dataset.paired[split]
+        self.index = _some(draw, counts[0], limit)
+        self.inputs = _pictures(dataset, split, source, self.index)
+        of_target = self.index if paired else _some(draw, counts[1], limit)
+        self.reference = _pictures(dataset, split, target, of_target)
+        # As many as there are translations: distances between sets depend on the number.
+        chosen = _some(draw, len(getattr(dataset, f"{other_split}_{target}")), len(self.inputs))
+        self.other = None
+        if len(chosen) >= ENOUGH:
+            self.other = _pictures(dataset, other_split, target, chosen)
+        self.scorer = Scorer(
+            self.reference,
+            self.inputs,
+            self.reference if paired else None,
+            names=tools.names,
+            extractor=tools.extractor,
+            perceptual=tools.perceptual,
+            back=back,
+            missing=tools.missing,
+            seed=tools.seed,
+            progress=tools.progress,
+        )
+
+    def translated(self, there, back):
+        """Translates, and scores the translations.
+
+        Returns:
+            `(scores, translations, cycles)`; the cycles are None without a way back.
+        """
+        self._fits(there)
+        progress = self.tools.progress
+
+        def gen_there(images):
+            return _apply(there, images, " → ".join(self.names), progress)
+
+        def gen_back(images):
+            return _apply(back, images, " → ".join(self.names[::-1]), progress)
+
+        normalized = self.inputs.normalized
+        fake = gen_there(normalized)
+        if not np.isfinite(fake).all():
+            raise InputError(
+                f"The generator {' → '.join(self.names)} gives NaN or infinite values: its "
+                "training diverged, take an earlier one."
+            )
+        translations, cycles, hidden = self.reference.stored(fake), None, None
+        if back is not None:
+            cycles = self.inputs.stored(gen_back(fake))
+            if self.scorer.looks_for_hidden:
+                hidden = hidden_information(
+                    lambda _: fake, gen_back, normalized, noise=NOISE, seed=self.tools.seed
+                )
+        return self.scorer.score(translations, cycles, hidden), translations, cycles
+
+    def result(self, there, back):
+        """Scores all three rows."""
+        scores, translations, cycles = self.translated(there, back)
+        rows = {
+            "untranslated": self.scorer.score(self.inputs.like(self.reference)),
+            "translated": scores,
+        }
+        if self.other is not None:
+            # Fewer than the inputs where there are no more; none are compared twice.
+            rows["other_real"] = self.scorer.score(self.other)
+        columns = [(self.names[0], self.inputs), (f"as {self.names[1]}", translations)]
+        if cycles is not None:
+            columns.append(("and back", cycles))
+        if self.scorer.partners is not None:
+            columns.append(("truth", self.reference))
+        return Result(self.names, rows, self.scorer.left_out, self.index, columns)
+
+    def _fits(self, generator):
+        """Raises InputError if the generator is for other pictures."""
+        shape = self.inputs.images.shape[1:]
+        wanted = generator.input_shape[1:]
+        if any(side not in (None, own) for side, own in zip(wanted, shape, strict=True)):
+            raise InputError(
+                f"The generator takes pictures of shape {wanted}, and those of {self.names[0]} are "
+                f"{shape}: give the data that it was trained on."
+            )
+        channels = self.reference.images.shape[-1]
+        if generator.output_shape[-1] != channels:
+            raise InputError(
+                f"The generator gives {generator.output_shape[-1]} channels, and {self.names[1]} "
+                f"has {channels}: give the data that it was trained on."
+            )
+        multiple = generators.size_multiple(generator)
+        if shape[0] % multiple or shape[1] % multiple:
+            raise InputError(
+                f"The generator takes sides that {multiple} divides, and the pictures are "
+                f"{shape[0]}x{shape[1]}: prepare them with another size."
+            )
+
+
+def _pictures(dataset, split, domain, index):
+    images = getattr(dataset, f"{split}_{domain}")[index]
+    return Pictures(np.asarray(images), dataset.ranges["ab".index(domain)])
+
+
+def _some(draw, count, limit):
+    """Indices of at most `limit` of `count` pictures, in their order."""
+    if limit is None or limit >= count:
+        return np.arange(count)
+    return np.sort(draw.permutation(count)[:limit])
+
+
+def _apply(generator, images, label, progress):
+    """Calls the generator on a few pictures at a time."""
+    results = []
+    with tqdm(total=len(images), desc=label, unit="picture", disable=not progress) as bar:
+        for start in range(0, len(images), 16):
+            batch = images[start : start + 16]
+            results.append(np.asarray(generator(batch, training=False)))
+            bar.update(len(batch))
+    return np.concatenate(results)

@@ -1,0 +1,232 @@
+"""Score a run: its translations of held-out pictures, beside a floor and a ceiling.
+
+Every table has three rows: the input untranslated (the floor), its translation, and other real
+pictures of the target domain (the ceiling of the distances between sets; for what a
+translation shares with its input, the level of chance).
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cyclegan_tf import generators
+from cyclegan_tf.atomic import write_text
+from cyclegan_tf.callbacks import read_history, save_generators
+from cyclegan_tf.data import npz
+from cyclegan_tf.directions import Direction, Tools
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.evaluation import Evaluation
+from cyclegan_tf.scoring import METRICS
+
+DIRECTIONS = ("ab", "ba")
+
+
+def evaluate(
+    run_or_generators,
+    data,
+    *,
+    split="test",
+    metrics=None,
+    pictures=None,
+    features=None,
+    weights=None,
+    resize="clean",
+    lpips=None,
+    lpips_weights=None,
+    seed=0,
+    progress=True,
+):
+    """Scores a run, or generators, on a data set, in both directions.
+
+    What is measured is the picture as it would be saved: rounded to the target's stored type.
+
+    Args:
+        run_or_generators: The folder of a run (or its `best` folder), a generator's file, a
+            `keras.Model`, a `Translator`, a pair `(gen_ab, gen_ba)` of those, or a model that
+            has them as attributes. Of one generator alone, its direction is scored, without
+            cycles: that which its file says, or A to B.
+        data: `npz.Dataset`, or the path of its file.
+        split: "test", or "train" (then nothing is held out, and the protocol says so).
+        metrics: Names of `scoring.METRICS`; by default all that apply.
+        pictures: At most so many of each domain, drawn at random; by default all.
+        features: "inception", "random" (untrained: no published meaning), or "none". By default
+            inception where its weights can be had.
+        weights: File of the Inception weights.
+        resize: "clean" or "legacy": how pictures get to Inception's size.
+        lpips: "alex", "vgg", or "none". By default alex where its weights can be had.
+        lpips_weights: File of the LPIPS weights.
+        seed: Of the choice of pictures, the noise and the bootstrap.
+        progress: Whether to show progress bars.
+
+    Returns:
+        `Evaluation`.
+
+    Raises:
+        InputError: If the generators do not fit the data, the split is empty, a score that was
+            asked for does not apply, or weights that were asked for cannot be had.
+    """
+    dataset = data if isinstance(data, npz.Dataset) else npz.load(data)
+    pair, files = _generators(run_or_generators, dataset.names)
+    tools = Tools(
+        metrics,
+        features=features,
+        weights=weights,
+        resize=resize,
+        lpips=lpips,
+        lpips_weights=lpips_weights,
+        seed=seed,
+        progress=progress,
+    )
+    ways = {"ab": pair, "ba": pair[::-1]}
+    directions = {
+        name: Direction(dataset, name, split, pictures, tools, back is not None)
+        for name, (there, back) in ways.items()
+        if there is not None
+    }
+    results = {name: one.result(*ways[name]) for name, one in directions.items()}
+    protocol = {"generators": files} | tools.protocol(dataset, split, directions)
+    return Evaluation(protocol, results)
+
+
+class Evaluate(keras.callbacks.Callback):
+    """Scores the generators during training, keeps the best ones, and knows when to stop.
+
+    Adds `fid_ab`, `kid_ba` and so on to the logs, and with them to the progress bar,
+    `history.csv` and `report.html`. Writes the generators of the best epoch into `best/` and
+    what the scores depend on into `metrics.json`. Draws nothing at random that training draws,
+    so that the weights are those of a run without it.
+
+    What it costs per scored epoch: translating `pictures` pictures each way, and for scores on
+    Inception features about a tenth of a second per picture and direction on two CPU cores.
+
+    Args:
+        folder: The run's folder.
+        dataset: `npz.Dataset`; its test split is used, which training never sees (the training
+            split where there is no other).
+        metrics: Names of `scoring.METRICS`.
+        pictures: How many pictures of each domain.
+        every: Score every so many epochs, and after the last.
+        monitor: Which score decides, such as "kid_ab"; by default the first, from A to B.
+        patience: Stop after so many epochs without a better score; None goes on to the end.
+        **measuring: `features`, `weights`, `resize`, `lpips`, `lpips_weights` and `seed`, as in
+            `evaluate`.
+
+    Raises:
+        InputError: If an argument is out of its range or a score does not apply.
+    """
+
+    def __init__(
+        self,
+        folder,
+        dataset,
+        metrics=("kid",),
+        *,
+        pictures=100,
+        every=1,
+        monitor=None,
+        patience=None,
+        **measuring,
+    ):
+        super().__init__()
+        if not metrics:
+            raise InputError("metrics must name at least one score, received none.")
+        for name, value in (("pictures", pictures), ("every", every), ("patience", patience)):
+            absent = name == "patience" and value is None
+            if not absent and (not isinstance(value, int) or value < 1):
+                raise InputError(
+                    f"{name} must be a whole number of at least 1, received {value!r}."
+                )
+        self.folder, self.dataset = Path(folder), dataset
+        self.every, self.patience = every, patience
+        split = "test" if len(dataset.test_a) and len(dataset.test_b) else "train"
+        tools = Tools(metrics, **measuring)
+        self.directions = {
+            name: Direction(dataset, name, split, pictures, tools, True) for name in DIRECTIONS
+        }
+        self.protocol = tools.protocol(dataset, split, self.directions)
+        self.names = {name: METRICS[name].title for name in metrics}
+        logged = [f"{name}_{direction}" for direction in DIRECTIONS for name in metrics]
+        self.monitor = logged[0] if monitor is None else monitor
+        if self.monitor not in logged:
+            raise InputError(f"monitor must be among {', '.join(logged)}, received {monitor!r}.")
+        self.sign = 1 if METRICS[self.monitor[:-3]].better == "lower" else -1
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Scores, keeps the best and perhaps stops."""
+        if (epoch + 1) % self.every and epoch + 1 != self.params.get("epochs"):
+            return
+        logs = {} if logs is None else logs
+        pair = self.model.gen_ab, self.model.gen_ba
+        for name, ways in zip(DIRECTIONS, (pair, pair[::-1]), strict=True):
+            scores, *_ = self.directions[name].translated(*ways)
+            logs |= {f"{metric}_{name}": score.value for metric, score in scores.items()}
+        rows = [*self._rows_until(epoch), {"epoch": epoch + 1} | logs]
+        best = self._best(rows)
+        if best == epoch + 1:
+            files = generators.translations(self.dataset)
+            save_generators(self.model, self.folder / "best", files, best)
+        summary = {
+            "metrics": self.names,
+            "monitor": self.monitor,
+            "best_epoch": best,
+            "protocol": self.protocol,
+        }
+        write_text(self.folder / "metrics.json", json.dumps(summary, indent=2) + "\n")
+        if reason := self._out_of_patience(rows):
+            print(f"\n{reason}")
+            self.model.stop_training = True
+
+    def stopped_after(self, epoch):
+        """Says why a run is not to go on after `epoch`, from its history; None where it is."""
+        return self._out_of_patience(self._rows_until(epoch))
+
+    def _rows_until(self, epoch):
+        return [row for row in read_history(self.folder) if row["epoch"] <= epoch]
+
+    def _out_of_patience(self, rows):
+        best, last = self._best(rows), rows[-1]["epoch"] if rows else 0
+        if not self.patience or best is None or last - best < self.patience:
+            return None
+        return (
+            f"Stopped {self.folder} after epoch {last}: {self.monitor} was best after epoch "
+            f"{best}, and no better for {self.patience} epochs; give more patience to go on."
+        )
+
+    def _best(self, rows):
+        """The epoch of the best score so far (of equal ones the first); None without scores."""
+        scored = [row for row in rows if np.isfinite(row.get(self.monitor, np.nan))]
+        if not scored:
+            return None
+        return min(scored, key=lambda row: self.sign * row[self.monitor])["epoch"]
+
+
+def _generators(given, names):
+    """Returns `((gen_ab, gen_ba), files)`; either may be None, `files` says what was loaded."""
+    if hasattr(given, "gen_ab"):
+        return (given.gen_ab, given.gen_ba), {}
+    if isinstance(given, (str, os.PathLike)) and Path(given).is_dir():
+        folder = Path(given)
+        given = folder / "gen_ab.keras"
+        if (folder / "gen_ba.keras").exists():
+            given = (given, folder / "gen_ba.keras")
+    if not isinstance(given, (tuple, list)):
+        given = (given,)
+    if len(given) not in (1, 2):
+        raise InputError(f"Give one generator or two, A to B and back, received {len(given)}.")
+    found, files = {}, {}
+    for direction, one in zip(DIRECTIONS, given, strict=False):
+        generator = getattr(one, "generator", one)  # of a Translator
+        if isinstance(one, (str, os.PathLike)):
+            generator, translation = generators.load(one)
+            if names[0] != names[1] and (translation.target, translation.source) == names:
+                direction = "ba"  # a file knows what it translates
+            digest = hashlib.sha256(Path(one).read_bytes()).hexdigest()[:12]
+            files[f"gen_{direction}"] = {"epoch": translation.epoch or "unknown", "file": digest}
+        found[direction] = generator
+    if len(found) < len(given):
+        raise InputError("Both generators translate in one direction: give A to B, then B to A.")
+    return tuple(found.get(direction) for direction in DIRECTIONS), files

@@ -1,0 +1,252 @@
+"""The result of an evaluation: tables to read, JSON to compute with, pictures to look at."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cyclegan_tf import plotting
+from cyclegan_tf.atomic import replacing, write_text
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.scoring import METRICS
+
+#: What each table compares.
+GROUPS = {
+    "set": "As a set, against real pictures of the target domain",
+    "pairs": "Each picture against its true partner",
+    "input": "Each picture against its input",
+    "hidden": "Hidden information: mean error of the cycle, as a share of the value range",
+}
+#: What each row is, by its name in files.
+ROWS = {
+    "untranslated": "{0}, untranslated",
+    "translated": "{0} as {1}",
+    "other_real": "other real {1}",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The scores of one direction.
+
+    Attributes:
+        names: What the input's and the target's domains are called.
+        rows: Dictionary from "untranslated", "translated" and "other_real" to a dictionary from
+            metric to `scoring.Score`. Without a ceiling's pictures there is no "other_real".
+        left_out: Dictionary from metric to the reason.
+        index: Which pictures of the split were translated.
+        columns: List of `(label, Pictures)`: inputs, translations, cycles, partners.
+    """
+
+    names: tuple[str, str]
+    rows: dict
+    left_out: dict
+    index: np.ndarray
+    columns: list
+
+    def ranked(self, name=None):
+        """Positions of the pictures from the best to the worst.
+
+        Args:
+            name: A score that exists per picture; by default the most telling one there is.
+
+        Returns:
+            `(name, positions)`; name is None, and the order the pictures' own, where no score
+            exists per picture.
+
+        Raises:
+            InputError: If the score does not exist per picture.
+        """
+        scores = {k: s for k, s in self.rows["translated"].items() if s.pictures is not None}
+        if name is None:
+            order = ("lpips", "ssim", "realism", "cycle_consistency", "realism_random", *scores)
+            name = next((known for known in order if known in scores), None)
+        if name is None:
+            return None, np.arange(len(self.index))
+        if name not in scores:
+            raise InputError(f"rank_by must be among {', '.join(scores)}, received {name!r}.")
+        values = scores[name].pictures
+        return name, np.argsort(values if METRICS[name].better == "lower" else -values)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes:
+        protocol: Dictionary of everything that the scores depend on.
+        results: Dictionary from direction, "ab" or "ba", to `Result`.
+    """
+
+    protocol: dict
+    results: dict
+
+    def __str__(self):
+        """The tables, the protocol, and what was left out."""
+        parts = [_tables(result) for result in self.results.values()]
+        return "\n\n".join([*parts, protocol_text(self.protocol)])
+
+    __repr__ = __str__
+
+    def figure(self, rank_by=None, count=3):
+        """Draws the best and the worst translations of each direction.
+
+        Args:
+            rank_by: As in `Result.ranked`.
+            count: How many of each.
+
+        Returns:
+            `PIL.Image`.
+        """
+        sheets, labels = [], []
+        for result in self.results.values():
+            name, order = result.ranked(rank_by)
+            title, shown = " → ".join(result.names), min(count, len(order))
+            if name is None:
+                columns = [(label, p[order[:shown]].normalized) for label, p in result.columns]
+                sheets.append(plotting.strip(columns))
+                labels.append(f"{title}: no score tells the best")
+                continue
+            scores = result.rows["translated"][name].pictures
+            best, worst = order[:shown], order[::-1][:shown]
+            left, right = (
+                [(label, pictures[chosen].normalized) for label, pictures in result.columns]
+                for chosen in (best, worst)
+            )
+            sheets.append(plotting.strip([*left, None, *right]))
+            values = [", ".join(f"{scores[i]:.3g}" for i in chosen) for chosen in (best, worst)]
+            labels.append(
+                f"{title} by {name}: left the best ({values[0]}), right the worst ({values[1]})"
+            )
+        return plotting.stack(sheets, labels)
+
+    def save(self, folder, rank_by=None):
+        """Writes `evaluation.md` (the tables), `evaluation.json` and `evaluation.png`.
+
+        Args:
+            folder: Made if missing; what an earlier evaluation wrote there is replaced.
+            rank_by: As in `Result.ranked`.
+
+        Returns:
+            `Path` of the folder.
+        """
+        folder, figure = Path(folder), self.figure(rank_by)
+        write_text(folder / "evaluation.md", f"{self}\n")
+        with replacing(folder / "evaluation.png") as temporary:
+            figure.save(temporary)
+        write_text(folder / "evaluation.json", json.dumps(self.as_dict(), indent=1) + "\n")
+        return folder
+
+    def as_dict(self):
+        """Everything as dictionaries, lists, strings and numbers (infinite ones as strings)."""
+        return {
+            "protocol": self.protocol,
+            "directions": {name: _as_dict(result) for name, result in self.results.items()},
+        }
+
+
+def _as_dict(result):
+    scores = {
+        row: {
+            name: {
+                "value": _plain(score.value),
+                "interval": score.interval and [_plain(bound) for bound in score.interval],
+                "standard_error": _plain(score.standard_error),
+            }
+            for name, score in scores.items()
+        }
+        for row, scores in result.rows.items()
+    }
+    per_picture = {
+        name: [_plain(value) for value in score.pictures]
+        for name, score in result.rows["translated"].items()
+        if score.pictures is not None
+    }
+    return {
+        "names": list(result.names),
+        "rows": scores,
+        "pictures": {"index": [int(i) for i in result.index]} | per_picture,
+        "left_out": result.left_out,
+    }
+
+
+def _plain(value):
+    """A number as strict JSON knows it."""
+    if value is None or math.isnan(value):
+        return None
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+_LEGEND = (
+    "Untranslated is the floor; other real pictures are the ceiling as a set, and chance for what "
+    "a translation\nshares with its partner or input. ± is half of a 95 % interval."
+)
+
+
+def _tables(result):
+    """One Markdown table per group of scores."""
+    parts = [f"## {' → '.join(result.names)}", _LEGEND]
+    for group, title in GROUPS.items():
+        names = [
+            name
+            for name, metric in METRICS.items()
+            if metric.group == group and name in result.rows["translated"]
+        ]
+        if not names:
+            continue
+        rows = [["", *(_head(METRICS[name]) for name in names)]]
+        for row, scores in result.rows.items():
+            cells = [_cell(scores.get(name), METRICS[name]) for name in names]
+            if any(cells):
+                rows.append([ROWS[row].format(*result.names), *cells])
+        parts.append(f"{title}:\n\n{_markdown(rows)}")
+    if result.left_out:
+        parts.append(_left_out(result.left_out))
+    return "\n\n".join(parts)
+
+
+def _left_out(left_out):
+    by_reason = {}
+    for name, reason in left_out.items():
+        by_reason.setdefault(reason, []).append(name)
+    lines = [f"- {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+    return "\n".join(["Left out:", "", *lines])
+
+
+def _head(metric):
+    scale = f" x{metric.scale:g}" if metric.scale != 1 else ""
+    return f"{metric.title}{scale} {'↓' if metric.better == 'lower' else '↑'}"
+
+
+def _cell(score, metric):
+    if score is None:
+        return ""
+    text = f"{score.value * metric.scale:.4g}"
+    if score.interval is None or not np.isfinite(score.interval).all():
+        return text
+    half = (score.interval[1] - score.interval[0]) / 2
+    # Not where it is below the digits that are shown.
+    return text if half < 5e-5 * abs(score.value) else f"{text} ±{half * metric.scale:.2g}"
+
+
+def _markdown(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def protocol_text(protocol):
+    """The protocol as a Markdown list."""
+
+    def line(name, value):
+        if isinstance(value, dict):
+            value = "; ".join(line(*item) for item in value.items())
+        return f"{name}: {value}"
+
+    return "\n".join(["Protocol:", "", *(f"- {line(*item)}" for item in protocol.items())])
