@@ -156,7 +156,7 @@ class Scorer:
         partners: `Pictures`: the true translation of each input, or None.
         names: Which scores; by default all that apply.
         extractor: Feature extractor (see `metrics.features`), or None.
-        perceptual: `metrics.lpips.Lpips`, or None.
+        perceptual: `metrics.perceptual.Lpips`, or None.
         back: Whether there is a generator for the way back.
         missing: Mapping "features" and "lpips" to the sentence why there is none.
         seed: Of the bootstrap.

@@ -1,0 +1,43 @@
+"""How good a translation is, as numbers: pure functions on arrays of pictures or features."""
+
+from cyclegan_tf.metrics.distribution import (
+    density_coverage,
+    frechet_distance,
+    kernel_distance,
+    precision_recall,
+    realism,
+)
+from cyclegan_tf.metrics.hidden_information import hidden_information
+from cyclegan_tf.metrics.inception_scores import fid, kid
+from cyclegan_tf.metrics.paired import mae, ms_ssim, ms_ssim_scales, mse, psnr, ssim
+from cyclegan_tf.metrics.perceptual import lpips
+from cyclegan_tf.metrics.report_card import (
+    colour_consistency,
+    cycle_consistency,
+    edge_preservation,
+    structural_similarity,
+    texture,
+)
+
+__all__ = [
+    "colour_consistency",
+    "cycle_consistency",
+    "density_coverage",
+    "edge_preservation",
+    "fid",
+    "frechet_distance",
+    "hidden_information",
+    "kernel_distance",
+    "kid",
+    "lpips",
+    "mae",
+    "ms_ssim",
+    "ms_ssim_scales",
+    "mse",
+    "precision_recall",
+    "psnr",
+    "realism",
+    "ssim",
+    "structural_similarity",
+    "texture",
+]
