@@ -66,7 +66,7 @@ def strip(columns, *, min_side=96):
 
 
 def stack(sheets, labels):
-    """Puts pictures of one width below each other, each under its label.
+    """Puts pictures below each other, each under its label.
 
     Args:
         sheets: List of `PIL.Image`.
@@ -77,7 +77,9 @@ def stack(sheets, labels):
     """
     font = _font(18)
     header = 32
-    width = max(sheet.width for sheet in sheets)
+    widths = [sheet.width for sheet in sheets]
+    widths += [2 * MARGIN + int(font.getlength(label)) for label in labels]
+    width = max(widths)
     page = Image.new("RGB", (width, sum(sheet.height + header for sheet in sheets)), PAPER)
     draw, top = ImageDraw.Draw(page), 0
     for sheet, label in zip(sheets, labels, strict=True):

@@ -38,14 +38,20 @@ def test_small_pictures_are_enlarged_by_whole_factors():
 def test_stack_keeps_every_sheet_under_its_label():
     red, blue = Image.new("RGB", (40, 10), "red"), Image.new("RGB", (30, 20), "blue")
     page = np.array(plotting.stack([red, blue], ["epoch 5", "epoch 10"]))
-    assert page.shape == (10 + 20 + 2 * 32, 40, 3)
-    assert (page[32:42] == (255, 0, 0)).all() and (page[-20:, :30] == (0, 0, 255)).all()
+    assert page.shape[0] == 10 + 20 + 2 * 32
+    assert (page[32:42, :40] == (255, 0, 0)).all() and (page[-20:, :30] == (0, 0, 255)).all()
+    # A label that is wider than its sheet is not cut off.
+    assert page.shape[1] > 60 and (page[:, -plotting.MARGIN :] == 255).all()
 
 
 def test_curves_show_each_loss_over_the_epochs():
-    history = [{"epoch": i, "seconds": 1.0, "adv_ab": 1 / i, "cycle_a": 2 / i} for i in (1, 2, 3)]
+    history = [
+        {"epoch": i, "seconds": 1.0, "adv_ab": 1 / i, "cycle_a": 2 / i, "cycle_error_ab": 0.1}
+        for i in (1, 2, 3)
+    ]
     left, right = plotting.curves(history).axes
     assert [line.get_label() for line in left.lines] == ["adv_ab"]
+    assert [line.get_label() for line in right.lines] == ["cycle_a"]  # the score is no loss
     np.testing.assert_allclose(right.lines[0].get_xydata(), [[1, 2], [2, 1], [3, 2 / 3]])
     assert plotting.to_svg(plotting.curves(history)).startswith("<svg")
     assert plotting.to_svg(plotting.curves([])).startswith("<svg")
