@@ -6,6 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cyclegan_tf import generators
+from cyclegan_tf.data.assembly import check_whole
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.evaluation import Result
 from cyclegan_tf.metrics import hidden_information, inception, perceptual
@@ -22,8 +23,9 @@ class Tools:
     """What scoring needs beside pictures: networks, names of metrics, seeds.
 
     Args:
-        names: Names of `scoring.METRICS`, or None for all that apply.
-        features: "inception", "random", "none", or None: inception where it can be had.
+        names: List or tuple of names of `scoring.METRICS`, or None for all that apply.
+        features: "inception", "random", "none", or None: inception where it can be had, and random
+            where `names` has scores of that.
         weights: File of the Inception weights.
         resize: "clean" or "legacy".
         lpips: "alex", "vgg", "none", or None: alex where it can be had.
@@ -48,11 +50,22 @@ class Tools:
         seed=0,
         progress=False,
     ):
-        self.names, self.seed, self.progress = names, seed, progress
+        if names is not None:
+            listed = isinstance(names, (list, tuple)) and names
+            if not listed or not all(isinstance(name, str) for name in names):
+                raise InputError(
+                    "metrics must name at least one score in a list, such as ['kid'], received "
+                    f"{names!r}."
+                )
+            if features is None and any(name.endswith("_random") for name in names):
+                features = "random"
+        check_whole("seed", seed, 0)
+        self.names, self.seed, self.progress = names, int(seed), progress
         #: Why what comes by default could not be loaded.
         self.missing = {}
         for name, value, choices in (
             ("features", features, ("inception", "random", "none")),
+            ("resize", resize, ("clean", "legacy")),
             ("lpips", lpips, ("alex", "vgg", "none")),
         ):
             if value is not None and value not in choices:
@@ -78,7 +91,7 @@ class Tools:
 
     def _load(self, kind, choice, others, load, weights):
         if choice == "none":
-            self.missing[kind] = "it was switched off."
+            self.missing[kind] = f"it was switched off by {kind}='none'."
             return None
         try:
             return others.get(choice, load)()
@@ -97,6 +110,15 @@ class Tools:
             "data": dataset.hash,
             "split": f"{split} ({'held out' if split == 'test' else 'NOT held out'})",
             "size": "x".join(str(side) for side in dataset.train_a.shape[1:3]),
+            "stored values": {
+                name: f"{dtype} in {low:g} to {high:g}"
+                for name, dtype, (low, high) in zip(
+                    dataset.names,
+                    (dataset.train_a.dtype, dataset.train_b.dtype),
+                    dataset.ranges,
+                    strict=True,
+                )
+            },
             "pictures": {
                 direction: {
                     "translated": len(one.inputs),
@@ -131,6 +153,14 @@ class Direction:
         source, target = direction
         if split not in ("train", "test"):
             raise InputError(f"split must be 'train' or 'test', received {split!r}.")
+        if limit is not None:
+            check_whole("pictures", limit, 1)
+        sizes = [tuple(images.shape[1:3]) for images in (dataset.train_a, dataset.train_b)]
+        if sizes[0] != sizes[1]:
+            raise InputError(
+                f"The pictures of both domains must have one size, received {sizes[0]} and "
+                f"{sizes[1]}: prepare them so."
+            )
         other_split = "train" if split == "test" else "test"
         self.names = dataset.names if direction == "ab" else dataset.names[::-1]
         self.tools = tools
@@ -165,13 +195,19 @@ class Direction:
             progress=tools.progress,
         )
 
+    def quiet(self):
+        """Shows no more progress bars."""
+        self.tools.progress = self.scorer.progress = False
+
     def translated(self, there, back):
         """Translates, and scores the translations.
 
         Returns:
             `(scores, translations, cycles)`; the cycles are None without a way back.
         """
-        self._fits(there)
+        _fits(there, self.inputs, self.reference, self.names)
+        if back is not None:
+            _fits(back, self.reference, self.inputs, self.names[::-1])
         progress = self.tools.progress
 
         def gen_there(images):
@@ -182,11 +218,6 @@ class Direction:
 
         normalized = self.inputs.normalized
         fake = gen_there(normalized)
-        if not np.isfinite(fake).all():
-            raise InputError(
-                f"The generator {' → '.join(self.names)} gives NaN or infinite values: its "
-                "training diverged, take an earlier one."
-            )
         translations, cycles, hidden = self.reference.stored(fake), None, None
         if back is not None:
             cycles = self.inputs.stored(gen_back(fake))
@@ -213,27 +244,34 @@ class Direction:
             columns.append(("truth", self.reference))
         return Result(self.names, rows, self.scorer.left_out, self.index, columns)
 
-    def _fits(self, generator):
-        """Raises InputError if the generator is for other pictures."""
-        shape = self.inputs.images.shape[1:]
-        wanted = generator.input_shape[1:]
-        if any(side not in (None, own) for side, own in zip(wanted, shape, strict=True)):
-            raise InputError(
-                f"The generator takes pictures of shape {wanted}, and those of {self.names[0]} are "
-                f"{shape}: give the data that it was trained on."
-            )
-        channels = self.reference.images.shape[-1]
-        if generator.output_shape[-1] != channels:
-            raise InputError(
-                f"The generator gives {generator.output_shape[-1]} channels, and {self.names[1]} "
-                f"has {channels}: give the data that it was trained on."
-            )
-        multiple = generators.size_multiple(generator)
-        if shape[0] % multiple or shape[1] % multiple:
-            raise InputError(
-                f"The generator takes sides that {multiple} divides, and the pictures are "
-                f"{shape[0]}x{shape[1]}: prepare them with another size."
-            )
+
+def _fits(generator, source, target, names):
+    """Raises InputError if the generator is none, or for other pictures."""
+    shapes = [getattr(generator, f"{end}_shape", None) for end in ("input", "output")]
+    if not all(isinstance(shape, tuple) and len(shape) == 4 for shape in shapes):
+        raise InputError(
+            f"The generator {' → '.join(names)} must be a Keras model from and to (batch, height, "
+            f"width, channels), received {type(generator).__name__} of shapes {shapes[0]} and "
+            f"{shapes[1]}."
+        )
+    shape, wanted = source.images.shape[1:], shapes[0][1:]
+    if any(side not in (None, own) for side, own in zip(wanted, shape, strict=True)):
+        raise InputError(
+            f"The generator takes pictures of shape {wanted}, and those of {names[0]} are "
+            f"{shape}: give the data that it was trained on."
+        )
+    channels = target.images.shape[-1]
+    if shapes[1][-1] != channels:
+        raise InputError(
+            f"The generator gives {shapes[1][-1]} channels, and {names[1]} has {channels}: give "
+            "the data that it was trained on."
+        )
+    multiple = generators.size_multiple(generator)
+    if shape[0] % multiple or shape[1] % multiple:
+        raise InputError(
+            f"The generator takes sides that {multiple} divides, and the pictures are "
+            f"{shape[0]}x{shape[1]}: prepare them with another size."
+        )
 
 
 def _pictures(dataset, split, domain, index):
@@ -254,6 +292,17 @@ def _apply(generator, images, label, progress):
     with tqdm(total=len(images), desc=label, unit="picture", disable=not progress) as bar:
         for start in range(0, len(images), 16):
             batch = images[start : start + 16]
-            results.append(np.asarray(generator(batch, training=False)))
+            results.append(np.asarray(generator(batch, training=False), np.float32))
             bar.update(len(batch))
-    return np.concatenate(results)
+    results = np.concatenate(results)
+    if results.shape[:3] != images.shape[:3]:
+        raise InputError(
+            f"The generator {label} gives pictures of {results.shape[1:3]} pixels for those of "
+            f"{images.shape[1:3]}: give one that keeps the size."
+        )
+    if not np.isfinite(results).all():
+        raise InputError(
+            f"The generator {label} gives NaN or infinite values: its training diverged, take an "
+            "earlier one."
+        )
+    return results

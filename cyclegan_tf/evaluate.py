@@ -8,6 +8,7 @@ translation shares with its input, the level of chance).
 import hashlib
 import json
 import os
+import warnings
 from pathlib import Path
 
 import keras
@@ -17,6 +18,7 @@ from cyclegan_tf import generators
 from cyclegan_tf.atomic import write_text
 from cyclegan_tf.callbacks import read_history, save_generators
 from cyclegan_tf.data import npz
+from cyclegan_tf.data.assembly import check_whole
 from cyclegan_tf.directions import Direction, Tools
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.evaluation import Evaluation
@@ -51,10 +53,10 @@ def evaluate(
             cycles: that which its file says, or A to B.
         data: `npz.Dataset`, or the path of its file.
         split: "test", or "train" (then nothing is held out, and the protocol says so).
-        metrics: Names of `scoring.METRICS`; by default all that apply.
+        metrics: List or tuple of names of `scoring.METRICS`; by default all that apply.
         pictures: At most so many of each domain, drawn at random; by default all.
         features: "inception", "random" (untrained: no published meaning), or "none". By default
-            inception where its weights can be had.
+            random where `metrics` has scores of that, else inception where its weights can be had.
         weights: File of the Inception weights.
         resize: "clean" or "legacy": how pictures get to Inception's size.
         lpips: "alex", "vgg", or "none". By default alex where its weights can be had.
@@ -67,8 +69,13 @@ def evaluate(
 
     Raises:
         InputError: If the generators do not fit the data, the split is empty, a score that was
-            asked for does not apply, or weights that were asked for cannot be had.
+            asked for does not apply, weights that were asked for cannot be had, or another
+            argument is out of its range.
     """
+    if not isinstance(data, (npz.Dataset, str, os.PathLike)):
+        raise InputError(
+            f"data must be an npz.Dataset or the path of its file, received {type(data).__name__}."
+        )
     dataset = data if isinstance(data, npz.Dataset) else npz.load(data)
     pair, files = _generators(run_or_generators, dataset.names)
     tools = Tools(
@@ -89,6 +96,14 @@ def evaluate(
     }
     results = {name: one.result(*ways[name]) for name, one in directions.items()}
     protocol = {"generators": files} | tools.protocol(dataset, split, directions)
+    trained_on = _trained_on(run_or_generators)
+    if trained_on not in (None, dataset.hash):
+        protocol["split"] = f"{split} (of other data than the run's, {trained_on})"
+        warnings.warn(
+            f"{run_or_generators} was trained on other data than these, or on another division "
+            "of them: it may have learned from these pictures.",
+            stacklevel=2,
+        )
     return Evaluation(protocol, results)
 
 
@@ -107,7 +122,7 @@ class Evaluate(keras.callbacks.Callback):
         folder: The run's folder.
         dataset: `npz.Dataset`; its test split is used, which training never sees (the training
             split where there is no other).
-        metrics: Names of `scoring.METRICS`.
+        metrics: List or tuple of names of `scoring.METRICS`.
         pictures: How many pictures of each domain.
         every: Score every so many epochs, and after the last.
         monitor: Which score decides, such as "kid_ab"; by default the first, from A to B.
@@ -116,7 +131,8 @@ class Evaluate(keras.callbacks.Callback):
             `evaluate`.
 
     Raises:
-        InputError: If an argument is out of its range or a score does not apply.
+        InputError: If an argument is out of its range, a score does not apply, or the run was
+            scored so far in a way that cannot be compared.
     """
 
     def __init__(
@@ -132,28 +148,27 @@ class Evaluate(keras.callbacks.Callback):
         **measuring,
     ):
         super().__init__()
-        if not metrics:
-            raise InputError("metrics must name at least one score, received none.")
-        for name, value in (("pictures", pictures), ("every", every), ("patience", patience)):
-            absent = name == "patience" and value is None
-            if not absent and (not isinstance(value, int) or value < 1):
-                raise InputError(
-                    f"{name} must be a whole number of at least 1, received {value!r}."
-                )
+        check_whole("pictures", pictures, 1)
+        check_whole("every", every, 1)
+        if patience is not None:
+            check_whole("patience", patience, 1)
         self.folder, self.dataset = Path(folder), dataset
         self.every, self.patience = every, patience
         split = "test" if len(dataset.test_a) and len(dataset.test_b) else "train"
-        tools = Tools(metrics, **measuring)
+        tools = Tools(metrics or (), **measuring, progress=True)
         self.directions = {
             name: Direction(dataset, name, split, pictures, tools, True) for name in DIRECTIONS
         }
         self.protocol = tools.protocol(dataset, split, self.directions)
+        for direction in self.directions.values():
+            direction.quiet()  # from here on the training's own bar is shown
         self.names = {name: METRICS[name].title for name in metrics}
         logged = [f"{name}_{direction}" for direction in DIRECTIONS for name in metrics]
         self.monitor = logged[0] if monitor is None else monitor
         if self.monitor not in logged:
             raise InputError(f"monitor must be among {', '.join(logged)}, received {monitor!r}.")
         self.sign = 1 if METRICS[self.monitor[:-3]].better == "lower" else -1
+        self._check_earlier_scores()
 
     def on_epoch_end(self, epoch, logs=None):
         """Scores, keeps the best and perhaps stops."""
@@ -184,6 +199,23 @@ class Evaluate(keras.callbacks.Callback):
         """Says why a run is not to go on after `epoch`, from its history; None where it is."""
         return self._out_of_patience(self._rows_until(epoch))
 
+    def _check_earlier_scores(self):
+        """Raises InputError if the best of them could not be told from those to come."""
+        path = self.folder / "metrics.json"
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            before = stored["protocol"] | {"monitor": stored["monitor"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # none yet, or damaged
+        now = self.protocol | {"monitor": self.monitor}
+        decisive = ("monitor", "pictures", "seed", "weights", "resize", "lpips")
+        other = [n for n in decisive if n in before and n in now and before[n] != now[n]]
+        if other:
+            raise InputError(
+                f"{self.folder} was scored so far with another {', '.join(other)}, as {path} says: "
+                "give the same to go on with it, or the name of a new folder."
+            )
+
     def _rows_until(self, epoch):
         return [row for row in read_history(self.folder) if row["epoch"] <= epoch]
 
@@ -204,6 +236,19 @@ class Evaluate(keras.callbacks.Callback):
         return min(scored, key=lambda row: self.sign * row[self.monitor])["epoch"]
 
 
+def _trained_on(given):
+    """The hash of the data that a run was trained on; None where it is not known."""
+    first = given[0] if isinstance(given, (tuple, list)) else given
+    if not isinstance(first, (str, os.PathLike)):
+        return None
+    folder = Path(first) if Path(first).is_dir() else Path(first).parent
+    run = folder.parent if folder.name == "best" else folder
+    try:
+        return json.loads((run / "run.json").read_text(encoding="utf-8"))["data"]["hash"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _generators(given, names):
     """Returns `((gen_ab, gen_ba), files)`; either may be None, `files` says what was loaded."""
     if hasattr(given, "gen_ab"):
@@ -219,13 +264,22 @@ def _generators(given, names):
         raise InputError(f"Give one generator or two, A to B and back, received {len(given)}.")
     found, files = {}, {}
     for direction, one in zip(DIRECTIONS, given, strict=False):
-        generator = getattr(one, "generator", one)  # of a Translator
-        if isinstance(one, (str, os.PathLike)):
+        of_file = isinstance(one, (str, os.PathLike))
+        # A Translator has both as attributes, a model has neither.
+        generator, translation = getattr(one, "generator", one), getattr(one, "translation", None)
+        if of_file:
             generator, translation = generators.load(one)
-            if names[0] != names[1] and (translation.target, translation.source) == names:
-                direction = "ba"  # a file knows what it translates
+        if translation is not None and names[0] != names[1]:
+            said = translation.source, translation.target
+            if said == names[::-1]:
+                direction = "ba"
+            elif said == names != ("A", "B"):  # which is also taken of a file that does not say
+                direction = "ab"
+        if of_file:
             digest = hashlib.sha256(Path(one).read_bytes()).hexdigest()[:12]
             files[f"gen_{direction}"] = {"epoch": translation.epoch or "unknown", "file": digest}
+        if generator is None:
+            raise InputError("A generator must be a file or a Keras model, received None.")
         found[direction] = generator
     if len(found) < len(given):
         raise InputError("Both generators translate in one direction: give A to B, then B to A.")

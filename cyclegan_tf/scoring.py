@@ -95,10 +95,17 @@ class Score:
 
     @classmethod
     def of_pictures(cls, scores, seed=0):
-        """The mean of one score per picture, with the percentile bootstrap of that mean."""
-        scores = np.asarray(scores, np.float64)
-        drawn = np.random.default_rng(seed).integers(0, len(scores), (RESAMPLINGS, len(scores)))
-        means = scores[drawn].mean(axis=1)
+        """The mean of one score per picture, with the percentile bootstrap of that mean.
+
+        One picture tells nothing about others: then there is no interval.
+        """
+        scores, draw = np.asarray(scores, np.float64), np.random.default_rng(seed)
+        if len(scores) < 2:
+            return cls(float(scores.mean()), pictures=scores)
+        # One after the other: all at once would take a thousand times the scores' memory.
+        means = np.array(
+            [scores[draw.integers(0, len(scores), len(scores))].mean() for _ in range(RESAMPLINGS)]
+        )
         low, high = np.percentile(means, (2.5, 97.5)) if np.isfinite(means).all() else (np.nan,) * 2
         error = means.std() if np.isfinite(means).all() else np.nan
         return cls(float(scores.mean()), (float(low), float(high)), float(error), scores)
@@ -206,6 +213,10 @@ class Scorer:
             if reason and name not in self.names and name not in other_features
         }
 
+        if self._wanted(*_SET, *_SET_RANDOM):
+            # At once, so that weights that do not fit are told before any training.
+            self._real = features.cached(extractor, reference.eight_bit, progress)
+
     @property
     def looks_for_hidden(self):
         """Whether `score` wants `hidden`."""
@@ -239,7 +250,7 @@ class Scorer:
     def _as_set(self, pictures):
         if not self._wanted(*_SET, *_SET_RANDOM):
             return {}
-        real = features.cached(self.extractor, self.reference.eight_bit, self.progress)
+        real = self._real
         fake = features.cached(self.extractor, pictures.eight_bit, self.progress)
         names = dict(zip(_SET, _SET_RANDOM, strict=True))
         if self.extractor.name == "inception":
@@ -318,6 +329,8 @@ class Scorer:
             return "there is no generator for the way back: give both."
         if name in ("ssim", "structural_similarity") and not self.scales:
             return f"it needs pictures of at least 11 pixels, received {self.height}x{self.width}."
+        if name == "texture" and min(self.height, self.width) < 3:
+            return f"it needs pictures of at least 3 pixels, received {self.height}x{self.width}."
         if name == "ms_ssim" and self.scales < 2:
             return f"it needs pictures of at least 22 pixels, received {self.height}x{self.width}."
         if name in ("lpips", "perceptual_loss"):

@@ -146,5 +146,27 @@ def test_features_that_cannot_be_compared_are_refused(score):
     with pytest.raises(InputError, match="one length d"):
         score(x, y[0])
     y[2, 1] = np.nan
-    with pytest.raises(InputError, match="set y hold NaN"):
+    with pytest.raises(InputError, match="set (y|fake) hold NaN"):
         score(x, y)
+
+
+def test_a_set_that_is_too_small_is_called_by_its_name():
+    many, few = np.random.default_rng(0).normal(size=(10, 4)), np.eye(3, 4)
+    with pytest.raises(InputError, match="Set fake has 3 pictures"):
+        precision_recall(many, few)
+    with pytest.raises(InputError, match="Set real has 3 pictures"):
+        precision_recall(few, many)
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, "3"])
+def test_a_neighbour_that_there_is_not_is_refused(k):
+    x = np.random.default_rng(0).normal(size=(10, 4))
+    for score in (precision_recall, density_coverage, realism):
+        with pytest.raises(InputError, match="k must be a whole number of at least 1, received"):
+            score(x, x, k=k)
+
+
+@pytest.mark.parametrize("features", ["abc", [[1], [1, 2]], np.zeros((5, 0))])
+def test_what_is_no_array_of_features_is_refused(features):
+    with pytest.raises(InputError, match="Both sets must be"):
+        frechet_distance(features, np.eye(5))

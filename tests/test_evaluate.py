@@ -8,12 +8,13 @@ import pytest
 from conftest import all_variables, make_dataset, make_model
 from PIL import Image
 
-from cyclegan_tf import cli, generators
+from cyclegan_tf import cli, generators, translate
 from cyclegan_tf.callbacks import read_history
 from cyclegan_tf.data import npz
 from cyclegan_tf.data.npz import Dataset
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.evaluate import Evaluate, evaluate
+from cyclegan_tf.scoring import Score
 from cyclegan_tf.training_run import train
 
 OFFLINE = {"features": "random", "lpips": "none"}
@@ -125,6 +126,11 @@ def test_a_file_is_scored_in_the_direction_that_it_translates(tmp_path):
     assert values(both.results["ba"]) == pytest.approx(values(alone.results["ba"]))
     with pytest.raises(InputError, match="in one direction"):
         evaluate((back, back), dataset, **options)
+    with pytest.raises(InputError, match="in one direction"):
+        evaluate((there, there), dataset, **options)
+    swapped = evaluate((back, there), dataset, **options)
+    assert values(swapped.results["ba"]) == pytest.approx(values(alone.results["ba"]))
+    assert list(evaluate(translate.load(back), dataset, **options).results) == ["ba"]
 
 
 def test_without_scores_per_picture_the_figure_shows_the_first(pairs):
@@ -136,8 +142,11 @@ def test_without_scores_per_picture_the_figure_shows_the_first(pairs):
 
 
 def test_a_generator_of_nan_is_refused(pairs):
+    nan = generator(lambda x: x * np.nan)
     with pytest.raises(InputError, match="A → B gives NaN"):
-        evaluate(generator(lambda x: x * np.nan), pairs, metrics=["texture"], progress=False)
+        evaluate(nan, pairs, metrics=["texture"], progress=False)
+    with pytest.raises(InputError, match="B → A gives NaN"):
+        evaluate((generator(), nan), pairs, metrics=["cycle_consistency"], progress=False)
 
 
 def test_what_does_not_apply_is_left_out_with_its_reason():
@@ -240,12 +249,60 @@ def test_bad_arguments_are_told(pairs, arguments, message):
         evaluate(generator(), pairs, progress=False, **OFFLINE | arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"metrics": ()}, r"metrics must name at least one .* received \(\)"),
+        ({"metrics": "mae"}, "metrics must name .* in a list, .* received 'mae'"),
+        ({"metrics": [None]}, "metrics must name"),
+        ({"pictures": 0}, "pictures must be a whole number of at least 1, received 0"),
+        ({"pictures": -1}, "pictures must be"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
+        ({"seed": None}, "seed must be"),
+        ({"resize": "bilinear"}, "resize must be one of 'clean', 'legacy'"),
+    ],
+)
+def test_arguments_out_of_their_range_are_told(pairs, arguments, message):
+    with pytest.raises(InputError, match=message):
+        evaluate(generator(), pairs, progress=False, **OFFLINE | arguments)
+
+
+@pytest.mark.parametrize("given", [None, 42, (lambda x: x, None), lambda x: x])
+def test_what_is_no_generator_is_told(pairs, given):
+    with pytest.raises(InputError, match="generator .*must be a .*Keras model"):
+        evaluate(given, pairs, progress=False, **OFFLINE)
+
+
+def test_what_is_no_data_set_is_told(pairs):
+    for data in (None, pairs.test_a):
+        with pytest.raises(InputError, match="data must be an npz.Dataset"):
+            evaluate(generator(), data, progress=False)
+
+
+def test_scores_on_untrained_features_need_no_weights(pairs):
+    scores = evaluate(generator(), pairs, metrics=["kernel_random"], progress=False)
+    assert "no published meaning" in scores.protocol["features"]
+
+
+def test_one_picture_has_no_interval():
+    assert Score.of_pictures([0.5]) == Score(0.5, None, None, pytest.approx(0.5))
+    assert Score.of_pictures([0.5, 0.7]).standard_error > 0
+
+
 def test_data_that_do_not_fit_are_told(pairs):
     with pytest.raises(InputError, match=r"takes pictures of shape \(None, None, 1\)"):
         evaluate(generator(channels=1, channels_out=1), pairs, **OFFLINE, progress=False)
     with pytest.raises(InputError, match="gives 1 channels"):
         gray = generator(lambda x: x[..., :1], channels_out=1)
         evaluate(gray, pairs, **OFFLINE, progress=False)
+    with pytest.raises(InputError, match="gives 1 channels, and A has 3"):
+        evaluate((generator(), gray), pairs, **OFFLINE, progress=False)
+    halving = generator(lambda x: x[:, ::2, ::2])
+    with pytest.raises(InputError, match=r"gives pictures of \(12, 12\) pixels"):
+        evaluate(halving, pairs, **OFFLINE, progress=False)
+    unlike = Dataset(pairs.train_a, pairs.train_b[:, :12], pairs.test_a, pairs.test_b[:, :12])
+    with pytest.raises(InputError, match="both domains must have one size"):
+        evaluate(generator(), unlike, **OFFLINE, progress=False)
     no_test = Dataset(pairs.train_a, pairs.train_b)
     with pytest.raises(InputError, match="no test pictures of A: prepare them"):
         evaluate(generator(), no_test, **OFFLINE, progress=False)
@@ -255,6 +312,21 @@ def test_data_that_do_not_fit_are_told(pairs):
     with pytest.raises(InputError, match="not paired"):
         unpaired = Dataset(pairs.train_a, pairs.train_b, pairs.test_a, pairs.test_b)
         evaluate(generator(), unpaired, metrics=["psnr"], progress=False)
+
+
+def test_pictures_that_a_run_may_have_learned_from_are_not_called_held_out(tmp_path):
+    dataset = make_dataset(channels=(3, 3))
+    model, known = make_model(dataset), generators.translations(dataset)
+    generators.save(tmp_path / "best" / "gen_ab.keras", model.gen_ab, known["gen_ab"])
+
+    def split(trained_on):
+        (tmp_path / "run.json").write_text(json.dumps({"data": {"hash": trained_on}}))
+        best = tmp_path / "best"
+        return evaluate(best, dataset, metrics=["texture"], progress=False).protocol["split"]
+
+    assert split(dataset.hash) == "test (held out)"
+    with pytest.warns(UserWarning, match="trained on other data"):
+        assert split("abc") == "test (of other data than the run's, abc)"
 
 
 # --- during training -----------------------------------------------------------------------
@@ -362,6 +434,25 @@ def test_patience_stops_and_the_same_call_again_stays_stopped(tmp_path, capsys):
     assert "was best after epoch 2" in capsys.readouterr().out
     assert len(once(patience=3)) == 5  # more patience goes on
     assert generators.load(tmp_path / "best" / "gen_ab.keras")[1].epoch == 5
+
+
+def test_scores_that_cannot_be_compared_do_not_go_on(tmp_path):
+    dataset = make_dataset(channels=(3, 3))
+    first = Evaluate(tmp_path, dataset, SCORED, **OFFLINE)
+    stored = {"monitor": first.monitor, "protocol": first.protocol}
+    (tmp_path / "metrics.json").write_text(json.dumps(stored))
+    Evaluate(tmp_path, dataset, SCORED, patience=3, **OFFLINE)
+    Evaluate(tmp_path, dataset, (*SCORED, "texture"), **OFFLINE)
+    for other, name in (
+        ({"metrics": SCORED[::-1]}, "monitor"),
+        ({"metrics": SCORED, "pictures": 2}, "pictures"),
+        ({"metrics": SCORED, "seed": 1}, "seed"),
+    ):
+        with pytest.raises(InputError, match=f"scored so far with another {name}, as .*json says"):
+            Evaluate(tmp_path, dataset, **OFFLINE, **other)
+    for damaged in ("{", "[1]", '{"protocol": 3}'):
+        (tmp_path / "metrics.json").write_text(damaged)
+        Evaluate(tmp_path, dataset, SCORED[::-1], **OFFLINE)
 
 
 def test_bad_arguments_of_the_callback_are_told(tmp_path):

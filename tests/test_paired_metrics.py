@@ -183,3 +183,24 @@ def test_pictures_smaller_than_the_window_are_refused(measure):
     x, y = waves(10, 200)
     with pytest.raises(InputError, match="at least 11x11 pixels for SSIM, received 10x200"):
         measure(x, y)
+
+
+@pytest.mark.parametrize("value_range", [(0,), 255, ("a", "b"), (0, np.inf), (np.nan, 1)])
+def test_what_is_no_value_range_is_refused(value_range):
+    x = np.zeros((1, 16, 16, 1), np.uint8)
+    with pytest.raises(InputError, match=r"value_range must be \(low, high\)"):
+        paired.psnr(x, x, value_range)
+
+
+def test_the_value_range_of_other_pictures_is_refused():
+    x = np.full((1, 16, 16, 1), 200.0)
+    for score in (paired.psnr, paired.ssim):
+        with pytest.raises(InputError, match="received .0.0, 1.0. for pictures from 200.0"):
+            score(x, x - 150, (0, 1))
+    overshooting = x / 255 * 1.9  # as a generator may do, counts as white
+    np.testing.assert_array_equal(paired.ssim(overshooting, np.ones_like(x), (0, 1)), 1)
+
+
+def test_ragged_lists_are_refused():
+    with pytest.raises(InputError, match="x must be pictures of one size"):
+        paired.mse([[1, 2], [3]], np.zeros((1, 4, 4, 1)))

@@ -22,7 +22,10 @@ def check(name, images):
     Raises:
         InputError: If it is anything else, or holds no picture.
     """
-    images = np.asarray(images)
+    try:
+        images = np.asarray(images)
+    except ValueError as error:  # of lists
+        raise InputError(f"{name} must be pictures of one size, received others.") from error
     if images.ndim != 4 or 0 in images.shape:
         raise InputError(
             f"{name} must be pictures (n, height, width, channels), received shape {images.shape}."
@@ -75,15 +78,28 @@ def value_range(images, given=None):
             f"value_range must be (low, high) for {images.dtype} pictures: give the values of "
             "black and white, such as (0, 1)."
         )
-    low, high = (float(value) for value in given)
-    if not low < high:
-        raise InputError(f"value_range must be (low, high) with low < high, received {given}.")
+    try:
+        low, high = (float(value) for value in given)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not -np.inf < low < high < np.inf:
+        raise InputError(f"value_range must be (low, high) with low < high, received {given!r}.")
     return low, high
 
 
 def unit(images, given=None):
-    """Maps stored values to float64 in [0, 1]; values outside the range are clipped."""
+    """Maps stored values to float64 in [0, 1]; values outside the range are clipped.
+
+    Raises:
+        InputError: As from `value_range`, or if values lie further outside than the range is wide:
+            then it is that of other pictures, and clipping would leave black and white alone.
+    """
     low, high = value_range(images, given)
+    if images.min() < 2 * low - high or images.max() > 2 * high - low:
+        raise InputError(
+            f"value_range must be the values of black and white, received {(low, high)} for "
+            f"pictures from {images.min()} to {images.max()}."
+        )
     return np.clip((images.astype(np.float64) - low) / (high - low), 0.0, 1.0)
 
 

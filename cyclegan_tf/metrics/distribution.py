@@ -24,7 +24,7 @@ def frechet_distance(x, y):
 
     Args:
         x: Features `(n, d)` of one set, n of at least 2.
-        y: Features `(m, d)` of the other.
+        y: Features `(m, d)` of the other, m of at least 2.
 
     Returns:
         The squared distance, a float.
@@ -36,7 +36,7 @@ def frechet_distance(x, y):
         Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local
         Nash Equilibrium", equation 6, https://arxiv.org/abs/1706.08500
     """
-    x, y = _check(x, y, 2)
+    x, y = _check(x, y, 2, 2)
     shift = x.mean(axis=0) - y.mean(axis=0)
     factor_x, factor_y = _covariance_factor(x), _covariance_factor(y)
     root = np.linalg.svd(factor_x @ factor_y.T, compute_uv=False).sum()
@@ -59,7 +59,7 @@ def kernel_distance(x, y):
 
     Args:
         x: Features `(n, d)` of one set, n of at least 3.
-        y: Features `(m, d)` of the other.
+        y: Features `(m, d)` of the other, m of at least 3.
 
     Returns:
         `(value, standard_error)`, two floats. The value is around 0, and may fall below it, for
@@ -72,7 +72,7 @@ def kernel_distance(x, y):
         Bińkowski et al. 2018, "Demystifying MMD GANs", section 4,
         https://arxiv.org/abs/1801.01401
     """
-    x, y = _check(x, y, 3)
+    x, y = _check(x, y, 3, 3)
     n, m = len(x), len(y)
     within_x, _ = _kernel_sums(x, x, skip_diagonal=True)
     within_y, _ = _kernel_sums(y, y, skip_diagonal=True)
@@ -119,13 +119,14 @@ def realism(real, fake, k=3):
         Array `(m,)`; infinite for a copy of a real picture.
 
     Raises:
-        InputError: If either is no such array, holds NaN, or has too few pictures.
+        InputError: If either is no such array, holds NaN, or has too few pictures, or `k` is no
+            whole number of at least 1.
 
     Reference:
         Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric for Assessing Generative
         Models", equation 3, https://arxiv.org/abs/1904.06991
     """
-    real, fake = _check(real, fake, k + 1, 1)
+    real, fake = _check(real, fake, _more_than(k), 1, ("real", "fake"))
     radii = _radii(real, k)
     with np.errstate(divide="ignore", invalid="ignore"):
         quotients = radii[:, None] / _distances(real, fake)
@@ -153,6 +154,7 @@ def precision_recall(real, fake, k=3):
     Reference:
         Kynkäänniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991
     """
+    real, fake = _check(real, fake, _more_than(k), _more_than(k), ("real", "fake"))
     return float((realism(real, fake, k) >= 1).mean()), float((realism(fake, real, k) >= 1).mean())
 
 
@@ -178,7 +180,7 @@ def density_coverage(real, fake, k=5):
         Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models",
         equations 3 and 4, https://arxiv.org/abs/2002.09797
     """
-    real, fake = _check(real, fake, k + 1, 1)
+    real, fake = _check(real, fake, _more_than(k), 1, ("real", "fake"))
     inside = _distances(real, fake) <= _radii(real, k)[:, None]
     return float(inside.sum(axis=0).mean() / k), float(inside.any(axis=1).mean())
 
@@ -198,10 +200,20 @@ def _distances(x, y, to_itself=None):
     return np.sqrt(squared)
 
 
-def _check(x, y, least, least_y=None):
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    for name, features, enough in (("x", x, least), ("y", y, least_y or least)):
-        if features.ndim != 2 or features.shape[1] != x.shape[-1]:
+def _more_than(k):
+    """How many pictures have a k-th neighbour."""
+    if not isinstance(k, (int, np.integer)) or k < 1:
+        raise InputError(f"k must be a whole number of at least 1, received {k!r}.")
+    return k + 1
+
+
+def _check(x, y, least_x, least_y, names=("x", "y")):
+    try:
+        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("Both sets must be arrays of numbers (n, d), received others.") from error
+    for name, features, enough in zip(names, (x, y), (least_x, least_y), strict=True):
+        if features.ndim != 2 or features.shape[1] != x.shape[-1] or not x.shape[-1]:
             raise InputError(
                 "Both sets must be features (n, d) of one length d, received shapes "
                 f"{x.shape} and {y.shape}."

@@ -1,12 +1,14 @@
 """Features of pictures under the published Inception network, as FID and KID want them."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.metrics import arrays, inception_network
+from cyclegan_tf.metrics import arrays, inception_network, weight_files
 from cyclegan_tf.metrics import weights as weight_source
 from cyclegan_tf.metrics.inception_network import SIDE
 
@@ -33,8 +35,7 @@ def load(weights=None, resize="clean"):
         `Inception`.
 
     Raises:
-        InputError: If the weights cannot be had, are incomplete or do not fit, or `resize` is
-            another.
+        InputError: If the weights cannot be had, or `resize` is another.
     """
     return Inception(weights, resize)
 
@@ -58,8 +59,8 @@ class Inception:
     def __init__(self, weights=None, resize="clean"):
         if resize not in _RESIZES:
             raise InputError(f'resize must be "clean" or "legacy", received {resize!r}.')
-        tensors, sha256 = weight_source.load("inception", weights)
-        model = inception_network.network(tensors)
+        (located,) = weight_source.locate("inception", weights)
+        self._file, sha256 = located
         self.resize = resize
         self.key = f"inception {sha256} {resize}"
         self.protocol = {
@@ -67,9 +68,14 @@ class Inception:
             "weights": sha256,
             "resize": _RESIZES[resize],
         }
+
+    @functools.cached_property
+    def _features(self):
+        """The network, built when first needed: not where all features are cached."""
+        model = inception_network.network(weight_files.read(self._file))
         # Of any number of pictures, so that the last batch needs no trace of its own.
         pictures = tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32)
-        self._features = tf.function(lambda x: model(x, training=False), [pictures])
+        return tf.function(lambda x: model(x, training=False), [pictures])
 
     def __call__(self, images, progress=False):
         """Computes the features.
@@ -83,7 +89,7 @@ class Inception:
             float32 array `(n, 2048)`, at least 0.
 
         Raises:
-            InputError: If the pictures are others.
+            InputError: If the pictures are others, or the weights are incomplete or do not fit.
         """
         images = arrays.check("images", images)
         if images.dtype != np.uint8:

@@ -1,5 +1,6 @@
 """LPIPS: how different two pictures look, by the features of a classifier."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -114,7 +115,16 @@ def load(network="alex", weights=None):
         InputError: If `network` is another, or the weights cannot be had, are incomplete or do
             not fit.
     """
-    return Lpips(network, weights)
+    if network not in _NETWORKS:
+        raise InputError(f'network must be "alex" or "vgg", received {network!r}.')
+    located = weight_source.locate(network, weights)
+    return _kept(network, tuple(located))
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(network, located):
+    """Made once: the function `lpips` is called in loops."""
+    return Lpips(network, [path for path, _ in located])
 
 
 class Lpips:
@@ -130,8 +140,6 @@ class Lpips:
     """
 
     def __init__(self, network="alex", weights=None):
-        if network not in _NETWORKS:
-            raise InputError(f'network must be "alex" or "vgg", received {network!r}.')
         self._layers, self._least, flax_name = _NETWORKS[network]
         tensors, sha256 = weight_source.load(network, weights)
         self._convolutions, self._heads = _parse(tensors, self._layers, flax_name)
@@ -195,7 +203,7 @@ def _checked(name, images):
     if images.dtype.kind != "f" or np.abs(images).max() > 1.001:
         raise InputError(
             f"{name} must hold floats in [-1, 1], received {images.dtype} from {images.min()} to "
-            f"{images.max()}: use data.values.normalize, or the function lpips."
+            f"{images.max()}: normalize them with the value_range that they have."
         )
     return arrays.rgb(images).astype(np.float32)
 

@@ -75,8 +75,8 @@ def colour_consistency(x, y, range_x=None, range_y=None):
             return _bright_bytes(image) >> 5
         return (_bytes(image) >> 5) @ np.array([64, 8, 1])
 
-    in_colour = np.shape(x)[-1:] == np.shape(y)[-1:] == (3,)
     pairs = _pairs(x, y, range_x, range_y)
+    in_colour = np.shape(x)[-1:] == np.shape(y)[-1:] == (3,)
     return np.array([_intersection(bins(a), bins(b), 8**3) for a, b in pairs])
 
 
