@@ -134,8 +134,10 @@ class Tools:
         }
         if {name for name in names if METRICS[name].group == "set"}:
             protocol |= self.extractor.protocol
-            protocol["precision, recall, realism"] = "k = 3"
-            protocol["density, coverage"] = "k = 5"
+        quantities = {name.removesuffix("_random") for name in names}
+        for alike, k in ((("precision", "recall", "realism"), 3), (("density", "coverage"), 5)):
+            if quantities & set(alike):
+                protocol[", ".join(alike)] = f"k = {k}"
         if {"lpips", "perceptual_loss"} & names:
             protocol["lpips"] = self.perceptual.protocol
         if "ms_ssim" in names:

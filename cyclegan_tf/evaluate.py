@@ -212,8 +212,8 @@ class Evaluate(keras.callbacks.Callback):
         other = [n for n in decisive if n in before and n in now and before[n] != now[n]]
         if other:
             raise InputError(
-                f"{self.folder} was scored so far with another {', '.join(other)}, as {path} says: "
-                "give the same to go on with it, or the name of a new folder."
+                f"{self.folder} was scored so far with other settings ({', '.join(other)}), as "
+                f"{path} says: give the same ones to go on with it, or the name of a new folder."
             )
 
     def _rows_until(self, epoch):

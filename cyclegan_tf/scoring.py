@@ -97,7 +97,9 @@ class Score:
     def of_pictures(cls, scores, seed=0):
         """The mean of one score per picture, with the percentile bootstrap of that mean.
 
-        One picture tells nothing about others: then there is no interval.
+        One picture tells nothing about others: then there is no interval. That of few is too
+        narrow: of normal scores, 88 % instead of 95 % of intervals hold the mean at 8 pictures,
+        and 94 % at 30.
         """
         scores, draw = np.asarray(scores, np.float64), np.random.default_rng(seed)
         if len(scores) < 2:
@@ -171,7 +173,8 @@ class Scorer:
 
     Attributes:
         names: The scores that it computes.
-        left_out: Mapping from each other score to the reason.
+        left_out: Mapping from each other score to the reason; empty where `names` were given,
+            since then nothing was left out.
 
     Raises:
         InputError: If a score of `names` is unknown or does not apply.
@@ -205,12 +208,12 @@ class Scorer:
         for name in names or ():
             if reasons[name]:
                 raise InputError(f"{name} cannot be computed: {reasons[name]}")
-        self.names = list(names or (name for name in METRICS if not reasons[name]))
+        self.names = [name for name in METRICS if not reasons[name]] if names is None else names
         other_features = _SET if extractor and extractor.name != "inception" else _SET_RANDOM
         self.left_out = {
             name: reason
             for name, reason in reasons.items()
-            if reason and name not in self.names and name not in other_features
+            if reason and names is None and name not in other_features
         }
 
         if self._wanted(*_SET, *_SET_RANDOM):

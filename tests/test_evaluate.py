@@ -282,6 +282,9 @@ def test_what_is_no_data_set_is_told(pairs):
 def test_scores_on_untrained_features_need_no_weights(pairs):
     scores = evaluate(generator(), pairs, metrics=["kernel_random"], progress=False)
     assert "no published meaning" in scores.protocol["features"]
+    # Nothing but what matters for the one score that was asked for.
+    assert not {"lpips", "density, coverage"} & set(scores.protocol)
+    assert not scores.results["ab"].left_out
 
 
 def test_one_picture_has_no_interval():
@@ -448,7 +451,7 @@ def test_scores_that_cannot_be_compared_do_not_go_on(tmp_path):
         ({"metrics": SCORED, "pictures": 2}, "pictures"),
         ({"metrics": SCORED, "seed": 1}, "seed"),
     ):
-        with pytest.raises(InputError, match=f"scored so far with another {name}, as .*json says"):
+        with pytest.raises(InputError, match=rf"other settings \({name}\), as .*json says"):
             Evaluate(tmp_path, dataset, **OFFLINE, **other)
     for damaged in ("{", "[1]", '{"protocol": 3}'):
         (tmp_path / "metrics.json").write_text(damaged)
