@@ -244,15 +244,18 @@ def _add_data(parser):
 
 def _evaluate_callback(options, dataset):
     """The callback that `train --evaluate` asks for, in a list."""
-    given = {
-        name: getattr(options, f"evaluate_{name}" if name in ("pictures", "every") else name)
-        for name in ("pictures", "every", "monitor", "patience")
+    words = {
+        "pictures": "evaluate_pictures",
+        "every": "evaluate_every",
+        "monitor": "monitor",
+        "patience": "patience",
     }
+    given = {name: getattr(options, word) for name, word in words.items()}
     given = {name: value for name, value in given.items() if value is not None}
-    if not options.evaluate:
-        alone = [*given, *_measuring(options)]
-        if alone:
-            raise InputError(f"--evaluate must say which scores where {alone[0]} is given.")
+    if options.evaluate is None:
+        for name in [*given, *_measuring(options)]:
+            option = words.get(name, name).replace("_", "-")
+            raise InputError(f"--{option} needs --evaluate: say which scores, such as kid.")
         return []
     from cyclegan_tf.evaluate import Evaluate
 
@@ -358,8 +361,17 @@ def _evaluate(options):
     from cyclegan_tf import report
     from cyclegan_tf.callbacks import read_history
     from cyclegan_tf.evaluate import evaluate
+    from cyclegan_tf.scoring import METRICS
 
     model = Path(options.model)
+    if options.back and model.is_dir():
+        raise InputError(
+            f"--back belongs to a generator's file, and {model} is a folder: leave it out."
+        )
+    if options.rank_by not in (None, *METRICS):
+        raise InputError(
+            f"--rank-by must be among {', '.join(METRICS)}, received {options.rank_by}."
+        )
     folder = options.output
     if folder is None:
         folder = model / "evaluation" if model.is_dir() else model.with_suffix(".evaluation")
@@ -372,8 +384,8 @@ def _evaluate(options):
         seed=options.seed,
         **_measuring(options),
     )
-    evaluation.save(folder, options.rank_by)
     print(evaluation)
+    evaluation.save(folder, options.rank_by)
     if (model / "run.json").exists():
         report.write(model, read_history(model))
     print()

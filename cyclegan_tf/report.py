@@ -9,6 +9,7 @@ from string import Template
 
 from cyclegan_tf import health, plotting
 from cyclegan_tf.atomic import write_text
+from cyclegan_tf.errors import InputError
 
 #: More pictures than this would make the page heavy; they are then taken evenly spread.
 MAX_PICTURES = 24
@@ -23,9 +24,14 @@ def write(folder, history):
 
     Returns:
         `Path` of the page.
+
+    Raises:
+        InputError: If `run.json` cannot be read.
     """
     folder = Path(folder)
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run = _json(folder / "run.json")
+    if not isinstance(run, dict) or not {"method", "data"} <= run.keys():
+        raise InputError(f"{folder / 'run.json'} cannot be read: the report stays as it was.")
     page = Template(resources.files("cyclegan_tf").joinpath("report.html").read_text("utf-8"))
     text = page.substitute(
         title=html.escape(folder.name),
@@ -67,7 +73,10 @@ def _scores(folder, history):
     """Curves of what was scored during training, and the tables of the last evaluation."""
     parts = []
     during = _json(folder / "metrics.json")
-    if during:
+    if (
+        isinstance(during, dict)
+        and {"metrics", "best_epoch", "monitor", "protocol"} <= during.keys()
+    ):
         drawn = plotting.scores(history, during["metrics"], during["best_epoch"])
         best = f"Best by {during['monitor']}: epoch {during['best_epoch']} (in best/)."
         parts += [

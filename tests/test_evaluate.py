@@ -8,7 +8,7 @@ import pytest
 from conftest import all_variables, make_dataset, make_model
 from PIL import Image
 
-from cyclegan_tf import cli, generators, translate
+from cyclegan_tf import cli, generators, report, translate
 from cyclegan_tf.callbacks import read_history
 from cyclegan_tf.data import npz
 from cyclegan_tf.data.npz import Dataset
@@ -503,8 +503,14 @@ def test_the_command_trains_with_scores_and_evaluates(tmp_path, command, capsys)
     ("words", "message"),
     [
         (["evaluate", "missing", "data.npz"], "No generator at missing"),
-        (["train", "data.npz", "run", "--patience", "3"], "--evaluate must say which scores"),
+        (
+            ["train", "data.npz", "run", "--patience", "3"],
+            "--patience needs --evaluate: say which scores",
+        ),
         (["train", "data.npz", "run", "--evaluate", "fidd"], "metrics must be among"),
+        (["train", "data.npz", "run", "--evaluate", ""], "metrics must name at least one"),
+        (["evaluate", ".", "data.npz", "--back", "x.keras"], "--back belongs to a generator's"),
+        (["evaluate", ".", "data.npz", "--rank-by", "beauty"], "--rank-by must be among"),
     ],
 )
 def test_the_command_says_what_is_wrong(words, message, command, tmp_path, monkeypatch, capsys):
@@ -512,3 +518,12 @@ def test_the_command_says_what_is_wrong(words, message, command, tmp_path, monke
     npz.save(tmp_path / "data.npz", make_dataset(size=24))
     assert command(*words) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damaged", ["{", "[1]", '{"monitor": "kid_ab"}'])
+def test_a_damaged_summary_does_not_stop_the_report(damaged, tmp_path):
+    (tmp_path / "metrics.json").write_text(damaged)
+    with pytest.raises(InputError, match=r"run\.json cannot be read"):
+        report.write(tmp_path, [])
+    (tmp_path / "run.json").write_text('{"method": "cyclegan", "data": {"names": ["A", "B"]}}')
+    assert "None yet" in report.write(tmp_path, []).read_text()
