@@ -428,14 +428,18 @@ def _add_evaluate(subcommands):
     parser.add_argument("model", help="a run's folder, its best/ folder, or a generator's file")
     _add_data(parser)
     parser.add_argument("--back", metavar="FILE", help="the generator of the way back to a file")
-    parser.add_argument("--split", choices=("test", "train"), default="test")
-    parser.add_argument("--metrics", type=_names, metavar="NAMES", help="default: all that apply")
+    parser.add_argument(
+        "--split", choices=("test", "train"), default="test", help="train: not held out"
+    )
+    parser.add_argument(
+        "--metrics", type=_names, metavar="NAMES", help="fid,ssim (default: all that apply)"
+    )
     parser.add_argument("--pictures", type=_whole(1), help="at most so many of each domain")
     parser.add_argument("--rank-by", metavar="NAME", help="the score that tells best from worst")
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: in the run's folder"
     )
-    parser.add_argument("--seed", type=_whole(0), default=0)
+    parser.add_argument("--seed", type=_whole(0), default=0, help="of what is drawn (default: 0)")
     _add_measuring(parser)
     _add_reading(parser)
     parser.set_defaults(run=_evaluate)
