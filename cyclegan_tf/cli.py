@@ -12,6 +12,17 @@ import warnings
 from pathlib import Path
 
 from cyclegan_tf.errors import InputError
+from cyclegan_tf.options import (
+    add_data,
+    add_measuring,
+    add_reading,
+    dataset_of,
+    measuring_of,
+    names,
+    reading_of,
+    real,
+    whole,
+)
 
 
 def main(arguments=None):
@@ -93,15 +104,15 @@ def _prepare(options):
         raise InputError("--direction belongs to --pairs: leave it out.")
     if options.folders:
         dataset = prepare.from_folders(
-            *_one_or_two("--folders", options.folders), **_reading(options)
+            *_one_or_two("--folders", options.folders), **reading_of(options)
         )
     elif options.tfds:
-        dataset = prepare.from_tfds(*_one_or_two("--tfds", options.tfds), **_reading(options))
+        dataset = prepare.from_tfds(*_one_or_two("--tfds", options.tfds), **reading_of(options))
     elif options.pairs:
         direction = options.direction or "ab"
-        dataset = prepare.from_pairs(options.pairs, direction=direction, **_reading(options))
+        dataset = prepare.from_pairs(options.pairs, direction=direction, **reading_of(options))
     else:
-        reading = _reading(options, ("size", "seed"), "--generated")
+        reading = reading_of(options, ("size", "seed"), "--generated")
         dataset = prepare.generated(*options.generated, **reading)
     npz.save(options.output, dataset)
     print(f"{options.output}: {dataset}")
@@ -111,18 +122,6 @@ def _one_or_two(option, names):
     if len(names) > 2:
         raise InputError(f"{option} takes one or two names, received {len(names)}.")
     return names
-
-
-_READING = ("size", "channels", "how", "names", "test_fraction", "limit", "strict", "seed")
-
-
-def _reading(options, allowed=_READING, source=""):
-    """The options of reading pictures that were given; those of `prepare` apply otherwise."""
-    given = {name: getattr(options, name) for name in _READING}
-    given = {name: value for name, value in given.items() if value is not None}
-    for name in given.keys() - set(allowed):
-        raise InputError(f"--{name.replace('_', '-')} has no use with {source}: leave it out.")
-    return given
 
 
 def _add_prepare(subcommands):
@@ -144,29 +143,14 @@ def _add_prepare(subcommands):
     source.add_argument(
         "--generated",
         nargs=2,
-        type=_whole(0),
+        type=whole(0),
         metavar=("TRAIN", "TEST"),
         help="drawn cartoon faces and their sketches: how many to train and test",
     )
     parser.add_argument("--direction", choices=("ab", "ba"), help="of --pairs (default: ab)")
-    parser.add_argument("--seed", type=_whole(0), help="fixes what is drawn and split (default: 0)")
-    _add_reading(parser)
+    parser.add_argument("--seed", type=whole(0), help="fixes what is drawn and split (default: 0)")
+    add_reading(parser)
     parser.set_defaults(run=_prepare)
-
-
-def _add_reading(parser):
-    group = parser.add_argument_group("reading pictures")
-    group.add_argument("--size", type=_size, help="pixels: 64 or 64x48 (HxW; default: 64)")
-    group.add_argument("--channels", type=_channels, help="1 or 3, or A,B: 1,3 (default: 3)")
-    group.add_argument(
-        "--how", choices=("crop", "pad", "stretch"), help="how to fit other aspects (default: crop)"
-    )
-    group.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of the domains")
-    group.add_argument("--test-fraction", type=_real, help="where no test is given (default: 0.1)")
-    group.add_argument("--limit", type=_whole(1), help="at most so many pictures of each folder")
-    group.add_argument(
-        "--strict", action="store_const", const=True, help="stop at an unreadable picture"
-    )
 
 
 # --- train ---------------------------------------------------------------------------------
@@ -178,7 +162,7 @@ def _train(options):
     from cyclegan_tf.data import pipeline
     from cyclegan_tf.training_run import train
 
-    dataset = _dataset(options)
+    dataset = dataset_of(options)
     steps = options.steps or pipeline.steps_per_epoch(dataset, options.batch)
     model = recipes.cyclegan(
         dataset.image_shape_a,
@@ -223,25 +207,6 @@ def _train(options):
     print(f"Generators {options.folder / 'gen_ab.keras'}, {options.folder / 'gen_ba.keras'}")
 
 
-def _dataset(options):
-    """The prepared data set, or pictures that are read as they are needed."""
-    from cyclegan_tf.data import npz, prepare
-
-    if Path(options.data).is_dir():
-        return prepare.stream(options.data, options.data_b, **_reading(options))
-    _reading(options, ("seed",), f"{options.data}, which is prepared")
-    if options.data_b:
-        raise InputError("--data-b belongs to a folder as DATA: leave it out.")
-    return npz.load(options.data)
-
-
-def _add_data(parser):
-    parser.add_argument(
-        "data", help="the .npz; or, to read pictures as they are needed, a folder as in prepare"
-    )
-    parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
-
-
 def _evaluate_callback(options, dataset):
     """The callback that `train --evaluate` asks for, in a list."""
     words = {
@@ -253,13 +218,13 @@ def _evaluate_callback(options, dataset):
     given = {name: getattr(options, word) for name, word in words.items()}
     given = {name: value for name, value in given.items() if value is not None}
     if options.evaluate is None:
-        for name in [*given, *_measuring(options)]:
+        for name in [*given, *measuring_of(options)]:
             option = words.get(name, name).replace("_", "-")
             raise InputError(f"--{option} needs --evaluate: say which scores, such as kid.")
         return []
     from cyclegan_tf.evaluate import Evaluate
 
-    return [Evaluate(options.folder, dataset, options.evaluate, **given, **_measuring(options))]
+    return [Evaluate(options.folder, dataset, options.evaluate, **given, **measuring_of(options))]
 
 
 def _set_up_tensorflow(deterministic):
@@ -277,41 +242,41 @@ def _add_train(subcommands):
         help="train CycleGAN, or go on with a run",
         description="Trains into a folder; the same command again resumes.",
     )
-    _add_data(parser)
+    add_data(parser)
     parser.add_argument("folder", type=Path, help="the run's folder, such as saved_models/faces")
-    parser.add_argument("--epochs", type=_whole(1), default=200)
-    parser.add_argument("--steps", type=_whole(1), help="steps per epoch")
-    parser.add_argument("--batch", type=_whole(1), default=1, help="pictures per step")
+    parser.add_argument("--epochs", type=whole(1), default=200)
+    parser.add_argument("--steps", type=whole(1), help="steps per epoch")
+    parser.add_argument("--batch", type=whole(1), default=1, help="pictures per step")
     parser.add_argument("--generator", choices=("resnet", "unet"), default="resnet")
-    parser.add_argument("--blocks", type=_whole(0), help="residual blocks")
-    parser.add_argument("--filters", type=_whole(1), default=64, help="fewer: smaller and faster")
+    parser.add_argument("--blocks", type=whole(0), help="residual blocks")
+    parser.add_argument("--filters", type=whole(1), default=64, help="fewer: smaller and faster")
     parser.add_argument("--upsampling", choices=("transposed", "resize"), default="transposed")
     parser.add_argument(
-        "--disc-layers", type=_whole(0), default=3, help="3: 70x70 patches; 0: single pixels"
+        "--disc-layers", type=whole(0), default=3, help="3: 70x70 patches; 0: single pixels"
     )
     parser.add_argument(
         "--loss", choices=("least_squares", "binary_crossentropy"), default="least_squares"
     )
-    parser.add_argument("--cycle-weight", type=_real, default=10.0)
-    parser.add_argument("--identity-weight", type=_real, help="default: half the cycle weight")
-    parser.add_argument("--pool-size", type=_whole(0), default=50)
-    parser.add_argument("--learning-rate", type=_real, default=2e-4)
+    parser.add_argument("--cycle-weight", type=real, default=10.0)
+    parser.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
+    parser.add_argument("--pool-size", type=whole(0), default=50)
+    parser.add_argument("--learning-rate", type=real, default=2e-4)
     parser.add_argument("--constant-rate", action="store_true", help="no decay to zero")
     parser.add_argument("--no-augment", dest="augment", action="store_false")
-    parser.add_argument("--pictures", type=_whole(1), default=6, help="shown after each epoch")
+    parser.add_argument("--pictures", type=whole(1), default=6, help="shown after each epoch")
     parser.add_argument("--tensorboard", action="store_true", help="also log to FOLDER/tensorboard")
     parser.add_argument(
         "--deterministic", action="store_true", help="equal runs on a GPU, too, though slower"
     )
-    parser.add_argument("--seed", type=_whole(0), default=0)
-    _add_reading(parser)
+    parser.add_argument("--seed", type=whole(0), default=0)
+    add_reading(parser)
     group = parser.add_argument_group("scores after each epoch (see also: evaluate --help)")
-    group.add_argument("--evaluate", type=_names, metavar="NAMES", help="such as kid,ssim")
-    group.add_argument("--evaluate-pictures", type=_whole(1), help="of each domain (default: 100)")
-    group.add_argument("--evaluate-every", type=_whole(1), help="so many epochs (default: 1)")
+    group.add_argument("--evaluate", type=names, metavar="NAMES", help="such as kid,ssim")
+    group.add_argument("--evaluate-pictures", type=whole(1), help="of each domain (default: 100)")
+    group.add_argument("--evaluate-every", type=whole(1), help="so many epochs (default: 1)")
     group.add_argument("--monitor", help="which decides what is best, such as kid_ab")
-    group.add_argument("--patience", type=_whole(1), help="stop after so many epochs without gain")
-    _add_measuring(group)
+    group.add_argument("--patience", type=whole(1), help="stop after so many epochs without gain")
+    add_measuring(group)
     parser.set_defaults(run=_train)
 
 
@@ -347,7 +312,7 @@ def _add_translate(subcommands):
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument(
         "--size",
-        type=lambda text: text if text == "native" else _whole(8)(text),
+        type=lambda text: text if text == "native" else whole(8)(text),
         help='shorter side while translating: pixels or "native" (default: as in training)',
     )
     parser.set_defaults(run=_translate)
@@ -377,12 +342,12 @@ def _evaluate(options):
         folder = model / "evaluation" if model.is_dir() else model.with_suffix(".evaluation")
     evaluation = evaluate(
         (model, options.back) if options.back else model,
-        _dataset(options),
+        dataset_of(options),
         split=options.split,
         metrics=options.metrics,
         pictures=options.pictures,
         seed=options.seed,
-        **_measuring(options),
+        **measuring_of(options),
     )
     print(evaluation)
     evaluation.save(folder, options.rank_by)
@@ -394,31 +359,6 @@ def _evaluate(options):
     print(f"Pictures {folder / 'evaluation.png'}")
 
 
-def _measuring(options):
-    """The options of measuring that were given."""
-    names = ("features", "weights", "resize", "lpips", "lpips_weights")
-    given = {name: getattr(options, name) for name in names}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _add_measuring(group):
-    group.add_argument(
-        "--features",
-        choices=("inception", "random", "none"),
-        help="for distances between sets (default: inception where its weights can be had)",
-    )
-    group.add_argument("--weights", metavar="FILE", help="Inception weights (default: cache, web)")
-    group.add_argument(
-        "--resize", choices=("clean", "legacy"), help="to Inception's size (default: clean)"
-    )
-    group.add_argument(
-        "--lpips", choices=("alex", "vgg", "none"), help="(default: alex where it can be had)"
-    )
-    group.add_argument(
-        "--lpips-weights", metavar="FILE", help="LPIPS weights (default: cache, web)"
-    )
-
-
 def _add_evaluate(subcommands):
     parser = subcommands.add_parser(
         "evaluate",
@@ -426,26 +366,23 @@ def _add_evaluate(subcommands):
         description="Scores translations beside a floor and a ceiling: tables, JSON, pictures.",
     )
     parser.add_argument("model", help="a run's folder, its best/ folder, or a generator's file")
-    _add_data(parser)
+    add_data(parser)
     parser.add_argument("--back", metavar="FILE", help="the generator of the way back to a file")
     parser.add_argument(
         "--split", choices=("test", "train"), default="test", help="train: not held out"
     )
     parser.add_argument(
-        "--metrics", type=_names, metavar="NAMES", help="fid,ssim (default: all that apply)"
+        "--metrics", type=names, metavar="NAMES", help="fid,ssim (default: all that apply)"
     )
-    parser.add_argument("--pictures", type=_whole(1), help="at most so many of each domain")
+    parser.add_argument("--pictures", type=whole(1), help="at most so many of each domain")
     parser.add_argument("--rank-by", metavar="NAME", help="the score that tells best from worst")
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: in the run's folder"
     )
-    parser.add_argument("--seed", type=_whole(0), default=0, help="of what is drawn (default: 0)")
-    _add_measuring(parser)
-    _add_reading(parser)
+    parser.add_argument("--seed", type=whole(0), default=0, help="of what is drawn (default: 0)")
+    add_measuring(parser)
+    add_reading(parser)
     parser.set_defaults(run=_evaluate)
-
-
-# --- words to values -----------------------------------------------------------------------
 
 
 def _parser():
@@ -458,41 +395,3 @@ def _parser():
     _add_evaluate(subcommands)
     _add_translate(subcommands)
     return parser
-
-
-def _names(text):
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _whole(least):
-    """The type of a whole number of at least `least`."""
-
-    def parse(text):
-        if not text.strip().isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number of at least {least}, received {text!r}"
-            )
-        return int(text)
-
-    return parse
-
-
-def _real(text):
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, received {text!r}") from None
-
-
-def _size(text):
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
-        raise argparse.ArgumentTypeError(f"must be like 64 or 64x48, received {text!r}")
-    return (int(sides[0]), int(sides[-1]))
-
-
-def _channels(text):
-    values = text.split(",")
-    if len(values) > 2 or not all(value in ("1", "3") for value in values):
-        raise argparse.ArgumentTypeError(f"must be 1 or 3, or like 1,3, received {text!r}")
-    return (int(values[0]), int(values[-1]))

@@ -96,7 +96,12 @@ def evaluate(
     }
     results = {name: one.result(*ways[name]) for name, one in directions.items()}
     protocol = {"generators": files} | tools.protocol(dataset, split, directions)
-    trained_on = _trained_on(run_or_generators)
+    folder = _folder(run_or_generators)
+    if folder is not None and folder.name == "best":
+        monitor = _said(folder.parent / "metrics.json", "monitor")
+        protocol["chosen"] = f"the best epoch by {monitor} on such pictures, which flatters it"
+        folder = folder.parent
+    trained_on = folder and _said(folder / "run.json", "data", "hash")
     if trained_on not in (None, dataset.hash):
         protocol["split"] = f"{split} (of other data than the run's, {trained_on})"
         warnings.warn(
@@ -236,15 +241,21 @@ class Evaluate(keras.callbacks.Callback):
         return min(scored, key=lambda row: self.sign * row[self.monitor])["epoch"]
 
 
-def _trained_on(given):
-    """The hash of the data that a run was trained on; None where it is not known."""
-    first = given[0] if isinstance(given, (tuple, list)) else given
+def _folder(given):
+    """Where the generators lie; None where they are no files."""
+    first = given[0] if isinstance(given, (tuple, list)) and given else given
     if not isinstance(first, (str, os.PathLike)):
         return None
-    folder = Path(first) if Path(first).is_dir() else Path(first).parent
-    run = folder.parent if folder.name == "best" else folder
+    return Path(first) if Path(first).is_dir() else Path(first).parent
+
+
+def _said(path, *keys):
+    """What a JSON file says under `keys`; None where it does not."""
     try:
-        return json.loads((run / "run.json").read_text(encoding="utf-8"))["data"]["hash"]
+        value = json.loads(path.read_text(encoding="utf-8"))
+        for key in keys:
+            value = value[key]
+        return value
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

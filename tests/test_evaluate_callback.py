@@ -76,6 +76,7 @@ def test_the_best_generators_are_kept(tmp_path):
         metrics=SCORED[:1],
         progress=False,
     )
+    assert "structural_similarity_ab" in kept.protocol["chosen"]
     assert values(kept.results["ab"])["structural_similarity"] == pytest.approx(
         history[best - 1]["structural_similarity_ab"], rel=1e-4
     )

@@ -40,6 +40,7 @@ def test_imports_point_down_the_floors():
         "cli": 5,
         "__main__": 6,
         "colab": 5,
+        "options": 4,
         "recipes": 4,
         "evaluate": 4,
         "translate": 4,
