@@ -15,7 +15,7 @@ import numpy as np
 
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
+from cyclegan_tf.layers import Conv2D, InstanceNormalization, ReflectionPadding2D
 
 ENTRY = "translation.json"
 
@@ -92,7 +92,7 @@ def load(path):
             f"{path} cannot be read as a generator: it is no .keras file, or was cut short."
         )
     try:
-        generator = keras.models.load_model(path, compile=False, custom_objects=_KERAS_2)
+        generator = keras.models.load_model(path, compile=False, custom_objects=_OLDER)
     except Exception as error:  # Keras raises whatever its parts raise on a damaged file
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise InputError(
@@ -169,7 +169,9 @@ class _Keras2Conv2DTranspose(keras.layers.Conv2DTranspose):
         return keras.layers.Conv2DTranspose.from_config(config)
 
 
-_KERAS_2 = {
+#: What older files hold, and what is made of it; Keras's `Conv2D` becomes the faster one.
+_OLDER = {
+    "Conv2D": Conv2D,
     "Addons>InstanceNormalization": _AddonsInstanceNormalization,
     "InstanceNormalization": _AddonsInstanceNormalization,
     "Conv2DTranspose": _Keras2Conv2DTranspose,

@@ -1,11 +1,9 @@
 """One function per method: the paper's defaults, wired into a compiled model."""
 
-import keras
-
 from cyclegan_tf import losses, networks
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.cyclegan import CycleGAN
-from cyclegan_tf.training import ConstantThenLinear
+from cyclegan_tf.training import Adam, ConstantThenLinear
 
 
 def cyclegan(
@@ -28,6 +26,7 @@ def cyclegan(
     total_steps=None,
     decay_from=0.5,
     seed=0,
+    fast_convolutions=None,
     jit_compile=None,
 ):
     """CycleGAN as published, ready for `training_run.train` or `fit`.
@@ -55,6 +54,8 @@ def cyclegan(
         total_steps: Steps of the whole run, over which the rate falls to zero; None keeps it.
         decay_from: Share of `total_steps` after which the rate starts to fall.
         seed: Integer that fixes the initial weights and every draw of the training.
+        fast_convolutions: Whether the generators' convolutions are computed in the way that is
+            fast on a CPU (`layers.Conv2D`); by default where there is no GPU.
         jit_compile: Whether XLA compiles the step; by default on a GPU.
 
     Returns:
@@ -118,6 +119,7 @@ def cyclegan(
             "filters": filters,
             "output_channels": channels_out,
             "upsampling": upsampling,
+            "fast": fast_convolutions,
             "seed": (seed, number),
             "name": "gen_ab" if number == 0 else "gen_ba",
         }
@@ -161,8 +163,8 @@ def cyclegan(
     if total_steps is not None:
         rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
     model.compile(
-        gen_optimizer=keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8),
-        disc_optimizer=keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8),
+        gen_optimizer=Adam(rate, beta_1=beta_1, epsilon=1e-8),
+        disc_optimizer=Adam(rate, beta_1=beta_1, epsilon=1e-8),
         jit_compile=jit_compile,
     )
     model.method, model.arguments = "cyclegan", arguments

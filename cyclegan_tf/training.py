@@ -5,6 +5,8 @@ from abc import abstractmethod
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.layers import shared_kernels
+
 
 class AdversarialModel(keras.Model):
     """Generators against discriminators: one simultaneous update of both from one set of fakes.
@@ -98,22 +100,50 @@ class AdversarialModel(keras.Model):
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])
         gen_variables = [v.value for v in self._variables_of(self.generators)]
         disc_variables = [v.value for v in self._variables_of(self.discriminators)]
+        with shared_kernels(self.generators):
+            return self._x(batch, seed, gen_variables, disc_variables)
+
+    def _x(self, batch, seed, gen_variables, disc_variables):
         # Each tape watches its own networks only: the other side is frozen, at no cost.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(gen_variables)
             gen_losses, fakes = self.generator_losses(batch)
             gen_total = tf.add_n(list(gen_losses.values()))
-        gen_gradients = tape.gradient(gen_total, gen_variables)
+        gen_gradients = tape.gradient(gen_total, gen_variables, unconnected_gradients="zero")
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(disc_variables)
             disc_losses = self.discriminator_losses(batch, fakes, seed)
             disc_total = tf.add_n(list(disc_losses.values()))
-        disc_gradients = tape.gradient(disc_total, disc_variables)
+        disc_gradients = tape.gradient(disc_total, disc_variables, unconnected_gradients="zero")
         return gen_losses | disc_losses, gen_gradients, disc_gradients
 
     @staticmethod
     def _variables_of(networks):
         return [variable for network in networks for variable in network.trainable_variables]
+
+
+class Adam(keras.optimizers.Adam):
+    """Keras's Adam, each update of a weight in one pass over memory."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Updates one weight and its two moments."""
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        first, second = self._momentums[index].value, self._velocities[index].value
+        if isinstance(variable, keras.Variable):
+            variable = variable.value
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
