@@ -48,14 +48,24 @@ class AdversarialModel(keras.Model):
             batch: Tuple of tensors, pictures in [-1, 1].
         """
 
+    def remember(self, fakes, seed):
+        """Returns what the discriminators are shown: here the fakes, elsewhere from a pool.
+
+        XLA never compiles this part of the step, so that variables may be exchanged in it.
+
+        Args:
+            fakes: What `generator_losses` made.
+            seed: Tensor of two integers, different at each step.
+        """
+        return fakes
+
     @abstractmethod
-    def discriminator_losses(self, batch, fakes, seed):
+    def discriminator_losses(self, batch, shown):
         """Returns named scalars whose sum is minimized.
 
         Args:
             batch: Tuple of tensors, pictures in [-1, 1].
-            fakes: What `generator_losses` made; no gradient flows into it.
-            seed: Tensor of two integers, different at each step.
+            shown: What `remember` returned; no gradient flows into it.
         """
 
     def compile(self, gen_optimizer, disc_optimizer, jit_compile=None, **kwargs):
@@ -68,7 +78,7 @@ class AdversarialModel(keras.Model):
                 is a GPU, since on a CPU it does not pay.
             **kwargs: Passed on to `keras.Model.compile`.
         """
-        # XLA is asked for by `_gradients` alone: Keras's own switch fails on several devices.
+        # XLA compiles the two parts alone: Keras's own switch fails on several devices.
         super().compile(optimizer=gen_optimizer, jit_compile=False, **kwargs)
         self.gen_optimizer = gen_optimizer
         self.disc_optimizer = disc_optimizer
@@ -77,7 +87,10 @@ class AdversarialModel(keras.Model):
         self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         if jit_compile is None:
             jit_compile = bool(tf.config.list_physical_devices("GPU"))
-        self._gradients = tf.function(self._losses_and_gradients, jit_compile=jit_compile)
+        self._generators_part = tf.function(self._generator_gradients, jit_compile=jit_compile)
+        self._discriminators_part = tf.function(
+            self._discriminator_gradients, jit_compile=jit_compile
+        )
 
     @property
     def metrics(self):
@@ -87,29 +100,34 @@ class AdversarialModel(keras.Model):
     def train_step(self, batch):
         """One update of every network. Returns each loss's mean over the epoch so far."""
         step = tf.cast(self.gen_optimizer.iterations.value, tf.int32)
-        losses, gen_gradients, disc_gradients = self._gradients(batch, step)
+        seed = tf.stack([tf.constant(self.seed, tf.int32), step])
+        gen_losses, gen_gradients, fakes = self._generators_part(batch)
+        shown = self.remember(fakes, seed)
+        disc_losses, disc_gradients = self._discriminators_part(batch, shown)
         self.gen_optimizer.apply(gen_gradients)
         self.disc_optimizer.apply(disc_gradients)
+        losses = gen_losses | disc_losses
         for name, mean in self._means.items():
             mean.update_state(losses[name])
         return {name: mean.result() for name, mean in self._means.items()}
 
-    def _losses_and_gradients(self, batch, step):
-        seed = tf.stack([tf.constant(self.seed, tf.int32), step])
-        gen_variables = [v.value for v in self._variables_of(self.generators)]
-        disc_variables = [v.value for v in self._variables_of(self.discriminators)]
-        # Each tape watches its own networks only: the other side is frozen, at no cost.
+    # Each tape watches its own networks only: the other side is frozen, at no cost.
+
+    def _generator_gradients(self, batch):
+        variables = [v.value for v in self._variables_of(self.generators)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(gen_variables)
-            gen_losses, fakes = self.generator_losses(batch)
-            gen_total = tf.add_n(list(gen_losses.values()))
-        gen_gradients = tape.gradient(gen_total, gen_variables)
+            tape.watch(variables)
+            losses, fakes = self.generator_losses(batch)
+            total = tf.add_n(list(losses.values()))
+        return losses, tape.gradient(total, variables), fakes
+
+    def _discriminator_gradients(self, batch, shown):
+        variables = [v.value for v in self._variables_of(self.discriminators)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(disc_variables)
-            disc_losses = self.discriminator_losses(batch, fakes, seed)
-            disc_total = tf.add_n(list(disc_losses.values()))
-        disc_gradients = tape.gradient(disc_total, disc_variables)
-        return gen_losses | disc_losses, gen_gradients, disc_gradients
+            tape.watch(variables)
+            losses = self.discriminator_losses(batch, shown)
+            total = tf.add_n(list(losses.values()))
+        return losses, tape.gradient(total, variables)
 
     @staticmethod
     def _variables_of(networks):

@@ -124,14 +124,20 @@ class CycleGAN(AdversarialModel):
             losses[name] = self.adversarial_weight * self.adversarial_loss(logits, 1.0)
         return losses, (fake_a, fake_b)
 
-    def discriminator_losses(self, batch, fakes, seed):
+    def remember(self, fakes, seed):
+        """Passes the fakes through both image pools."""
+        fold_in = tf.random.experimental.stateless_fold_in
+        return tuple(
+            pool(fake, fold_in(seed, i))
+            for i, (pool, fake) in enumerate(zip((self.pool_a, self.pool_b), fakes, strict=True))
+        )
+
+    def discriminator_losses(self, batch, shown):
         """Half of each discriminator's loss on real and on pooled fake pictures."""
         losses = {}
-        for i, (name, disc, pool) in enumerate(
-            (("disc_a", self.disc_a, self.pool_a), ("disc_b", self.disc_b, self.pool_b))
+        for name, disc, real, fake in zip(
+            ("disc_a", "disc_b"), (self.disc_a, self.disc_b), batch, shown, strict=True
         ):
-            real = batch[i]
-            fake = pool(fakes[i], tf.random.experimental.stateless_fold_in(seed, i))
             real_logits, fake_logits = tf.split(disc(tf.concat([real, fake], 0), training=True), 2)
             losses[name] = 0.5 * (
                 self.adversarial_loss(real_logits, 1.0) + self.adversarial_loss(fake_logits, 0.0)
