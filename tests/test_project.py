@@ -56,6 +56,7 @@ def test_imports_point_down_the_floors():
         "generators": 2,
         "scoring": 2,
         "layers": 1,
+        "devices": 0,
         "health": 1,
         "plotting": 1,
         "metrics": 1,
