@@ -191,13 +191,22 @@ def shared(strategy, number):
     if count == 1:
         return [number]
 
+    numbers = _of_every_replica(strategy, tf.constant(float(number)))
+    return [int(n) for n in numbers[:: strategy.num_replicas_in_sync // count]]
+
+
+@tf.function(autograph=False)
+def _of_every_replica(strategy, number):
     def placed():
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return tf.scatter_nd([[replica]], [float(number)], (strategy.num_replicas_in_sync,))
+        return tf.scatter_nd([[replica]], [number], (strategy.num_replicas_in_sync,))
 
-    with strategy.scope():
-        numbers = strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(placed), axis=None)
-    return [int(n) for n in numbers[:: strategy.num_replicas_in_sync // count]]
+    return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(placed), axis=None)
+
+
+def of_chief(strategy, *numbers):
+    """Returns the chief's whole numbers, in place of those that this worker gives."""
+    return [shared(strategy, number)[0] for number in numbers]
 
 
 @contextlib.contextmanager

@@ -106,10 +106,12 @@ class AdversarialModel(keras.Model):
         return list(getattr(self, "_means", {}).values())
 
     def fit(self, *args, steps_per_epoch=None, **kwargs):
-        """As `keras.Model.fit`, in the scope of the model's strategy."""
+        """As `keras.Model.fit`; call it outside of the strategy's scope.
+
+        There, what callbacks of the chief make is the chief's alone.
+        """
         self._steps_per_epoch = steps_per_epoch
-        with self.strategy.scope():
-            return super().fit(*args, steps_per_epoch=steps_per_epoch, **kwargs)
+        return super().fit(*args, steps_per_epoch=steps_per_epoch, **kwargs)
 
     def make_train_function(self, force=False):
         """Makes what `fit` calls: `steps_per_execution` steps, as many as the epoch has left.
