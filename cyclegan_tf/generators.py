@@ -2,7 +2,7 @@
 
 A generator is one `.keras` file. Beside Keras's own entries the archive holds
 `translation.json`: domain names, value ranges, the size it was trained at. Keras ignores that
-entry, so `keras.models.load_model` opens the file as well (after `import cyclegan_tf.layers`).
+entry, so `keras.models.load_model` opens the file as well (after `import cyclegan_tf.networks`).
 """
 
 import json
@@ -14,8 +14,9 @@ import keras
 import numpy as np
 
 from cyclegan_tf.atomic import replacing
+from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.layers import Conv2D, InstanceNormalization, ReflectionPadding2D
+from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
 
 ENTRY = "translation.json"
 

@@ -15,7 +15,8 @@ from keras.layers import (
     UpSampling2D,
 )
 
-from cyclegan_tf.layers import Conv2D, Conv2DTranspose, InstanceNormalization
+from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
+from cyclegan_tf.layers import InstanceNormalization
 
 
 def _initializers(seed):

@@ -1,9 +1,11 @@
 """One function per method: the paper's defaults, wired into a compiled model."""
 
+import tensorflow as tf
+
 from cyclegan_tf import losses, networks
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.cyclegan import CycleGAN
-from cyclegan_tf.training import Adam, ConstantThenLinear
+from cyclegan_tf.optimizers import Adam, ConstantThenLinear
 
 
 def cyclegan(
@@ -28,6 +30,7 @@ def cyclegan(
     seed=0,
     fast_convolutions=None,
     jit_compile=None,
+    strategy=None,
 ):
     """CycleGAN as published, ready for `training_run.train` or `fit`.
 
@@ -57,6 +60,8 @@ def cyclegan(
         fast_convolutions: Whether the generators' convolutions are computed in the way that is
             fast on a CPU (`layers.Conv2D`); by default where there is no GPU.
         jit_compile: Whether XLA compiles the step; by default on a GPU.
+        strategy: `tf.distribute.Strategy` for more than one device, as `devices.strategy` makes
+            it; no part of the `arguments`, since the weights are those of one device.
 
     Returns:
         A compiled `CycleGAN`; `arguments` and `method` on it say how it was made.
@@ -66,7 +71,12 @@ def cyclegan(
     """
     image_shape_a = tuple(image_shape_a)
     image_shape_b = tuple(image_shape_b or image_shape_a)
-    arguments = dict(locals())
+    arguments = {name: value for name, value in locals().items() if name != "strategy"}
+    if tf.distribute.has_strategy():
+        raise InputError(
+            "The model must be made outside of strategy.scope(): give strategy= instead."
+        )
+    strategy = tf.distribute.get_strategy() if strategy is None else strategy
     for name, shape in (("image_shape_a", image_shape_a), ("image_shape_b", image_shape_b)):
         if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
             raise InputError(f"{name} must be (height, width, channels), received {shape}.")
@@ -146,11 +156,19 @@ def cyclegan(
             f"disc_layers={disc_layers} needs pictures of at least {smallest} pixels, received "
             f"{height}x{width}: give fewer layers."
         )
+    rate = learning_rate
+    if total_steps is not None:
+        rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
+    with strategy.scope():
+        networks_ = (
+            make_generator(channels_a, channels_b, 0),
+            make_generator(channels_b, channels_a, 1),
+            make_discriminator(channels_a, 2),
+            make_discriminator(channels_b, 3),
+        )
+        gen_optimizer, disc_optimizer = (Adam(rate, beta_1=beta_1, epsilon=1e-8) for _ in range(2))
     model = CycleGAN(
-        make_generator(channels_a, channels_b, 0),
-        make_generator(channels_b, channels_a, 1),
-        make_discriminator(channels_a, 2),
-        make_discriminator(channels_b, 3),
+        *networks_,
         image_size=(height, width),
         adversarial_loss=getattr(losses, adversarial_loss),
         adversarial_weight=adversarial_weight,
@@ -158,15 +176,9 @@ def cyclegan(
         identity_weight=identity_weight,
         pool_size=pool_size,
         seed=seed,
+        strategy=strategy,
     )
-    rate = learning_rate
-    if total_steps is not None:
-        rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
-    model.compile(
-        gen_optimizer=Adam(rate, beta_1=beta_1, epsilon=1e-8),
-        disc_optimizer=Adam(rate, beta_1=beta_1, epsilon=1e-8),
-        jit_compile=jit_compile,
-    )
+    model.compile(gen_optimizer, disc_optimizer, jit_compile=jit_compile)
     model.method, model.arguments = "cyclegan", arguments
     return model
 

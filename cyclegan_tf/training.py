@@ -1,11 +1,11 @@
-"""The training step that all adversarial methods share, and the learning-rate schedule."""
+"""The training step that all adversarial methods share."""
 
 from abc import abstractmethod
 
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.layers import shared_kernels
+from cyclegan_tf.convolutions import shared_kernels
 
 
 class AdversarialModel(keras.Model):
@@ -21,16 +21,23 @@ class AdversarialModel(keras.Model):
     (weights, both optimizers, image pools) is variables: `save_weights` holds everything
     that a resumed run needs.
 
+    Under a strategy of several replicas each takes its part of the batch, and the weights
+    become those that one device would reach with the whole batch, up to rounding.
+
     Args:
         seed: Integer key of all random draws of the training step.
+        strategy: `tf.distribute.Strategy` in whose scope the networks and optimizers were made;
+            None for one device. The model itself is made outside of the scope.
     """
 
     #: Names of the scalars that the two loss methods return, in the order of the log.
     loss_names: tuple[str, ...] = ()
 
-    def __init__(self, seed=0, **kwargs):
+    def __init__(self, seed=0, strategy=None, **kwargs):
         super().__init__(**kwargs)
         self.seed = seed
+        self.strategy = tf.distribute.get_strategy() if strategy is None else strategy
+        self._steps_per_epoch = None
 
     @property
     @abstractmethod
@@ -50,14 +57,24 @@ class AdversarialModel(keras.Model):
             batch: Tuple of tensors, pictures in [-1, 1].
         """
 
+    def remember(self, fakes, seed):
+        """Returns what the discriminators are shown: here the fakes, elsewhere from a pool.
+
+        XLA never compiles this part of the step, so that variables may be exchanged in it.
+
+        Args:
+            fakes: What `generator_losses` made.
+            seed: Tensor of two integers, different at each step.
+        """
+        return fakes
+
     @abstractmethod
-    def discriminator_losses(self, batch, fakes, seed):
+    def discriminator_losses(self, batch, shown):
         """Returns named scalars whose sum is minimized.
 
         Args:
             batch: Tuple of tensors, pictures in [-1, 1].
-            fakes: What `generator_losses` made; no gradient flows into it.
-            seed: Tensor of two integers, different at each step.
+            shown: What `remember` returned; no gradient flows into it.
         """
 
     def compile(self, gen_optimizer, disc_optimizer, jit_compile=None, **kwargs):
@@ -70,112 +87,114 @@ class AdversarialModel(keras.Model):
                 is a GPU, since on a CPU it does not pay.
             **kwargs: Passed on to `keras.Model.compile`.
         """
-        # XLA is asked for by `_gradients` alone: Keras's own switch fails on several devices.
+        # XLA compiles the two parts alone: Keras's own switch fails on several devices.
         super().compile(optimizer=gen_optimizer, jit_compile=False, **kwargs)
         self.gen_optimizer = gen_optimizer
         self.disc_optimizer = disc_optimizer
-        gen_optimizer.build(self._variables_of(self.generators))
-        disc_optimizer.build(self._variables_of(self.discriminators))
+        with self.strategy.scope():
+            gen_optimizer.build(self._variables_of(self.generators))
+            disc_optimizer.build(self._variables_of(self.discriminators))
         self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         if jit_compile is None:
             jit_compile = bool(tf.config.list_physical_devices("GPU"))
-        self._gradients = tf.function(self._losses_and_gradients, jit_compile=jit_compile)
+        self._generators_part = tf.function(self._generator_gradients, jit_compile=jit_compile)
+        self._discriminators_part = tf.function(
+            self._discriminator_gradients, jit_compile=jit_compile
+        )
 
     @property
     def metrics(self):
         """The running mean of each named loss."""
         return list(getattr(self, "_means", {}).values())
 
+    def fit(self, *args, steps_per_epoch=None, **kwargs):
+        """As `keras.Model.fit`; call it outside of the strategy's scope.
+
+        There, what callbacks of the chief make is the chief's alone.
+        """
+        self._steps_per_epoch = steps_per_epoch
+        return super().fit(*args, steps_per_epoch=steps_per_epoch, **kwargs)
+
+    def make_train_function(self, force=False):
+        """Makes what `fit` calls: `steps_per_execution` steps, as many as the epoch has left.
+
+        Keras's own fails under several workers, and takes steps of the next epoch.
+        """
+        if self.train_function is not None and not force:
+            return
+        compiled = (lambda f: f) if self.run_eagerly else tf.function(autograph=False)
+
+        @compiled
+        def one(iterator):
+            return self.train_step(iterator.get_next())
+
+        @compiled
+        def several(iterator, count):
+            def step(i):
+                self.train_step(iterator.get_next())
+                return (i + 1,)
+
+            tf.while_loop(lambda i: i < count, step, [tf.constant(0)])
+            return self._logs()
+
+        def train_function(iterator):
+            count = self.steps_per_execution
+            if count > 1 and self._steps_per_epoch:
+                # The means know how many steps the epoch has behind it.
+                done = int(self.metrics[0].count)
+                count = min(count, self._steps_per_epoch - done)
+            return one(iterator) if count == 1 else several(iterator, tf.constant(count))
+
+        self.train_function = train_function
+
     def train_step(self, batch):
-        """One update of every network. Returns each loss's mean over the epoch so far."""
-        step = tf.cast(self.gen_optimizer.iterations.value, tf.int32)
-        losses, gen_gradients, disc_gradients = self._gradients(batch, step)
-        self.gen_optimizer.apply(gen_gradients)
-        self.disc_optimizer.apply(disc_gradients)
-        for name, mean in self._means.items():
-            mean.update_state(losses[name])
+        """One update of every network. Returns each loss's mean over the epoch so far.
+
+        Args:
+            batch: Tuple of tensors; of values per replica where there are several.
+        """
+        losses = self.strategy.run(self._update, args=(batch,))
+        losses = self.strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
+        for name, value in zip(self.loss_names, tf.unstack(losses), strict=True):
+            self._means[name].update_state(value)
+        return self._logs()
+
+    def _logs(self):
         return {name: mean.result() for name, mean in self._means.items()}
 
-    def _losses_and_gradients(self, batch, step):
+    def _update(self, batch):
+        """One replica's part of the step. Returns its losses in the order of `loss_names`."""
+        step = tf.cast(self.gen_optimizer.iterations.value, tf.int32)
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])
-        gen_variables = [v.value for v in self._variables_of(self.generators)]
-        disc_variables = [v.value for v in self._variables_of(self.discriminators)]
-        with shared_kernels(self.generators):
-            return self._x(batch, seed, gen_variables, disc_variables)
+        gen_losses, gen_gradients, fakes = self._generators_part(batch)
+        shown = self.remember(fakes, seed)
+        disc_losses, disc_gradients = self._discriminators_part(batch, shown)
+        self.gen_optimizer.apply(gen_gradients)
+        self.disc_optimizer.apply(disc_gradients)
+        losses = gen_losses | disc_losses
+        return tf.stack([losses[name] for name in self.loss_names])
 
-    def _x(self, batch, seed, gen_variables, disc_variables):
-        # Each tape watches its own networks only: the other side is frozen, at no cost.
+    # Each tape watches its own networks only: the other side is frozen, at no cost. Optimizers
+    # add up the replicas' gradients: divided by the replicas' number, means of parts give the
+    # gradient of the whole batch's mean. The losses themselves are logged undivided.
+
+    def _generator_gradients(self, batch):
+        variables = [v.value for v in self._variables_of(self.generators)]
+        tape = tf.GradientTape(watch_accessed_variables=False)
+        with tape, shared_kernels(self.generators):
+            tape.watch(variables)
+            losses, fakes = self.generator_losses(batch)
+            total = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
+        return losses, tape.gradient(total, variables, unconnected_gradients="zero"), fakes
+
+    def _discriminator_gradients(self, batch, shown):
+        variables = [v.value for v in self._variables_of(self.discriminators)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(gen_variables)
-            gen_losses, fakes = self.generator_losses(batch)
-            gen_total = tf.add_n(list(gen_losses.values()))
-        gen_gradients = tape.gradient(gen_total, gen_variables, unconnected_gradients="zero")
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(disc_variables)
-            disc_losses = self.discriminator_losses(batch, fakes, seed)
-            disc_total = tf.add_n(list(disc_losses.values()))
-        disc_gradients = tape.gradient(disc_total, disc_variables, unconnected_gradients="zero")
-        return gen_losses | disc_losses, gen_gradients, disc_gradients
+            tape.watch(variables)
+            losses = self.discriminator_losses(batch, shown)
+            total = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
+        return losses, tape.gradient(total, variables, unconnected_gradients="zero")
 
     @staticmethod
     def _variables_of(networks):
         return [variable for network in networks for variable in network.trainable_variables]
-
-
-class Adam(keras.optimizers.Adam):
-    """Keras's Adam, each update of a weight in one pass over memory."""
-
-    def update_step(self, gradient, variable, learning_rate):
-        """Updates one weight and its two moments."""
-        index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations.value + 1, tf.float32)
-        first, second = self._momentums[index].value, self._velocities[index].value
-        if isinstance(variable, keras.Variable):
-            variable = variable.value
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=first.handle,
-            v=second.handle,
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
-            lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
-
-
-@keras.saving.register_keras_serializable("cyclegan_tf")
-class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """A constant learning rate, then a straight line down to zero.
-
-    Args:
-        rate: The constant learning rate.
-        total_steps: The step at which the rate reaches zero.
-        decay_from: The share of `total_steps` after which it starts to fall; 0.5 in CycleGAN.
-
-    Reference:
-        Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 4. (The authors' code lowers
-        the rate once an epoch; here it falls at every step, along the same line.)
-    """
-
-    def __init__(self, rate, total_steps, decay_from=0.5):
-        self.rate = rate
-        self.total_steps = total_steps
-        self.decay_from = decay_from
-
-    def __call__(self, step):
-        """Returns the rate at `step`, a scalar tensor."""
-        start = self.decay_from * self.total_steps
-        length = max(self.total_steps - start, 1.0)
-        left = (self.total_steps - tf.cast(step, tf.float32)) / length
-        return self.rate * tf.clip_by_value(left, 0.0, 1.0)
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            "rate": self.rate,
-            "total_steps": self.total_steps,
-            "decay_from": self.decay_from,
-        }

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.layers import Conv2D, Conv2DTranspose, shared_kernels
+from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose, shared_kernels
 from cyclegan_tf.networks import resnet_generator
 
 

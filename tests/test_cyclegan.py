@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cyclegan_tf.losses import binary_crossentropy
 from cyclegan_tf.methods.cyclegan import CycleGAN
-from cyclegan_tf.training import ConstantThenLinear
+from cyclegan_tf.optimizers import ConstantThenLinear
 
 SHAPE = (4, 4, 1)
 
@@ -34,7 +34,8 @@ def constant(value, count=1):
 
 def losses_of(model, batch, step=0):
     gen, fakes = model.generator_losses(batch)
-    disc = model.discriminator_losses(batch, fakes, tf.constant([0, step]))
+    shown = model.remember(fakes, tf.constant([0, step]))
+    disc = model.discriminator_losses(batch, shown)
     return {name: pytest.approx(float(value), abs=1e-6) for name, value in (gen | disc).items()}
 
 
@@ -78,7 +79,7 @@ def test_identity_loss_off_leaves_its_names_out():
 def test_each_generator_receives_gradient_from_both_cycles():
     model = toy(2.0, 3.0, identity_weight=0.0, adversarial_weight=0.0)
     batch = (constant(0.1), constant(0.2))
-    _, (d_ab, d_ba), _ = model._gradients(batch, tf.constant(0))
+    _, (d_ab, d_ba), _ = model._generators_part(batch)
     # |g h a - a| + |h g b - b| with g h = 6, weighted by 10: d/dg = h (a + b), d/dh = g (a + b).
     assert float(d_ab[0, 0, 0, 0]) == pytest.approx(10 * 3 * 0.3, rel=1e-5)
     assert float(d_ba[0, 0, 0, 0]) == pytest.approx(10 * 2 * 0.3, rel=1e-5)
@@ -87,7 +88,8 @@ def test_each_generator_receives_gradient_from_both_cycles():
 def test_no_gradient_flows_from_the_discriminators_losses_into_generators():
     model = toy(0.5, 0.5)
     batch = (constant(0.3), constant(0.6))
-    _, _, (d_a, d_b) = model._gradients(batch, tf.constant(0))
+    _, _, fakes = model._generators_part(batch)
+    _, (d_a, d_b) = model._discriminators_part(batch, fakes)
     # disc_a = 0.5 ((w a - 1)^2 + (w f)^2) at w = 1, where f = 0.5 b is held fixed.
     assert float(d_a[0, 0, 0, 0]) == pytest.approx((0.3 - 1) * 0.3 + 0.3**2, rel=1e-5)
     assert float(d_b[0, 0, 0, 0]) == pytest.approx((0.6 - 1) * 0.6 + 0.15**2, rel=1e-5)

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan_tf.layers import Conv2D, Conv2DTranspose, InstanceNormalization
+from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
+from cyclegan_tf.layers import InstanceNormalization
 from cyclegan_tf.networks import (
     patch_discriminator,
     pixel_discriminator,

@@ -30,6 +30,7 @@ class CycleGAN(AdversarialModel):
             input of the other's generator.
         pool_size: Pictures kept in each image pool.
         seed: Key of the pools' draws.
+        strategy: As for `AdversarialModel`.
 
     Raises:
         ValueError: If the networks' channels do not fit each other, or an identity loss is
@@ -60,9 +61,10 @@ class CycleGAN(AdversarialModel):
         identity_weight=5.0,
         pool_size=50,
         seed=0,
+        strategy=None,
         **kwargs,
     ):
-        super().__init__(seed=seed, **kwargs)
+        super().__init__(seed=seed, strategy=strategy, **kwargs)
         channels_a, channels_b = gen_ab.input_shape[-1], gen_ab.output_shape[-1]
         if (gen_ba.input_shape[-1], gen_ba.output_shape[-1]) != (channels_b, channels_a):
             raise ValueError(
@@ -79,8 +81,9 @@ class CycleGAN(AdversarialModel):
             raise ValueError("image_size is needed where gen_ab was built for any size.")
         self.gen_ab, self.gen_ba = gen_ab, gen_ba
         self.disc_a, self.disc_b = disc_a, disc_b
-        self.pool_a = ImagePool((*image_size, channels_a), pool_size)
-        self.pool_b = ImagePool((*image_size, channels_b), pool_size)
+        with self.strategy.scope():
+            self.pool_a = ImagePool((*image_size, channels_a), pool_size)
+            self.pool_b = ImagePool((*image_size, channels_b), pool_size)
         self.adversarial_loss = adversarial_loss
         self.adversarial_weight = adversarial_weight
         self.cycle_weight = cycle_weight
@@ -124,14 +127,20 @@ class CycleGAN(AdversarialModel):
             losses[name] = self.adversarial_weight * self.adversarial_loss(logits, 1.0)
         return losses, (fake_a, fake_b)
 
-    def discriminator_losses(self, batch, fakes, seed):
+    def remember(self, fakes, seed):
+        """Passes the fakes through both image pools."""
+        fold_in = tf.random.experimental.stateless_fold_in
+        return tuple(
+            pool(fake, fold_in(seed, i))
+            for i, (pool, fake) in enumerate(zip((self.pool_a, self.pool_b), fakes, strict=True))
+        )
+
+    def discriminator_losses(self, batch, shown):
         """Half of each discriminator's loss on real and on pooled fake pictures."""
         losses = {}
-        for i, (name, disc, pool) in enumerate(
-            (("disc_a", self.disc_a, self.pool_a), ("disc_b", self.disc_b, self.pool_b))
+        for name, disc, real, fake in zip(
+            ("disc_a", "disc_b"), (self.disc_a, self.disc_b), batch, shown, strict=True
         ):
-            real = batch[i]
-            fake = pool(fakes[i], tf.random.experimental.stateless_fold_in(seed, i))
             real_logits, fake_logits = tf.split(disc(tf.concat([real, fake], 0), training=True), 2)
             losses[name] = 0.5 * (
                 self.adversarial_loss(real_logits, 1.0) + self.adversarial_loss(fake_logits, 0.0)
