@@ -90,13 +90,13 @@ def convolve(images, kernel, padding=0):
     @tf.custom_gradient
     def product(images, token):
         tiles = _to_tiles(images, rows, columns)
-        outputs = _from_tiles(tf.matmul(tiles, kernel.values), rows, columns, len(images))
+        outputs = _from_tiles(tf.matmul(tiles, kernel.values), rows, columns, images.shape[0])
 
         def gradients(upstream):
             products = _from_tiles_transposed(upstream, rows, columns)
             kernel.add_gradient(images, tiles, products, rows, columns)
             to_tiles = tf.matmul(products, kernel.values, transpose_b=True)
-            return _to_tiles_transposed(to_tiles, rows, columns, len(images)), tf.zeros([])
+            return _to_tiles_transposed(to_tiles, rows, columns, images.shape[0]), tf.zeros([])
 
         return outputs, gradients
 
