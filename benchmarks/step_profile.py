@@ -80,14 +80,16 @@ def own_times(plane):
             around.append([names[event.metadata_id], begin + event.duration_ps, event.duration_ps])
 
 
-def shapes_of(model, step, batch):
+def shapes_of(step, batch):
     """Returns from each operation's name to the text of its output's shape."""
+    definition = step.get_concrete_function(batch).graph.as_graph_def(add_shapes=True)
     found = {}
-    gradients = model._gradients.get_concrete_function(batch, tf.constant(0))
-    for graph in (step.get_concrete_function(batch).graph, gradients.graph):
-        for operation in graph.get_operations():
-            shapes = ["x".join(map(str, out.shape)) for out in operation.outputs if out.shape.rank]
-            found[operation.name] = " ".join(dict.fromkeys(shapes))
+    functions = definition.library.function
+    for nodes in (definition.node, *(function.node_def for function in functions)):
+        for node in nodes:
+            sides = [[d.size for d in s.dim] for s in node.attr["_output_shapes"].list.shape]
+            shapes = ["x".join(map(str, shape)) for shape in sides if shape]
+            found[node.name] = " ".join(dict.fromkeys(shapes))
     return found
 
 
@@ -163,7 +165,7 @@ def main():
     mean = 1000 * statistics.fmean(seconds)
     print(f"{mean:.1f} ms a step while recorded (fastest {1000 * min(seconds):.1f}), ", end="")
     print(f"{options.inter_op} threads of {options.intra_op}; per step, summed over the threads:")
-    shapes = shapes_of(model, step, batch) if options.by == "shape" else {}
+    shapes = shapes_of(step, batch) if options.by == "shape" else {}
     for line in table(
         own_times(plane), options.by, shapes, options.steps, mean * options.inter_op, options.top
     ):
