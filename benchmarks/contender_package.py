@@ -27,11 +27,11 @@ def noise(count, size, batch):
     return tuple(tf.constant(np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")))
 
 
-def cyclegan(size, filters=64, blocks=9, **choices):
+def cyclegan(shape_a, shape_b=None, filters=64, blocks=9, **choices):
     """Returns the recipe's model; refuses a choice that the recipe does not know."""
     for name in choices.keys() - inspect.signature(recipes.cyclegan).parameters.keys():
         raise ValueError(f"recipes.cyclegan has no argument {name}.")
-    return recipes.cyclegan((size, size, 3), filters=filters, blocks=blocks, **choices)
+    return recipes.cyclegan(shape_a, shape_b, filters=filters, blocks=blocks, **choices)
 
 
 class Training:
@@ -45,7 +45,7 @@ class Training:
 
     def __init__(self, size, batch=1, **choices):
         as_the_command_trains()
-        self.model = cyclegan(size, **choices)
+        self.model = cyclegan((size, size, 3), **choices)
         self.model.make_train_function()
         self.batches = iter(tf.data.Dataset.from_tensors(noise(2, size, batch)).repeat())
 
@@ -156,7 +156,7 @@ class FedTraining:
         as_the_command_trains()
         dataset = dataset_at(source, size)
         self.batches = iter(pipeline.batches(dataset, steps=steps * 1000))
-        model = recipes.cyclegan(dataset.image_shape_a, dataset.image_shape_b, **choices)
+        model = cyclegan(dataset.image_shape_a, dataset.image_shape_b, **choices)
         self.take, self.steps = tf.function(model.train_step), steps
 
     def step(self):
@@ -183,7 +183,7 @@ class Evaluation:
     def __init__(self, source, filters=64, blocks=9):
         self.dataset = npz.load(source)
         shapes = (self.dataset.image_shape_a, self.dataset.image_shape_b)
-        self.model = recipes.cyclegan(*shapes, filters=filters, blocks=blocks)
+        self.model = cyclegan(*shapes, filters=filters, blocks=blocks)
 
     def step(self):
         """Scores both directions; returns the number of pictures scored."""
