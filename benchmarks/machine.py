@@ -3,9 +3,11 @@
 import datetime
 import os
 import platform
+import resource
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+STAT = Path("/proc/stat")
 PACKAGES = ("tensorflow", "keras", "torch", "numpy")
 
 
@@ -20,6 +22,31 @@ def describe():
         except PackageNotFoundError:
             parts.append(f"no {name}")
     return ", ".join([*parts, str(datetime.date.today())])
+
+
+class Others:
+    """How busy other processes kept the cores from here on (Linux alone tells)."""
+
+    def __init__(self):
+        self._busy, self._all, self._own = self._times()
+
+    def __str__(self):
+        busy, every, own = self._times()
+        if every == self._all:
+            return "what other processes did is unknown here"
+        others = max((busy - self._busy) - (own - self._own), 0) / (every - self._all)
+        return f"other processes kept {others:.0%} of the cores busy"
+
+    @staticmethod
+    def _times():
+        """Seconds of all cores, busy and in all, and of this process and those that it ended."""
+        if not STAT.exists():
+            return 0.0, 0.0, 0.0
+        ticks = STAT.read_text(encoding="utf-8").splitlines()[0].split()[1:9]
+        user, nice, system, idle, wait, *rest = (int(n) / os.sysconf("SC_CLK_TCK") for n in ticks)
+        busy = user + nice + system + sum(rest)
+        used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return busy, busy + idle + wait, sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def _processor():

@@ -211,6 +211,9 @@ def starting(folder, rounds):
         "import torch": Program(sys.executable, "-c", "import torch"),
         "import tensorflow": Program(sys.executable, "-c", "import tensorflow"),
         "import cyclegan_tf": Program(sys.executable, "-c", "import cyclegan_tf"),
+        "from cyclegan_tf import recipes": Program(
+            sys.executable, "-c", "from cyclegan_tf import recipes"
+        ),
         "cyclegan-tf --help": Program(*run, "--help"),
         "cyclegan-tf translate, one picture": Program(*run, "translate", *paths, "--overwrite"),
     }
@@ -264,13 +267,13 @@ def main():
     for name in names:
         function, rounds, arguments = CASES[name]
         rounds = options.rounds or (3 if options.quick else rounds)
-        began = time.perf_counter()
+        began, others = time.perf_counter(), machine.Others()
         with tempfile.TemporaryDirectory() as folder:
             try:
-                lines = [line for line in function(Path(folder), rounds, **arguments)]
+                lines = list(function(Path(folder), rounds, **arguments))
             except turns.ContenderFailed as reason:
-                lines = [f"Not measured: {reason}"]
-        blocks[name] = "\n\n".join(lines)
+                lines = [f"Not measured: {reason}."]
+        blocks[name] = "\n\n".join([*lines[:-1], f"{lines[-1]} Meanwhile {others}."])
         say(f"\n{name} ({time.perf_counter() - began:.0f} s)\n\n{blocks[name]}")
     if options.write:
         text = README.read_text(encoding="utf-8")
