@@ -269,6 +269,8 @@ def main():
         rounds = options.rounds or (3 if options.quick else rounds)
         began, others = time.perf_counter(), machine.Others()
         with tempfile.TemporaryDirectory() as folder:
+            # torch.compile starts anew, so that its first step is a first step.
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(folder) / "inductor")
             try:
                 lines = list(function(Path(folder), rounds, **arguments))
             except turns.ContenderFailed as reason:

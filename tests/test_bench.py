@@ -154,3 +154,19 @@ def test_operations_follow_the_package_layers():
             height, width, channels, filters = layer.weights[0].shape
             total += 2 * shape[1] * shape[2] * height * width * channels * filters
     assert sum(flops.discriminator_layers(size, filters=8)) == total
+
+
+def test_channels_last_gradients_are_right():
+    torch = pytest.importorskip("torch")
+    import contender_pytorch
+
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(8, 8, 3), torch.nn.InstanceNorm2d(8), torch.nn.Conv2d(8, 8, 3)]
+    network, x = torch.nn.Sequential(*layers).double(), torch.randn(1, 8, 16, 16)
+    towards = torch.randn(1, 8, 12, 12)
+    (network(x.double()) * towards).sum().backward()
+    expected = layers[0].weight.grad.clone()
+    network.zero_grad()
+    half = contender_pytorch.prepared(network.float(), half=True, channels_last=True)
+    (half(x) * towards).sum().backward()
+    assert (layers[0].weight.grad - expected).norm() < 0.02 * expected.norm()
