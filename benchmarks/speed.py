@@ -268,7 +268,7 @@ def main():
         function, rounds, arguments = CASES[name]
         rounds = options.rounds or (3 if options.quick else rounds)
         began, others = time.perf_counter(), machine.Others()
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             # torch.compile starts anew, so that its first step is a first step.
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(folder) / "inductor")
             try:
