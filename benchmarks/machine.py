@@ -25,17 +25,17 @@ def describe():
 
 
 class Others:
-    """How busy other processes kept the cores from here on (Linux alone tells)."""
+    """Watches how busy other processes keep the cores from here on (Linux alone tells)."""
 
     def __init__(self):
         self._busy, self._all, self._own = self._times()
 
-    def __str__(self):
+    def share(self):
+        """Returns the share of all cores' time that others took, 0 where it is unknown."""
         busy, every, own = self._times()
-        if every == self._all:
-            return "what other processes did is unknown here"
-        others = max((busy - self._busy) - (own - self._own), 0) / (every - self._all)
-        return f"other processes kept {others:.0%} of the cores busy"
+        if every <= self._all:
+            return 0.0
+        return max((busy - self._busy) - (own - self._own), 0.0) / (every - self._all)
 
     @staticmethod
     def _times():

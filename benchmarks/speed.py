@@ -192,9 +192,9 @@ class Program:
 
     def ask(self, _):
         """Runs it; returns the seconds."""
-        began = time.perf_counter()
+        others, began = machine.Others(), time.perf_counter()
         quietly(self.words)
-        return {"seconds": time.perf_counter() - began}
+        return {"seconds": time.perf_counter() - began, "others": others.share()}
 
 
 def starting(folder, rounds):
@@ -275,7 +275,8 @@ def main():
                 lines = list(function(Path(folder), rounds, **arguments))
             except turns.ContenderFailed as reason:
                 lines = [f"Not measured: {reason}."]
-        blocks[name] = "\n\n".join([*lines[:-1], f"{lines[-1]} Meanwhile {others}."])
+        lines[-1] += f" Other processes kept {others.share():.0%} of the cores busy meanwhile."
+        blocks[name] = "\n\n".join(lines)
         say(f"\n{name} ({time.perf_counter() - began:.0f} s)\n\n{blocks[name]}")
     if options.write:
         text = README.read_text(encoding="utf-8")

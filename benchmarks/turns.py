@@ -17,6 +17,8 @@ from tqdm import tqdm
 
 #: Seconds between turns, in which the threads of the one before stop waiting for more work.
 PAUSE = 0.05
+#: A round is repeated if others took more than this share of the cores in one of its turns.
+DISTURBED = 0.2
 
 
 class ContenderFailed(Exception):
@@ -122,7 +124,9 @@ def close(contenders):
 def take_turns(contenders, rounds, label="rounds", pause=PAUSE):
     """Asks every contender for a step in every round.
 
-    The order moves on by one from round to round, so that nobody always follows the same one.
+    The order moves on by one from round to round, so that nobody always follows the same one. A
+    round that other processes disturbed is repeated, but at most twice as many are taken as
+    asked for: the quietest count.
 
     Args:
         contenders: Dictionary from names to what has `ask`.
@@ -134,13 +138,24 @@ def take_turns(contenders, rounds, label="rounds", pause=PAUSE):
         Dictionary from names to the list of answers, one for each round.
     """
     names = list(contenders)
-    answers = {name: [] for name in names}
-    for number in tqdm(range(rounds), desc=label, leave=False, file=sys.stderr):
-        shift = number % len(names)
+    taken = []
+    bar = tqdm(total=rounds, desc=label, leave=False, file=sys.stderr)
+    while sum(_disturbance(one) <= DISTURBED for one in taken) < rounds and len(taken) < 2 * rounds:
+        shift = len(taken) % len(names)
+        said = {}
         for name in names[shift:] + names[:shift]:
             time.sleep(pause)
-            answers[name].append(contenders[name].ask("step"))
-    return answers
+            said[name] = contenders[name].ask("step")
+        taken.append(said)
+        bar.update(_disturbance(said) <= DISTURBED)
+    bar.close()
+    quietest = sorted(taken, key=_disturbance)[:rounds]
+    return {name: [said[name] for said in quietest] for name in names}
+
+
+def _disturbance(said):
+    """The largest share of the cores that others took in a turn of one round."""
+    return max(answer.get("others", 0.0) for answer in said.values())
 
 
 def ratio(base, other):

@@ -53,6 +53,23 @@ def test_contenders_take_turns_and_the_order_moves_on():
     assert [a["seconds"] for a in answers["a"]] == [1, 6, 8]
 
 
+def test_disturbed_rounds_are_repeated_within_limits():
+    class Answers:
+        def __init__(self, *shares):
+            self.shares = enumerate(shares)
+
+        def ask(self, _):
+            number, share = next(self.shares)
+            return {"seconds": number, "others": share}
+
+    contenders = {"a": Answers(0.0, 0.9, 0.1), "b": Answers(0.1, 0.0, 0.0)}
+    answers = turns.take_turns(contenders, 2, pause=0)
+    assert [a["seconds"] for a in answers["a"]] == [a["seconds"] for a in answers["b"]] == [0, 2]
+    # Never quiet: four rounds for two, and the best of them count.
+    answers = turns.take_turns({"a": Answers(0.9, 0.5, 0.8, 0.4)}, 2, pause=0)
+    assert [a["seconds"] for a in answers["a"]] == [3, 1]
+
+
 def test_ratios_pair_the_rounds():
     # The machine became four times slower halfway: each round's ratio is 2 all the same.
     assert turns.ratio([2, 2, 8, 8], [1, 1, 4, 4]) == (2.0, 2.0, 2.0)
