@@ -48,7 +48,9 @@ class Conv2D(keras.layers.Conv2D):
     def call(self, inputs):
         fast = self._is_fast(inputs)
         if fast and self.suits_winograd:
-            kernel = self.shared_kernel or winograd.Kernel(tf.convert_to_tensor(self.kernel))
+            kernel = self.shared_kernel
+            if kernel is None:
+                kernel = winograd.Kernel(tf.convert_to_tensor(self.kernel))
             outputs = winograd.convolve(inputs, kernel, self.reflect)
         else:
             inputs = _pad(_pad(inputs, self.reflect, "reflect"), self.zeros, "constant")
@@ -59,27 +61,28 @@ class Conv2D(keras.layers.Conv2D):
         return outputs if self.activation is None else self.activation(outputs)
 
     @property
-    def suits_winograd(self):
-        """Whether there are enough channels for `winograd`, and nothing that it does not know."""
-        *sides, channels, filters = self.kernel.shape
-        few = min(channels, filters) < 32
-        return sides == [3, 3] and not few and self.zeros == 0 and self.reflect <= 1
-
-    def _is_fast(self, inputs):
+    def may_be_fast(self):
+        """Whether a faster way is wanted, and the layer has nothing that it does not know."""
         fast = self.fast
         if fast is None:
             fast = not tf.config.get_visible_devices("GPU")
         plain = (self.strides, self.dilation_rate, self.groups) == ((1, 1), (1, 1), 1)
-        known = None not in inputs.shape and inputs.dtype == tf.float32 == self.compute_dtype
+        return fast and plain and (self.padding, self.data_format) == ("valid", "channels_last")
+
+    @property
+    def suits_winograd(self):
+        """Whether there are enough channels, too, and the kernel is what `winograd` is made for."""
+        *sides, channels, filters = self.kernel.shape
+        enough = min(channels, filters) >= 32
+        borders = self.zeros == 0 and self.reflect <= 1
+        return self.may_be_fast and sides == [3, 3] and enough and borders
+
+    def _is_fast(self, inputs):
+        known = None not in inputs.shape
+        # In other types only with a kernel that was made for them, which is for use alone.
+        known = known and (inputs.dtype == tf.float32 or self.shared_kernel is not None)
         few_filters = self.filters * self.kernel_size[1] <= 32 and self.kernel_size[1] >= 5
-        return (
-            fast
-            and plain
-            and self.padding == "valid"
-            and self.data_format == "channels_last"
-            and known
-            and (self.suits_winograd or few_filters)
-        )
+        return self.may_be_fast and known and (self.suits_winograd or few_filters)
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
@@ -112,25 +115,44 @@ def _convolve_by_columns(x, kernel):
 
 
 @contextlib.contextmanager
-def shared_kernels(networks):
+def shared_kernels(networks, kernels=None):
     """Within, all calls of a fast convolution share one transformed kernel.
 
     Args:
         networks: List of `keras.Model`; their weights must not change within.
+        kernels: What `transformed_kernels` gave for them; by default it is called now.
     """
+    kernels = transformed_kernels(networks) if kernels is None else kernels
+    for layer, kernel in kernels:
+        layer.shared_kernel = kernel
+    try:
+        yield
+    finally:
+        for layer, _ in kernels:
+            layer.shared_kernel = None
+
+
+def transformed_kernels(networks, reduced=False):
+    """Transforms the kernels of all fast convolutions.
+
+    Args:
+        networks: List of `keras.Model`.
+        reduced: Whether to do so for layers that compute in bfloat16, too: for use only.
+
+    Returns:
+        List of `(layer, winograd.Kernel)`.
+    """
+    types = ("float32", "bfloat16") if reduced else ("float32",)
     layers = [
         layer
         for network in networks
         for layer in network._flatten_layers(include_self=False)
-        if isinstance(layer, Conv2D) and layer.suits_winograd and layer.strides == (1, 1)
+        if isinstance(layer, Conv2D) and layer.suits_winograd and layer.compute_dtype in types
     ]
-    for layer in layers:
-        layer.shared_kernel = winograd.Kernel(tf.convert_to_tensor(layer.kernel))
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.shared_kernel = None
+    return [
+        (layer, winograd.Kernel(tf.convert_to_tensor(layer.kernel), layer.compute_dtype))
+        for layer in layers
+    ]
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")

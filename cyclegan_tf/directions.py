@@ -9,6 +9,7 @@ from cyclegan_tf import generators
 from cyclegan_tf.data.assembly import check_whole
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.evaluation import Result
+from cyclegan_tf.inference import Inference
 from cyclegan_tf.metrics import hidden_information, inception, perceptual
 from cyclegan_tf.metrics.features import RandomFeatures
 from cyclegan_tf.scoring import METRICS, Pictures, Scorer
@@ -290,11 +291,11 @@ def _some(draw, count, limit):
 
 def _apply(generator, images, label, progress):
     """Calls the generator on a few pictures at a time."""
-    results = []
+    results, network = [], Inference(generator)
     with tqdm(total=len(images), desc=label, unit="picture", disable=not progress) as bar:
         for start in range(0, len(images), 16):
             batch = images[start : start + 16]
-            results.append(np.asarray(generator(batch, training=False), np.float32))
+            results.append(network(batch))
             bar.update(len(batch))
     results = np.concatenate(results)
     if results.shape[:3] != images.shape[:3]:

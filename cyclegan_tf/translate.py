@@ -12,8 +12,11 @@ from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import images
 from cyclegan_tf.data.values import FULL_RANGE, denormalize, normalize
 from cyclegan_tf.errors import InputError
+from cyclegan_tf.inference import Inference
 
 DIRECTIONS = ("ab", "ba")
+#: How many pictures of an array the network sees at a time.
+TOGETHER = 8
 
 
 def load(path, direction=None):
@@ -51,6 +54,7 @@ class Translator:
         self.generator = generator
         self.translation = translation
         self.multiple = generators.size_multiple(generator)
+        self._network = Inference(generator)
 
     def __str__(self):
         return f"{self.translation.source} → {self.translation.target}"
@@ -77,33 +81,39 @@ class Translator:
             InputError: If the picture or `size` cannot be used.
         """
         if isinstance(image, (str, os.PathLike)):
-            return self._to_pil(self._translate(images.read(image), size))
+            return self._to_pil(self._translate([images.read(image)], size)[0])
         if isinstance(image, Image.Image):
-            return self._to_pil(self._translate(images.from_pil(image), size))
+            return self._to_pil(self._translate([images.from_pil(image)], size)[0])
         image = np.asarray(image)
         if image.ndim == 4:
             if not len(image):
                 raise InputError("image holds no picture: give at least one.")
-            return np.stack([self._translate(one, size) for one in image])
-        result = self._translate(image, size)
+            parts = [image[i : i + TOGETHER] for i in range(0, len(image), TOGETHER)]
+            return np.concatenate([self._translate(part, size) for part in parts])
+        result = self._translate([image], size)[0]
         return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
 
-    def _translate(self, image, size):
-        channels = self.generator.input_shape[-1]
-        image, alpha = _check(image), None
-        if image.shape[-1] in (2, 4) and channels != 4:
-            image, alpha = image[..., :-1], image[..., -1:]
-        shape = image.shape[:2]
-        x = self._normalize(images.to_channels(image, channels))
+    def _translate(self, pictures, size):
+        """Translates pictures of one shape together."""
+        pictures = np.stack([_check(picture) for picture in pictures])
+        channels, alphas = self.generator.input_shape[-1], [None] * len(pictures)
+        if pictures.shape[-1] in (2, 4) and channels != 4:
+            pictures, alphas = pictures[..., :-1], pictures[..., -1:]
+        shape = pictures.shape[1:3]
         working = self._working_shape(shape, size)
-        x = _extend(images.fit(x, working, "stretch"), self._padded(working))
-        y = np.asarray(self.generator(x[None], training=False))[0]
-        if y.shape[:2] != x.shape[:2]:
+        x = [self._normalize(images.to_channels(picture, channels)) for picture in pictures]
+        x = [_extend(images.fit(one, working, "stretch"), self._padded(working)) for one in x]
+        y = self._network(np.stack(x))
+        if y.shape[1:3] != x[0].shape[:2]:
             raise InputError(
-                f"The generator made {y.shape[:2]} of {x.shape[:2]} pixels: give one that keeps "
-                "the size."
+                f"The generator made {y.shape[1:3]} of {x[0].shape[:2]} pixels: give one that "
+                "keeps the size."
             )
-        y = images.fit(y[: working[0], : working[1]], shape, "stretch")
+        y = [images.fit(one[: working[0], : working[1]], shape, "stretch") for one in y]
+        return np.stack([self._stored(*pair) for pair in zip(y, alphas, strict=True)])
+
+    def _stored(self, y, alpha):
+        """The picture in the target's type, with its transparency if it had any."""
         result = denormalize(y, self.translation.target_range, self.translation.dtype)
         if alpha is None or result.shape[-1] not in (1, 3):
             return result

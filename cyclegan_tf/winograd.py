@@ -31,13 +31,15 @@ class Kernel:
 
     Args:
         kernel: Tensor `(3, 3, channels, filters)`, float32.
+        dtype: Type of the products over the channels; the transforms before and after them are
+            float32. "bfloat16" is for use, not for training.
     """
 
-    def __init__(self, kernel):
+    def __init__(self, kernel, dtype="float32"):
         matrix = _kernel_matrix()
         channels, filters = kernel.shape[2:]
-        flat = tf.reshape(kernel, [9, channels * filters])
-        self.values = tf.reshape(tf.matmul(matrix, flat), [SIZE**2, channels, filters])
+        flat = tf.cast(tf.matmul(matrix, tf.reshape(kernel, [9, channels * filters])), dtype)
+        self.values = tf.reshape(flat, [SIZE**2, channels, filters])
         self._waiting = []  # (tiles, gradients of their products) of each small convolution
         self._totals = []  # gradients of `values`, of each large one
 
@@ -75,7 +77,8 @@ def convolve(images, kernel, padding=0):
     """Convolves with stride 1.
 
     Args:
-        images: Tensor `(batch, height, width, channels)` of a known shape, float32.
+        images: Tensor `(batch, height, width, channels)` of a known shape, float32, or any type
+            where the kernel is not float32.
         kernel: `Kernel`; gradients flow into the tensor that it was made of.
         padding: Pixels by which the pictures are enlarged by mirroring on all sides, 0 or 1.
 
@@ -85,6 +88,9 @@ def convolve(images, kernel, padding=0):
     height, width = images.shape[1:3]
     if max(height, width) > LONGEST:
         return _convolve_halves(images, kernel, padding)
+    if kernel.values.dtype != tf.float32:
+        outputs = _convolve_reduced(tf.cast(images, tf.float32), kernel.values, padding)
+        return tf.cast(outputs, images.dtype)
     rows, columns = _Axis(height, padding), _Axis(width, padding)
 
     @tf.custom_gradient
@@ -101,6 +107,13 @@ def convolve(images, kernel, padding=0):
         return outputs, gradients
 
     return product(images, kernel.token)
+
+
+def _convolve_reduced(images, values, padding):
+    """Without gradients, the products in the type of `values`."""
+    rows, columns = (_Axis(length, padding) for length in images.shape[1:3])
+    products = tf.matmul(_to_tiles(images, rows, columns, values.dtype), values)
+    return _from_tiles(products, rows, columns, images.shape[0])
 
 
 def _convolve_halves(images, kernel, padding):
@@ -127,12 +140,12 @@ class _Axis:
         self.from_tiles = _untiling(self.outputs // self.strips)
 
 
-def _to_tiles(images, rows, columns):
+def _to_tiles(images, rows, columns, dtype=tf.float32):
     """Applies a matrix to each axis: `(batch, h, w, c)` to `(36, batch * tiles, c)`."""
     batch, height, width, channels = images.shape
     x = tf.matmul(rows.to_tiles, tf.reshape(images, [batch, height, width * channels]))
     x = tf.matmul(columns.to_tiles, tf.reshape(x, [-1, width, channels]))
-    return _positions_first(x, rows, columns, batch)
+    return _positions_first(tf.cast(x, dtype), rows, columns, batch)
 
 
 def _to_tiles_transposed(tiles, rows, columns, batch):
@@ -148,7 +161,8 @@ def _to_tiles_transposed(tiles, rows, columns, batch):
 def _from_tiles(tiles, rows, columns, batch):
     """The way back: `(36, batch * tiles, c)` to `(batch, h, w, c)`."""
     channels = tiles.shape[-1]
-    x = tf.matmul(columns.from_tiles, _positions_inside(tiles, rows, columns, batch))
+    x = tf.cast(_positions_inside(tiles, rows, columns, batch), tf.float32)
+    x = tf.matmul(columns.from_tiles, x)
     x = tf.reshape(x, [batch, rows.strips, SIZE * rows.tiles, columns.outputs * channels])
     x = tf.matmul(rows.from_tiles, x)
     return tf.reshape(x, [batch, rows.outputs, columns.outputs, channels])

@@ -56,6 +56,7 @@ def test_imports_point_down_the_floors():
         "generators": 2,
         "scoring": 2,
         "layers": 1,
+        "inference": 2,
         "convolutions": 1,
         "optimizers": 1,
         "winograd": 0.5,
