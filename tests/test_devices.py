@@ -118,7 +118,7 @@ def test_several_steps_per_execution_change_nothing(tmp_path):
 def test_a_nan_within_an_execution_stops_the_run(tmp_path):
     dataset = make_dataset()
     model = make_model(dataset, learning_rate=1e9, adversarial_weight=1e9)
-    with pytest.raises(TrainingDiverged):
+    with pytest.raises(TrainingDiverged, match="in epoch 1, step 3:"):
         train(model, dataset, tmp_path / "run", 1, steps_per_epoch=4, steps_per_execution=3)
     assert not read_history(tmp_path / "run")
 
