@@ -2,7 +2,7 @@
 
 A generator is one `.keras` file. Beside Keras's own entries the archive holds
 `translation.json`: domain names, value ranges, the size it was trained at. Keras ignores that
-entry, so `keras.models.load_model` opens the file as well (after `import cyclegan_tf.layers`).
+entry, so `keras.models.load_model` opens the file as well (after `import cyclegan_tf.networks`).
 """
 
 import json
@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from cyclegan_tf.atomic import replacing
+from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
 
@@ -92,7 +93,7 @@ def load(path):
             f"{path} cannot be read as a generator: it is no .keras file, or was cut short."
         )
     try:
-        generator = keras.models.load_model(path, compile=False, custom_objects=_KERAS_2)
+        generator = keras.models.load_model(path, compile=False, custom_objects=_OLDER)
     except Exception as error:  # Keras raises whatever its parts raise on a damaged file
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise InputError(
@@ -169,7 +170,9 @@ class _Keras2Conv2DTranspose(keras.layers.Conv2DTranspose):
         return keras.layers.Conv2DTranspose.from_config(config)
 
 
-_KERAS_2 = {
+#: What older files hold, and what is made of it; Keras's `Conv2D` becomes the faster one.
+_OLDER = {
+    "Conv2D": Conv2D,
     "Addons>InstanceNormalization": _AddonsInstanceNormalization,
     "InstanceNormalization": _AddonsInstanceNormalization,
     "Conv2DTranspose": _Keras2Conv2DTranspose,

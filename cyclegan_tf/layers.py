@@ -40,8 +40,7 @@ class InstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs):
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
-        x = (x - mean) * ops.rsqrt(variance + self.epsilon)
+        x = _normalize(x, self.epsilon)
         if self.scale:
             x = x * ops.cast(self.gamma, x.dtype)
         if self.center:
@@ -58,6 +57,27 @@ class InstanceNormalization(keras.layers.Layer):
             "scale": self.scale,
             "center": self.center,
         }
+
+
+def _normalize(x, epsilon):
+    """Mean 0 and variance 1 over height and width; keeps one tensor for the backward pass."""
+
+    def mean(x):
+        return tf.reduce_mean(x, (1, 2), keepdims=True)
+
+    @tf.custom_gradient
+    def normalize(x):
+        centred = x - mean(x)
+        scale = tf.math.rsqrt(mean(tf.square(centred)) + epsilon)
+        normalized = centred * scale
+
+        def gradient(upstream):
+            along = normalized * mean(upstream * normalized)
+            return scale * (upstream - mean(upstream) - along)
+
+        return normalized, gradient
+
+    return normalize(x)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")

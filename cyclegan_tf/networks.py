@@ -10,16 +10,13 @@ from keras.layers import (
     Activation,
     Add,
     Concatenate,
-    Conv2D,
-    Conv2DTranspose,
-    Cropping2D,
     LeakyReLU,
     ReLU,
     UpSampling2D,
-    ZeroPadding2D,
 )
 
-from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
+from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
+from cyclegan_tf.layers import InstanceNormalization
 
 
 def _initializers(seed):
@@ -35,6 +32,7 @@ def resnet_generator(
     blocks=9,
     output_channels=None,
     upsampling="transposed",
+    fast=None,
     seed=None,
     name="generator",
 ):
@@ -49,6 +47,7 @@ def resnet_generator(
         output_channels: Channels of the output; those of the input by default.
         upsampling: "transposed" (the paper's 3x3 transposed convolution) or "resize" (nearest
             neighbour, then a 3x3 convolution: no checkerboard, see Odena et al. 2016).
+        fast: As for `layers.Conv2D`.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -67,33 +66,33 @@ def resnet_generator(
         raise ValueError(f'upsampling must be "transposed" or "resize", received {upsampling!r}.')
     init = _initializers(seed)
 
-    def convolution(x, filters, size, strides=1):
-        return Conv2D(filters, size, strides, kernel_initializer=next(init))(x)
+    def convolution(x, filters, size, strides=1, **kwargs):
+        kwargs = {"normalized": True, "fast": fast, "kernel_initializer": next(init)} | kwargs
+        return Conv2D(filters, size, strides, **kwargs)(x)
 
     def norm_relu(x):
         return ReLU()(InstanceNormalization()(x))
 
     def residual(x):
-        y = norm_relu(convolution(ReflectionPadding2D(1)(x), 4 * filters, 3))
-        y = InstanceNormalization()(convolution(ReflectionPadding2D(1)(y), 4 * filters, 3))
+        y = norm_relu(convolution(x, 4 * filters, 3, reflect=1))
+        y = InstanceNormalization()(convolution(y, 4 * filters, 3, reflect=1))
         return Add()([x, y])
 
     def upsample(x, filters):
         if upsampling == "resize":
-            x = ReflectionPadding2D(1)(UpSampling2D(2)(x))
-            return norm_relu(convolution(x, filters, 3))
+            return norm_relu(convolution(UpSampling2D(2)(x), filters, 3, reflect=1))
         # Padding 1 and output padding 1 of the reference: drop the first row and column.
-        x = Conv2DTranspose(filters, 3, 2, kernel_initializer=next(init))(x)
-        return norm_relu(Cropping2D(((1, 0), (1, 0)))(x))
+        options = {"crop": 1, "normalized": True, "kernel_initializer": next(init)}
+        return norm_relu(Conv2DTranspose(filters, 3, 2, **options)(x))
 
     image = keras.Input(input_shape)
-    x = norm_relu(convolution(ReflectionPadding2D(3)(image), filters, 7))
-    x = norm_relu(convolution(ZeroPadding2D(1)(x), 2 * filters, 3, 2))
-    x = norm_relu(convolution(ZeroPadding2D(1)(x), 4 * filters, 3, 2))
+    x = norm_relu(convolution(image, filters, 7, reflect=3))
+    x = norm_relu(convolution(x, 2 * filters, 3, 2, zeros=1))
+    x = norm_relu(convolution(x, 4 * filters, 3, 2, zeros=1))
     for _ in range(blocks):
         x = residual(x)
     x = upsample(upsample(x, 2 * filters), filters)
-    x = convolution(ReflectionPadding2D(3)(x), output_channels or input_shape[-1], 7)
+    x = convolution(x, output_channels or input_shape[-1], 7, reflect=3, normalized=False)
     return keras.Model(image, Activation("tanh")(x), name=name)
 
 
@@ -103,6 +102,7 @@ def unet_generator(
     depth=8,
     output_channels=None,
     upsampling="transposed",
+    fast=None,
     seed=None,
     name="generator",
 ):
@@ -116,6 +116,7 @@ def unet_generator(
         output_channels: Channels of the output; those of the input by default.
         upsampling: "transposed" (4x4 transposed convolution, the paper's) or "resize"
             (nearest neighbour, then a 3x3 convolution).
+        fast: As for `layers.Conv2D`.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -138,8 +139,8 @@ def unet_generator(
 
     def upsample(x, filters):
         if upsampling == "resize":
-            x = ReflectionPadding2D(1)(UpSampling2D(2)(x))
-            return Conv2D(filters, 3, kernel_initializer=next(init))(x)
+            options = {"reflect": 1, "fast": fast, "kernel_initializer": next(init)}
+            return Conv2D(filters, 3, **options)(UpSampling2D(2)(x))
         return Conv2DTranspose(filters, 4, 2, padding="same", kernel_initializer=next(init))(x)
 
     image = keras.Input(input_shape)
@@ -148,8 +149,7 @@ def unet_generator(
         if level > 0:
             skips.append(x)
             x = LeakyReLU(0.2)(x)
-        x = ZeroPadding2D(1)(x)
-        x = Conv2D(filters * min(2**level, 8), 4, 2, kernel_initializer=next(init))(x)
+        x = Conv2D(filters * min(2**level, 8), 4, 2, zeros=1, kernel_initializer=next(init))(x)
         # The innermost map may be a single pixel, which has no statistics of its own.
         if 0 < level < depth - 1:
             x = InstanceNormalization()(x)
@@ -181,15 +181,16 @@ def patch_discriminator(
     """
     init = _initializers(seed)
 
-    def convolution(x, filters, strides):
-        x = ZeroPadding2D(1)(x)
-        return Conv2D(filters, 4, strides, kernel_initializer=next(init))(x)
+    def convolution(x, filters, strides, normalized=False):
+        options = {"zeros": 1, "normalized": normalized, "kernel_initializer": next(init)}
+        return Conv2D(filters, 4, strides, **options)(x)
 
     image = keras.Input(input_shape)
     x = LeakyReLU(0.2)(convolution(image, filters, 2))
     for level in range(1, layers + 1):
         strides = 2 if level < layers else 1
-        x = InstanceNormalization()(convolution(x, filters * min(2**level, 8), strides))
+        x = convolution(x, filters * min(2**level, 8), strides, normalized=True)
+        x = InstanceNormalization()(x)
         x = LeakyReLU(0.2)(x)
     return keras.Model(image, convolution(x, 1, 1), name=name)
 

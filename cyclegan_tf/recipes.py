@@ -1,12 +1,11 @@
 """One function per method: the paper's defaults, wired into a compiled model."""
 
-import keras
 import tensorflow as tf
 
 from cyclegan_tf import losses, networks
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.cyclegan import CycleGAN
-from cyclegan_tf.training import ConstantThenLinear
+from cyclegan_tf.optimizers import Adam, ConstantThenLinear
 
 
 def cyclegan(
@@ -29,6 +28,7 @@ def cyclegan(
     total_steps=None,
     decay_from=0.5,
     seed=0,
+    fast_convolutions=None,
     jit_compile=None,
     strategy=None,
 ):
@@ -57,6 +57,8 @@ def cyclegan(
         total_steps: Steps of the whole run, over which the rate falls to zero; None keeps it.
         decay_from: Share of `total_steps` after which the rate starts to fall.
         seed: Integer that fixes the initial weights and every draw of the training.
+        fast_convolutions: Whether the generators' convolutions are computed in the way that is
+            fast on a CPU (`layers.Conv2D`); by default where there is no GPU.
         jit_compile: Whether XLA compiles the step; by default on a GPU.
         strategy: `tf.distribute.Strategy` for more than one device, as `devices.strategy` makes
             it; no part of the `arguments`, since the weights are those of one device.
@@ -127,6 +129,7 @@ def cyclegan(
             "filters": filters,
             "output_channels": channels_out,
             "upsampling": upsampling,
+            "fast": fast_convolutions,
             "seed": (seed, number),
             "name": "gen_ab" if number == 0 else "gen_ba",
         }
@@ -163,9 +166,7 @@ def cyclegan(
             make_discriminator(channels_a, 2),
             make_discriminator(channels_b, 3),
         )
-        gen_optimizer, disc_optimizer = (
-            keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8) for _ in range(2)
-        )
+        gen_optimizer, disc_optimizer = (Adam(rate, beta_1=beta_1, epsilon=1e-8) for _ in range(2))
     model = CycleGAN(
         *networks_,
         image_size=(height, width),

@@ -1,9 +1,11 @@
-"""The training step that all adversarial methods share, and the learning-rate schedule."""
+"""The training step that all adversarial methods share."""
 
 from abc import abstractmethod
 
 import keras
 import tensorflow as tf
+
+from cyclegan_tf.convolutions import shared_kernels
 
 
 class AdversarialModel(keras.Model):
@@ -178,11 +180,12 @@ class AdversarialModel(keras.Model):
 
     def _generator_gradients(self, batch):
         variables = [v.value for v in self._variables_of(self.generators)]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape = tf.GradientTape(watch_accessed_variables=False)
+        with tape, shared_kernels(self.generators):
             tape.watch(variables)
             losses, fakes = self.generator_losses(batch)
             total = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
-        return losses, tape.gradient(total, variables), fakes
+        return losses, tape.gradient(total, variables, unconnected_gradients="zero"), fakes
 
     def _discriminator_gradients(self, batch, shown):
         variables = [v.value for v in self._variables_of(self.discriminators)]
@@ -190,43 +193,8 @@ class AdversarialModel(keras.Model):
             tape.watch(variables)
             losses = self.discriminator_losses(batch, shown)
             total = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
-        return losses, tape.gradient(total, variables)
+        return losses, tape.gradient(total, variables, unconnected_gradients="zero")
 
     @staticmethod
     def _variables_of(networks):
         return [variable for network in networks for variable in network.trainable_variables]
-
-
-@keras.saving.register_keras_serializable("cyclegan_tf")
-class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """A constant learning rate, then a straight line down to zero.
-
-    Args:
-        rate: The constant learning rate.
-        total_steps: The step at which the rate reaches zero.
-        decay_from: The share of `total_steps` after which it starts to fall; 0.5 in CycleGAN.
-
-    Reference:
-        Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 4. (The authors' code lowers
-        the rate once an epoch; here it falls at every step, along the same line.)
-    """
-
-    def __init__(self, rate, total_steps, decay_from=0.5):
-        self.rate = rate
-        self.total_steps = total_steps
-        self.decay_from = decay_from
-
-    def __call__(self, step):
-        """Returns the rate at `step`, a scalar tensor."""
-        start = self.decay_from * self.total_steps
-        length = max(self.total_steps - start, 1.0)
-        left = (self.total_steps - tf.cast(step, tf.float32)) / length
-        return self.rate * tf.clip_by_value(left, 0.0, 1.0)
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            "rate": self.rate,
-            "total_steps": self.total_steps,
-            "decay_from": self.decay_from,
-        }

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cyclegan_tf.losses import binary_crossentropy
 from cyclegan_tf.methods.cyclegan import CycleGAN
-from cyclegan_tf.training import ConstantThenLinear
+from cyclegan_tf.optimizers import ConstantThenLinear
 
 SHAPE = (4, 4, 1)
 

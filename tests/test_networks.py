@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
+from cyclegan_tf.layers import InstanceNormalization
 from cyclegan_tf.networks import (
     patch_discriminator,
     pixel_discriminator,
@@ -78,15 +80,14 @@ def test_resnet_gives_the_size_that_it_takes(upsampling, shape):
 def test_unet_halves_as_often_as_asked(upsampling):
     model = unet_generator((None, None, 3), 2, 4, output_channels=1, upsampling=upsampling)
     assert np.asarray(model(np.zeros((1, 16, 32, 3), "float32"))).shape == (1, 16, 32, 1)
-    assert sum(type(layer) is keras.layers.Conv2D and layer.strides == (2, 2)
-               for layer in model.layers) == 4  # fmt: skip
+    assert sum(type(layer) is Conv2D and layer.strides == (2, 2) for layer in model.layers) == 4
 
 
 def test_unet_is_alive_at_its_innermost_pixel():
     # An instance norm there would wipe it out: one pixel minus its mean is zero.
     model = unet_generator((16, 16, 1), 2, 4, seed=0)
     x = np.random.default_rng(0).normal(size=(1, 16, 16, 1)).astype("float32")
-    inner = [layer for layer in model.layers if type(layer) is keras.layers.Conv2D][3]
+    inner = [layer for layer in model.layers if type(layer) is Conv2D][3]
     y = np.asarray(keras.Model(model.input, inner.output)(x))
     assert y.shape[1:3] == (1, 1) and np.abs(y).max() > 0
 
@@ -106,11 +107,10 @@ def test_transposed_convolution_sits_where_the_reference_has_it():
     # Stride 2, padding 1, output padding 1: input pixel i spreads over outputs 2i-1, 2i, 2i+1.
     model = resnet_generator((8, 8, 1), filters=1, blocks=0)
     up = next(layer for layer in model.layers if "transpose" in layer.name)
-    crop = next(layer for layer in model.layers if "cropping" in layer.name)
     up.kernel.assign(np.ones(up.kernel.shape))
     x = np.zeros((1, 2, 2, 4), "float32")
     x[0, 1, 1, 0] = 1
-    y = np.asarray(crop(up(x)))[0, :, :, 0]
+    y = np.asarray(up(x))[0, :, :, 0]
     np.testing.assert_array_equal(np.argwhere(y), [[r, c] for r in (1, 2, 3) for c in (1, 2, 3)])
 
 
@@ -118,8 +118,17 @@ def test_leaky_slope_and_strided_padding_follow_the_reference():
     model = patch_discriminator((8, 8, 1), filters=1, layers=1)
     leaky = [layer for layer in model.layers if "leaky" in layer.name]
     assert {round(layer.negative_slope, 6) for layer in leaky} == {0.2}
-    pads = [layer.padding for layer in model.layers if "zero_padding" in layer.name]
-    assert set(pads) == {((1, 1), (1, 1))}
+    convolutions = [layer for layer in model.layers if type(layer) is Conv2D]
+    assert {layer.zeros for layer in convolutions} == {1}
+
+
+def test_only_biases_that_a_normalization_takes_out_are_left_out():
+    model = resnet_generator((8, 8, 1), filters=1, blocks=1)
+    for layer in model.layers:
+        if isinstance(layer, (Conv2D, Conv2DTranspose)):
+            following = layer._outbound_nodes[0].operation
+            assert layer.normalized == isinstance(following, InstanceNormalization), layer.name
+    assert not model.layers[-2].normalized
 
 
 @pytest.mark.parametrize(

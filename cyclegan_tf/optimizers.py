@@ -1,0 +1,63 @@
+"""Adam in one pass over memory, and the learning-rate schedule."""
+
+import keras
+import tensorflow as tf
+
+
+class Adam(keras.optimizers.Adam):
+    """Keras's Adam, each update of a weight in one pass over memory."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Updates one weight and its two moments."""
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        first, second = self._momentums[index].value, self._velocities[index].value
+        if isinstance(variable, keras.Variable):
+            variable = variable.value
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A constant learning rate, then a straight line down to zero.
+
+    Args:
+        rate: The constant learning rate.
+        total_steps: The step at which the rate reaches zero.
+        decay_from: The share of `total_steps` after which it starts to fall; 0.5 in CycleGAN.
+
+    Reference:
+        Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 4. (The authors' code lowers
+        the rate once an epoch; here it falls at every step, along the same line.)
+    """
+
+    def __init__(self, rate, total_steps, decay_from=0.5):
+        self.rate = rate
+        self.total_steps = total_steps
+        self.decay_from = decay_from
+
+    def __call__(self, step):
+        """Returns the rate at `step`, a scalar tensor."""
+        start = self.decay_from * self.total_steps
+        length = max(self.total_steps - start, 1.0)
+        left = (self.total_steps - tf.cast(step, tf.float32)) / length
+        return self.rate * tf.clip_by_value(left, 0.0, 1.0)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            "rate": self.rate,
+            "total_steps": self.total_steps,
+            "decay_from": self.decay_from,
+        }
