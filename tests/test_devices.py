@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 import replicas
@@ -115,11 +116,18 @@ def test_several_steps_per_execution_change_nothing(tmp_path):
         np.testing.assert_array_equal(x, y)
 
 
-def test_a_nan_within_an_execution_stops_the_run(tmp_path):
-    dataset = make_dataset()
-    model = make_model(dataset, learning_rate=1e9, adversarial_weight=1e9)
-    with pytest.raises(TrainingDiverged, match="in epoch 1, step 3:"):
-        train(model, dataset, tmp_path / "run", 1, steps_per_epoch=4, steps_per_execution=3)
+@pytest.mark.parametrize(("before", "found"), [(0, 3), (3, 4)])
+def test_a_nan_within_an_execution_stops_the_run(tmp_path, before, found):
+    """Steps 1 to 3 are one execution, step 4 another: what remains of the epoch."""
+
+    class Poison(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == before:
+                self.model.gen_ab.weights[0].assign(self.model.gen_ab.weights[0] * np.nan)
+
+    model, options = make_model(make_dataset()), {"steps_per_epoch": 4, "steps_per_execution": 3}
+    with pytest.raises(TrainingDiverged, match=f"became nan in epoch 1, step {found}:"):
+        train(model, make_dataset(), tmp_path / "run", 1, callbacks=[Poison()], **options)
     assert not read_history(tmp_path / "run")
 
 
