@@ -82,7 +82,9 @@ class StopWhenDiverged(keras.callbacks.Callback):
         """Looks at the losses."""
         for name, value in (logs or {}).items():
             if not math.isfinite(value):
-                self._stop(f"Loss {name} became {float(value)}", f"step {batch + 1}")
+                # Keras numbers the last step of an epoch as if its last execution were a full one.
+                step = min(batch + 1, (self.params or {}).get("steps") or batch + 1)
+                self._stop(f"Loss {name} became {float(value)}", f"step {step}")
 
     def on_epoch_end(self, epoch, logs=None):
         """Looks at the weights."""

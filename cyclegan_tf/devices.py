@@ -7,6 +7,7 @@ is one process, of which every machine runs one; worker 0 is the chief, and alon
 import contextlib
 import json
 import os
+import re
 import socket
 
 import tensorflow as tf
@@ -231,11 +232,16 @@ def losses_told(strategy):
         yield
     except tf.errors.OpError as error:
         addresses = [] if strategy is None else workers(strategy)
-        gone = [f"worker {i} ({a})" for i, a in enumerate(addresses) if not _answers(a)]
+        gone = [i for i, address in enumerate(addresses) if not _answers(address)]
+        if len(addresses) > 1 and not gone and isinstance(error, tf.errors.UnavailableError):
+            # A frozen one still takes a connection: TensorFlow knows it by its heartbeat.
+            own = strategy.cluster_resolver.task_id
+            gone = sorted({int(i) for i in re.findall(r"/task:(\d+)", str(error))} - {own})
         if not gone:
             raise
+        named = " and ".join(f"worker {i} ({addresses[i]})" for i in gone)
         raise WorkerLost(
-            f"No answer from {' and '.join(gone)}: start all workers again with the same command; "
+            f"No answer from {named}: start all workers again with the same command; "
             "the run goes on from the last finished epoch."
         ) from error
 

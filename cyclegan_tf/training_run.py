@@ -89,7 +89,7 @@ def train(
         if not isinstance(value, int) or value < 1:
             raise InputError(f"{name} must be a whole number of at least 1, received {value!r}.")
     settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
-    batches = _batches(model, dataset, settings)
+    pipeline.part_of_batch(batch_size, model.strategy.num_replicas_in_sync)
     model.steps_per_execution = steps_per_execution
     strategy, chief = model.strategy, devices.is_chief(model.strategy)
     with devices.losses_told(strategy), contextlib.ExitStack() as claim:
@@ -111,7 +111,7 @@ def train(
             print(f"Resuming {folder} after epoch {done} of {epochs}.")
         if goes_on and done < epochs:
             model.fit(
-                batches(done * steps),
+                _batches(model, dataset, settings, done * steps),
                 initial_epoch=done,
                 epochs=epochs,
                 steps_per_epoch=steps,
@@ -129,14 +129,14 @@ def train(
     return cb.read_history(folder)
 
 
-def _batches(model, dataset, settings):
-    """Returns the function from a step to the batches from there on, shared by all devices."""
-    strategy, batch_size = model.strategy, settings["batch_size"]
+def _batches(model, dataset, settings, start):
+    """The batches from step `start` on, of which each replica receives its part."""
+    strategy = model.strategy
 
-    def parts(start, worker=(0, 1)):
+    def parts(worker=(0, 1)):
         return pipeline.batches(
             dataset,
-            batch_size,
+            settings["batch_size"],
             start=start,
             seed=model.seed,
             augment=settings["augment"],
@@ -144,13 +144,11 @@ def _batches(model, dataset, settings):
             worker=worker,
         )
 
-    def shared(start):
-        return strategy.distribute_datasets_from_function(
-            lambda context: parts(start, (context.input_pipeline_id, context.num_input_pipelines))
-        )
-
-    parts(0)
-    return shared if strategy.num_replicas_in_sync > 1 else parts
+    if strategy.num_replicas_in_sync == 1:
+        return parts()
+    return strategy.distribute_datasets_from_function(
+        lambda context: parts((context.input_pipeline_id, context.num_input_pipelines))
+    )
 
 
 def _writing(folder, dataset, pictures, callbacks):

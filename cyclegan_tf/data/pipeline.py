@@ -19,6 +19,22 @@ def steps_per_epoch(dataset, batch_size=1):
     return max(max(len(dataset.train_a), len(dataset.train_b)) // batch_size, 1)
 
 
+def part_of_batch(batch_size, replicas):
+    """Number of pictures of each batch that one of `replicas` devices takes.
+
+    Raises:
+        InputError: If the batch cannot be divided.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, received {batch_size}.")
+    if batch_size % replicas:
+        raise InputError(
+            f"batch_size must be a multiple of {replicas}, the number of devices that share each "
+            f"batch, received {batch_size}."
+        )
+    return batch_size // replicas
+
+
 def batches(
     dataset,
     batch_size=1,
@@ -56,13 +72,7 @@ def batches(
     Raises:
         InputError: If `batch_size` is below 1, or `replicas` does not divide it.
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size must be at least 1, received {batch_size}.")
-    if batch_size % replicas:
-        raise InputError(
-            f"batch_size must be a multiple of {replicas}, the number of devices that share each "
-            f"batch, received {batch_size}."
-        )
+    part = part_of_batch(batch_size, replicas)
     number, of = worker
     share = batch_size // of  # of the worker in each batch
     paired = dataset.paired["train"]
@@ -73,7 +83,7 @@ def batches(
         tf.data.Dataset.range(start * share, end)
         .map(lambda n: n // share * batch_size + number * share + n % share)
         .map(lambda k: (domain_a(k), domain_b(k)), tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size // replicas, drop_remainder=True)
+        .batch(part, drop_remainder=True)
         .prefetch(2)
     )
 
