@@ -16,6 +16,7 @@ from cyclegan_tf.options import (
     add_data,
     add_measuring,
     add_reading,
+    add_saving_memory,
     dataset_of,
     measuring_of,
     names,
@@ -62,7 +63,7 @@ def _unforeseen(error):
     if isinstance(error, (TrainingDiverged, OSError)):
         return str(error).partition("\n")[0]
     if type(error).__name__ == "ResourceExhaustedError":
-        return "out of memory: give a smaller --batch, --filters or --size."
+        return "out of memory: give a smaller --batch, or --accumulate, --recompute, --size."
     line = (str(error).strip() or "no message").splitlines()[0][:300]
     return f"unforeseen {type(error).__name__}: {line} (CYCLEGAN_TF_DEBUG=1 shows where)."
 
@@ -179,6 +180,9 @@ def _train(options):
         learning_rate=options.learning_rate,
         total_steps=None if options.constant_rate else options.epochs * steps,
         seed=options.seed,
+        precision=options.precision,
+        accumulate=options.accumulate,
+        recompute=options.recompute,
     )
     callbacks = _evaluate_callback(options, dataset)
     if options.tensorboard:
@@ -270,6 +274,7 @@ def _add_train(subcommands):
     )
     parser.add_argument("--seed", type=whole(0), default=0)
     add_reading(parser)
+    add_saving_memory(parser)
     group = parser.add_argument_group("scores after each epoch (see also: evaluate --help)")
     group.add_argument("--evaluate", type=names, metavar="NAMES", help="such as kid,ssim")
     group.add_argument("--evaluate-pictures", type=whole(1), help="of each domain (default: 100)")

@@ -16,6 +16,7 @@ import numpy as np
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
+from cyclegan_tf.precision import in_precision
 
 ENTRY = "translation.json"
 
@@ -61,9 +62,12 @@ def translations(dataset):
 
 
 def save(path, generator, translation):
-    """Writes a generator and its `Translation` to one `.keras` file, atomically."""
+    """Writes a generator and its `Translation` to one `.keras` file, atomically.
+
+    The file is in float32 whatever the generator computes in, so that it works everywhere.
+    """
     with replacing(path) as temporary:
-        generator.save(temporary)
+        in_precision(generator, "float32").save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(ENTRY, json.dumps(asdict(translation)))
 

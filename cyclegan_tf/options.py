@@ -88,6 +88,27 @@ def add_measuring(group):
     )
 
 
+def add_saving_memory(parser):
+    """Adds what makes a step of training smaller."""
+    group = parser.add_argument_group("when memory is short")
+    group.add_argument(
+        "--accumulate",
+        type=whole(1),
+        default=1,
+        metavar="N",
+        help="compute each batch in N pieces, one after another",
+    )
+    group.add_argument(
+        "--recompute", action="store_true", help="a third more work, far fewer numbers kept"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("float32", "mixed_float16", "mixed_bfloat16"),
+        default="float32",
+        help="what the networks compute in (default: float32); reduced ones are meant for a GPU",
+    )
+
+
 def names(text):
     """The type of names with commas between."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

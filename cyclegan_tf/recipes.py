@@ -3,6 +3,7 @@
 import keras
 
 from cyclegan_tf import losses, networks
+from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.cyclegan import CycleGAN
 from cyclegan_tf.training import ConstantThenLinear
@@ -29,6 +30,9 @@ def cyclegan(
     decay_from=0.5,
     seed=0,
     jit_compile=None,
+    precision="float32",
+    accumulate=1,
+    recompute=False,
 ):
     """CycleGAN as published, ready for `training_run.train` or `fit`.
 
@@ -56,6 +60,12 @@ def cyclegan(
         decay_from: Share of `total_steps` after which the rate starts to fall.
         seed: Integer that fixes the initial weights and every draw of the training.
         jit_compile: Whether XLA compiles the step; by default on a GPU.
+        precision: "float32", "mixed_float16" or "mixed_bfloat16": the type that the networks
+            compute in; see `precision.in_precision`.
+        accumulate: Number of pieces in which each batch is computed, one after another, for less
+            memory; must divide the batch.
+        recompute: Whether the ResNet generators keep only the blocks' inputs for the backward pass
+            and compute the rest again: less memory, more time.
 
     Returns:
         A compiled `CycleGAN`; `arguments` and `method` on it say how it was made.
@@ -66,12 +76,17 @@ def cyclegan(
     image_shape_a = tuple(image_shape_a)
     image_shape_b = tuple(image_shape_b or image_shape_a)
     arguments = dict(locals())
+    # A run may go on with these changed: they leave its results as they are, rounding aside.
+    del arguments["accumulate"], arguments["recompute"]
+    if precision == "float32":  # as in every run from before there was a choice
+        del arguments["precision"]
     for name, shape in (("image_shape_a", image_shape_a), ("image_shape_b", image_shape_b)):
         if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
             raise InputError(f"{name} must be (height, width, channels), received {shape}.")
     (height, width, channels_a), channels_b = image_shape_a, image_shape_b[-1]
     _choice("generator", generator, ("resnet", "unet"))
     _choice("upsampling", upsampling, ("transposed", "resize"))
+    _choice("precision", precision, reduced.POLICIES)
     _choice("adversarial_loss", adversarial_loss, ("least_squares", "binary_crossentropy"))
     if image_shape_b[:2] != (height, width):
         raise InputError(
@@ -99,6 +114,7 @@ def cyclegan(
         ("blocks", 0),
         ("disc_layers", 0),
         ("pool_size", 0),
+        ("accumulate", 1),
         ("seed", 0),
         ("adversarial_weight", 0),
         ("cycle_weight", 0),
@@ -144,11 +160,13 @@ def cyclegan(
             f"disc_layers={disc_layers} needs pictures of at least {smallest} pixels, received "
             f"{height}x{width}: give fewer layers."
         )
-    model = CycleGAN(
+    generators = (
         make_generator(channels_a, channels_b, 0),
         make_generator(channels_b, channels_a, 1),
-        make_discriminator(channels_a, 2),
-        make_discriminator(channels_b, 3),
+    )
+    discriminators = make_discriminator(channels_a, 2), make_discriminator(channels_b, 3)
+    model = CycleGAN(
+        *(reduced.in_precision(network, precision) for network in generators + discriminators),
         image_size=(height, width),
         adversarial_loss=getattr(losses, adversarial_loss),
         adversarial_weight=adversarial_weight,
@@ -156,15 +174,16 @@ def cyclegan(
         identity_weight=identity_weight,
         pool_size=pool_size,
         seed=seed,
+        recompute=recompute,
     )
     rate = learning_rate
     if total_steps is not None:
         rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
-    model.compile(
-        gen_optimizer=keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8),
-        disc_optimizer=keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8),
-        jit_compile=jit_compile,
+    gen_optimizer, disc_optimizer = (
+        reduced.with_loss_scale(keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8), precision)
+        for _ in range(2)
     )
+    model.compile(gen_optimizer, disc_optimizer, jit_compile=jit_compile, accumulate=accumulate)
     model.method, model.arguments = "cyclegan", arguments
     return model
 

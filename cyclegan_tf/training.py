@@ -5,6 +5,8 @@ from abc import abstractmethod
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.accumulation import in_pieces
+
 
 class AdversarialModel(keras.Model):
     """Generators against discriminators: one simultaneous update of both from one set of fakes.
@@ -68,7 +70,7 @@ class AdversarialModel(keras.Model):
             shown: What `remember` returned; no gradient flows into it.
         """
 
-    def compile(self, gen_optimizer, disc_optimizer, jit_compile=None, **kwargs):
+    def compile(self, gen_optimizer, disc_optimizer, jit_compile=None, accumulate=1, **kwargs):
         """Sets the optimizers and builds them, so that a saved state finds every variable.
 
         Args:
@@ -76,6 +78,8 @@ class AdversarialModel(keras.Model):
             disc_optimizer: The same for all discriminators together.
             jit_compile: Whether XLA compiles the losses and gradients; by default where there
                 is a GPU, since on a CPU it does not pay.
+            accumulate: Number of equal pieces in which a batch is computed, one after another,
+                before the one update: less memory, the same weights within rounding.
             **kwargs: Passed on to `keras.Model.compile`.
         """
         # XLA compiles the two parts alone: Keras's own switch fails on several devices.
@@ -87,9 +91,10 @@ class AdversarialModel(keras.Model):
         self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         if jit_compile is None:
             jit_compile = bool(tf.config.list_physical_devices("GPU"))
-        self._generators_part = tf.function(self._generator_gradients, jit_compile=jit_compile)
-        self._discriminators_part = tf.function(
-            self._discriminator_gradients, jit_compile=jit_compile
+        self.accumulate = accumulate
+        self._generators_part, self._discriminators_part = (
+            tf.function(in_pieces(part, accumulate), jit_compile=jit_compile)
+            for part in (self._generator_gradients, self._discriminator_gradients)
         )
 
     @property
@@ -106,6 +111,10 @@ class AdversarialModel(keras.Model):
         disc_losses, disc_gradients = self._discriminators_part(batch, shown)
         self.gen_optimizer.apply(gen_gradients)
         self.disc_optimizer.apply(disc_gradients)
+        for optimizer in (self.gen_optimizer, self.disc_optimizer):
+            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                # A step that it leaves out counts, so that the draws and the rate go on.
+                optimizer.iterations.assign(step + 1)
         losses = gen_losses | disc_losses
         for name, mean in self._means.items():
             mean.update_state(losses[name])
@@ -118,7 +127,7 @@ class AdversarialModel(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             losses, fakes = self.generator_losses(batch)
-            total = tf.add_n(list(losses.values()))
+            total = self.gen_optimizer.scale_loss(tf.add_n(list(losses.values())))
         return losses, tape.gradient(total, variables), fakes
 
     def _discriminator_gradients(self, batch, shown):
@@ -126,7 +135,7 @@ class AdversarialModel(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             losses = self.discriminator_losses(batch, shown)
-            total = tf.add_n(list(losses.values()))
+            total = self.disc_optimizer.scale_loss(tf.add_n(list(losses.values())))
         return losses, tape.gradient(total, variables)
 
     @staticmethod

@@ -77,6 +77,11 @@ def train(
     ):
         if not isinstance(value, int) or value < 1:
             raise InputError(f"{name} must be a whole number of at least 1, received {value!r}.")
+    if batch_size % model.accumulate:
+        raise InputError(
+            f"accumulate must divide the batch, received {model.accumulate} for a batch of "
+            f"{batch_size}: give a batch of {model.accumulate * -(-batch_size // model.accumulate)}."
+        )
     settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
     with _claimed(folder, _description(model, dataset, settings), model):
         done = cb.restore(model, folder)
@@ -174,8 +179,14 @@ def _description(model, dataset, settings):
                 for name in ("train_a", "train_b", "test_a", "test_b")
             },
         },
-        "versions": _versions(),
+        "versions": _versions() | _step(model),
     }
+
+
+def _step(model):
+    """How a step is computed, where not at once: another way rounds differently."""
+    ways = {"accumulate": model.accumulate, "recompute": model.recompute}
+    return {name: value for name, value in ways.items() if value not in (1, False)}
 
 
 def _versions():
