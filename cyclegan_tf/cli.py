@@ -17,6 +17,7 @@ from cyclegan_tf.options import (
     add_measuring,
     add_reading,
     add_saving_memory,
+    add_scoring,
     dataset_of,
     measuring_of,
     names,
@@ -275,13 +276,7 @@ def _add_train(subcommands):
     parser.add_argument("--seed", type=whole(0), default=0)
     add_reading(parser)
     add_saving_memory(parser)
-    group = parser.add_argument_group("scores after each epoch (see also: evaluate --help)")
-    group.add_argument("--evaluate", type=names, metavar="NAMES", help="such as kid,ssim")
-    group.add_argument("--evaluate-pictures", type=whole(1), help="of each domain (default: 100)")
-    group.add_argument("--evaluate-every", type=whole(1), help="so many epochs (default: 1)")
-    group.add_argument("--monitor", help="which decides what is best, such as kid_ab")
-    group.add_argument("--patience", type=whole(1), help="stop after so many epochs without gain")
-    add_measuring(group)
+    add_scoring(parser)
     parser.set_defaults(run=_train)
 
 

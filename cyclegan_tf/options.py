@@ -109,6 +109,17 @@ def add_saving_memory(parser):
     )
 
 
+def add_scoring(parser):
+    """Adds what scores a training after each epoch."""
+    group = parser.add_argument_group("scores after each epoch (see also: evaluate --help)")
+    group.add_argument("--evaluate", type=names, metavar="NAMES", help="such as kid,ssim")
+    group.add_argument("--evaluate-pictures", type=whole(1), help="of each domain (default: 100)")
+    group.add_argument("--evaluate-every", type=whole(1), help="so many epochs (default: 1)")
+    group.add_argument("--monitor", help="which decides what is best, such as kid_ab")
+    group.add_argument("--patience", type=whole(1), help="stop after so many epochs without gain")
+    add_measuring(group)
+
+
 def names(text):
     """The type of names with commas between."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -4,6 +4,8 @@ Reference: Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost",
 https://arxiv.org/abs/1604.06174
 """
 
+import itertools
+
 import keras
 import tensorflow as tf
 
@@ -30,7 +32,7 @@ def segments(network):
             "a ResNet generator with blocks."
         )
     edges = [network.input, *cuts, network.output]
-    return [keras.Model(*edge) for edge in zip(edges[:-1], edges[1:], strict=True)]
+    return [keras.Model(*edge) for edge in itertools.pairwise(edges)]
 
 
 def recomputed(network):

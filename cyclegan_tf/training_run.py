@@ -80,7 +80,7 @@ def train(
     if batch_size % model.accumulate:
         raise InputError(
             f"accumulate must divide the batch, received {model.accumulate} for a batch of "
-            f"{batch_size}: give a batch of {model.accumulate * -(-batch_size // model.accumulate)}."
+            f"{batch_size}: give a multiple of {model.accumulate} as the batch."
         )
     settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
     with _claimed(folder, _description(model, dataset, settings), model):
@@ -185,8 +185,8 @@ def _description(model, dataset, settings):
 
 def _step(model):
     """How a step is computed, where not at once: another way rounds differently."""
-    ways = {"accumulate": model.accumulate, "recompute": model.recompute}
-    return {name: value for name, value in ways.items() if value not in (1, False)}
+    ways = {"accumulate": model.accumulate > 1 and model.accumulate, "recompute": model.recompute}
+    return {name: value for name, value in ways.items() if value}
 
 
 def _versions():
