@@ -12,7 +12,7 @@ import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from cyclegan_tf import callbacks as cb
-from cyclegan_tf import generators, report
+from cyclegan_tf import generators, memory, report
 from cyclegan_tf.atomic import write_text
 from cyclegan_tf.data import pipeline
 from cyclegan_tf.errors import InputError
@@ -97,6 +97,9 @@ def train(
         else:
             if done:
                 print(f"Resuming {folder} after epoch {done} of {epochs}.")
+            print(memory.sentence(model, batch_size))
+            if advice := memory.advice(model, batch_size):
+                warnings.warn(advice, stacklevel=2)
             _fit(model, dataset, folder, epochs, done, settings, pictures, callbacks, verbose)
         history = cb.read_history(folder)
         report.write(folder, history)

@@ -47,6 +47,7 @@ def test_imports_point_down_the_floors():
         "training_run": 4,
         "methods": 3,
         "callbacks": 3,
+        "memory": 3,
         "directions": 3,
         "report": 2.5,
         "evaluation": 2.5,
