@@ -17,7 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cyclegan_tf import generators, health, plotting, report
+from cyclegan_tf import devices, generators, health, plotting, report
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.errors import InputError
 
@@ -208,8 +208,13 @@ class SaveState(keras.callbacks.Callback):
 
 def save_state(model, folder, epoch):
     """Writes every variable of `model` (weights, optimizers, pools) as the state after `epoch`."""
-    with replacing(Path(folder) / "state" / f"epoch_{epoch:03d}.weights.h5") as temporary:
+    with replacing(state_path(folder, epoch)) as temporary:
         model.save_weights(temporary, overwrite=True)
+
+
+def state_path(folder, epoch):
+    """The file of the state after `epoch`."""
+    return Path(folder) / "state" / f"epoch_{epoch:03d}.weights.h5"
 
 
 def restore(model, folder):
@@ -266,3 +271,15 @@ class Report(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Writes the page anew."""
         report.write(self.folder, read_history(self.folder))
+
+
+class StopTogether(keras.callbacks.Callback):
+    """Stops all workers after the epoch in which a callback of the chief asked for it.
+
+    Every worker needs it, as the last callback: it also waits until the chief has written.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Tells the others, or is told."""
+        asked = devices.of_chief(self.model.strategy, int(self.model.stop_training))
+        self.model.stop_training = bool(asked[0])

@@ -14,6 +14,7 @@ from pathlib import Path
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.options import (
     add_data,
+    add_devices,
     add_measuring,
     add_reading,
     add_saving_memory,
@@ -23,6 +24,7 @@ from cyclegan_tf.options import (
     names,
     reading_of,
     real,
+    tensorflow_without_chatter,
     whole,
 )
 
@@ -76,23 +78,6 @@ def _fail(message, status):
 
 def _say(message):
     print(f"cyclegan-tf: {message}", file=sys.stderr)
-
-
-def _tensorflow_without_chatter():
-    """Imports TensorFlow, whose libraries greet on the error stream whatever the log level."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    error_stream = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()
-    finally:
-        os.dup2(error_stream, 2)
-        os.close(error_stream)
-    return tf
 
 
 # --- prepare -------------------------------------------------------------------------------
@@ -160,7 +145,15 @@ def _add_prepare(subcommands):
 
 def _train(options):
     _set_up_tensorflow(options.deterministic)
-    from cyclegan_tf import recipes
+    from cyclegan_tf import devices
+
+    strategy = devices.strategy(options.devices)
+    with devices.losses_told(strategy):
+        _train_on(strategy, options)
+
+
+def _train_on(strategy, options):
+    from cyclegan_tf import devices, recipes
     from cyclegan_tf.data import pipeline
     from cyclegan_tf.training_run import train
 
@@ -184,8 +177,10 @@ def _train(options):
         precision=options.precision,
         accumulate=options.accumulate,
         recompute=options.recompute,
+        strategy=strategy,
     )
-    callbacks = _evaluate_callback(options, dataset)
+    chief = devices.is_chief(model.strategy)
+    callbacks = _evaluate_callback(options, dataset) if chief else []
     if options.tensorboard:
         import keras
 
@@ -204,7 +199,10 @@ def _train(options):
         augment=options.augment,
         pictures=options.pictures,
         callbacks=callbacks,
+        steps_per_execution=options.steps_per_execution,
     )
+    if not chief:
+        return
     if (options.folder / "best").exists():
         print(f"Best       {options.folder / 'best'}")
     print(f"Pictures   {options.folder / 'epochs'}")
@@ -234,7 +232,7 @@ def _evaluate_callback(options, dataset):
 
 def _set_up_tensorflow(deterministic):
     """On a CPU the two directions run side by side, each on half of the cores."""
-    tf = _tensorflow_without_chatter()
+    tf = tensorflow_without_chatter()
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(2)
@@ -251,7 +249,9 @@ def _add_train(subcommands):
     parser.add_argument("folder", type=Path, help="the run's folder, such as saved_models/faces")
     parser.add_argument("--epochs", type=whole(1), default=200)
     parser.add_argument("--steps", type=whole(1), help="steps per epoch")
-    parser.add_argument("--batch", type=whole(1), default=1, help="pictures per step")
+    parser.add_argument(
+        "--batch", type=whole(1), default=1, help="pictures per step, on all devices"
+    )
     parser.add_argument("--generator", choices=("resnet", "unet"), default="resnet")
     parser.add_argument("--blocks", type=whole(0), help="residual blocks")
     parser.add_argument("--filters", type=whole(1), default=64, help="fewer: smaller and faster")
@@ -274,6 +274,7 @@ def _add_train(subcommands):
         "--deterministic", action="store_true", help="equal runs on a GPU, too, though slower"
     )
     parser.add_argument("--seed", type=whole(0), default=0)
+    add_devices(parser)
     add_reading(parser)
     add_saving_memory(parser)
     add_scoring(parser)
@@ -284,7 +285,7 @@ def _add_train(subcommands):
 
 
 def _translate(options):
-    _tensorflow_without_chatter()
+    tensorflow_without_chatter()
     from cyclegan_tf import translate
 
     translator = translate.load(options.model, options.direction)
@@ -322,7 +323,7 @@ def _add_translate(subcommands):
 
 
 def _evaluate(options):
-    _tensorflow_without_chatter()
+    tensorflow_without_chatter()
     from cyclegan_tf import report
     from cyclegan_tf.callbacks import read_history
     from cyclegan_tf.evaluate import evaluate

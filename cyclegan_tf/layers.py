@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from cyclegan_tf import devices
+
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class InstanceNormalization(keras.layers.Layer):
@@ -98,6 +100,11 @@ class ImagePool(keras.layers.Layer):
     The pool is a variable, so that it is saved and restored with the model, and its
     draws depend on `seed` alone.
 
+    Under a `tf.distribute` strategy it is the pool of the whole batch, however many replicas
+    share the work: each holds a copy, gathers the pictures of all replicas in their order and
+    treats them as one device would. All copies start equal, see equal pictures and draw equal
+    numbers, so that they stay equal; each replica is shown its own part of what is returned.
+
     Args:
         image_shape: `(height, width, channels)` of the pictures.
         size: Number of pictures kept; 0 returns every batch as it is.
@@ -110,19 +117,20 @@ class ImagePool(keras.layers.Layer):
     def __init__(self, image_shape, size=50, **kwargs):
         super().__init__(**kwargs)
         self.size = size
-        self.images = self.add_weight(
-            shape=(size, *image_shape), initializer="zeros", trainable=False, name="images"
+        # Each replica writes its own copy; the first is saved, and all are restored from it.
+        copies = {"synchronization": "on_read", "aggregation": "only_first_replica"}
+        self.images = keras.Variable(
+            "zeros", (size, *image_shape), trainable=False, name="images", **copies
         )
-        self.filled = self.add_weight(
-            shape=(), initializer="zeros", dtype="int32", trainable=False, name="filled"
-        )
+        self.filled = keras.Variable("zeros", (), "int32", trainable=False, name="filled", **copies)
         self.built = True
 
     def call(self, batch, seed):
         """Returns what the discriminator is to see instead of `batch`.
 
         Args:
-            batch: Pictures `(batch, height, width, channels)` with a fixed batch size.
+            batch: Pictures `(batch, height, width, channels)` with a fixed batch size; under a
+                strategy, those of one replica, as many on each.
             seed: Two integers, a tensor of shape `(2,)`: the key of this call's draws.
 
         Returns:
@@ -130,6 +138,7 @@ class ImagePool(keras.layers.Layer):
         """
         if self.size == 0:
             return batch
+        batch = devices.of_all_replicas(batch)
         count = batch.shape[0]
         fold_in = tf.random.experimental.stateless_fold_in
         swap_draws = tf.random.stateless_uniform((count,), fold_in(seed, 0))
@@ -141,9 +150,14 @@ class ImagePool(keras.layers.Layer):
             full = self.filled.value >= self.size
             swap = full & (swap_draw > 0.5)
             slot = tf.where(full, random_slot, self.filled.value)
-            stored = tf.gather(self.images.value, slot)
+            # By handle: a variable with copies offers neither reading nor writing of a part.
+            stored = tf.raw_ops.ResourceGather(
+                resource=self.images.handle, indices=slot, dtype=batch.dtype
+            )
             returned.append(tf.where(swap, stored, image))
             kept = tf.where(full & ~swap, stored, image)
-            self.images.value.scatter_nd_update([[slot]], kept[None])
+            tf.raw_ops.ResourceScatterNdUpdate(
+                ref=self.images.handle, indices=[[slot]], updates=kept[None]
+            )
             self.filled.assign(tf.minimum(self.filled.value + 1, self.size))
-        return tf.stack(returned)
+        return devices.part_of_replica(tf.stack(returned))

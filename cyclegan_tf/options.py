@@ -1,9 +1,28 @@
 """What several subcommands share: groups of options, and the words that become values."""
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
 from cyclegan_tf.errors import InputError
+
+
+def tensorflow_without_chatter():
+    """Imports TensorFlow, whose libraries greet on the error stream whatever the log level."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    error_stream = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(error_stream, 2)
+        os.close(error_stream)
+    return tf
 
 
 def dataset_of(options):
@@ -59,6 +78,25 @@ def add_reading(parser):
     group.add_argument("--limit", type=whole(1), help="at most so many pictures of each folder")
     group.add_argument(
         "--strict", action="store_const", const=True, help="stop at an unreadable picture"
+    )
+
+
+def add_devices(parser):
+    """Adds on how many devices to train, and how closely to watch them."""
+    group = parser.add_argument_group("devices (several machines: TF_CONFIG, see README)")
+    group.add_argument(
+        "--devices",
+        type=lambda text: text if text == "all" else whole(1)(text),
+        default=1,
+        metavar="N",
+        help='GPUs of this machine, or "all" (default: 1)',
+    )
+    group.add_argument(
+        "--steps-per-execution",
+        type=whole(1),
+        default=1,
+        metavar="N",
+        help="steps between two looks at the losses: saves time where steps are short (default: 1)",
     )
 
 

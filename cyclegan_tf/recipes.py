@@ -1,6 +1,7 @@
 """One function per method: the paper's defaults, wired into a compiled model."""
 
 import keras
+import tensorflow as tf
 
 from cyclegan_tf import losses, networks
 from cyclegan_tf import precision as reduced
@@ -33,6 +34,7 @@ def cyclegan(
     precision="float32",
     accumulate=1,
     recompute=False,
+    strategy=None,
 ):
     """CycleGAN as published, ready for `training_run.train` or `fit`.
 
@@ -66,6 +68,8 @@ def cyclegan(
             memory; must divide the batch.
         recompute: Whether the ResNet generators keep only the blocks' inputs for the backward pass
             and compute the rest again: less memory, more time.
+        strategy: `tf.distribute.Strategy` for more than one device, as `devices.strategy` makes
+            it; no part of the `arguments`, since the weights are those of one device.
 
     Returns:
         A compiled `CycleGAN`; `arguments` and `method` on it say how it was made.
@@ -75,11 +79,17 @@ def cyclegan(
     """
     image_shape_a = tuple(image_shape_a)
     image_shape_b = tuple(image_shape_b or image_shape_a)
-    arguments = dict(locals())
     # A run may go on with these changed: they leave its results as they are, rounding aside.
-    del arguments["accumulate"], arguments["recompute"]
+    unnamed = {"strategy", "accumulate", "recompute"}
     if precision == "float32":  # as in every run from before there was a choice
-        del arguments["precision"]
+        unnamed.add("precision")
+    arguments = {name: value for name, value in locals().items() if name not in unnamed}
+    del arguments["unnamed"]
+    if tf.distribute.has_strategy():
+        raise InputError(
+            "The model must be made outside of strategy.scope(): give strategy= instead."
+        )
+    strategy = tf.distribute.get_strategy() if strategy is None else strategy
     for name, shape in (("image_shape_a", image_shape_a), ("image_shape_b", image_shape_b)):
         if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
             raise InputError(f"{name} must be (height, width, channels), received {shape}.")
@@ -160,13 +170,25 @@ def cyclegan(
             f"disc_layers={disc_layers} needs pictures of at least {smallest} pixels, received "
             f"{height}x{width}: give fewer layers."
         )
-    generators = (
-        make_generator(channels_a, channels_b, 0),
-        make_generator(channels_b, channels_a, 1),
-    )
-    discriminators = make_discriminator(channels_a, 2), make_discriminator(channels_b, 3)
+    rate = learning_rate
+    if total_steps is not None:
+        rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
+    with strategy.scope():
+        networks_ = (
+            make_generator(channels_a, channels_b, 0),
+            make_generator(channels_b, channels_a, 1),
+            make_discriminator(channels_a, 2),
+            make_discriminator(channels_b, 3),
+        )
+        networks_ = [reduced.in_precision(network, precision) for network in networks_]
+        gen_optimizer, disc_optimizer = (
+            reduced.with_loss_scale(
+                keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8), precision
+            )
+            for _ in range(2)
+        )
     model = CycleGAN(
-        *(reduced.in_precision(network, precision) for network in generators + discriminators),
+        *networks_,
         image_size=(height, width),
         adversarial_loss=getattr(losses, adversarial_loss),
         adversarial_weight=adversarial_weight,
@@ -175,13 +197,7 @@ def cyclegan(
         pool_size=pool_size,
         seed=seed,
         recompute=recompute,
-    )
-    rate = learning_rate
-    if total_steps is not None:
-        rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
-    gen_optimizer, disc_optimizer = (
-        reduced.with_loss_scale(keras.optimizers.Adam(rate, beta_1=beta_1, epsilon=1e-8), precision)
-        for _ in range(2)
+        strategy=strategy,
     )
     model.compile(gen_optimizer, disc_optimizer, jit_compile=jit_compile, accumulate=accumulate)
     model.method, model.arguments = "cyclegan", arguments

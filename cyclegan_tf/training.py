@@ -21,16 +21,23 @@ class AdversarialModel(keras.Model):
     (weights, both optimizers, image pools) is variables: `save_weights` holds everything
     that a resumed run needs.
 
+    Under a strategy of several replicas each takes its part of the batch, and the weights
+    become those that one device would reach with the whole batch, up to rounding.
+
     Args:
         seed: Integer key of all random draws of the training step.
+        strategy: `tf.distribute.Strategy` in whose scope the networks and optimizers were made;
+            None for one device. The model itself is made outside of the scope.
     """
 
     #: Names of the scalars that the two loss methods return, in the order of the log.
     loss_names: tuple[str, ...] = ()
 
-    def __init__(self, seed=0, **kwargs):
+    def __init__(self, seed=0, strategy=None, **kwargs):
         super().__init__(**kwargs)
         self.seed = seed
+        self.strategy = tf.distribute.get_strategy() if strategy is None else strategy
+        self._steps_per_epoch = None
 
     @property
     @abstractmethod
@@ -86,8 +93,9 @@ class AdversarialModel(keras.Model):
         super().compile(optimizer=gen_optimizer, jit_compile=False, **kwargs)
         self.gen_optimizer = gen_optimizer
         self.disc_optimizer = disc_optimizer
-        gen_optimizer.build(self._variables_of(self.generators))
-        disc_optimizer.build(self._variables_of(self.discriminators))
+        with self.strategy.scope():
+            gen_optimizer.build(self._variables_of(self.generators))
+            disc_optimizer.build(self._variables_of(self.discriminators))
         self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         if jit_compile is None:
             jit_compile = bool(tf.config.list_physical_devices("GPU"))
@@ -102,8 +110,63 @@ class AdversarialModel(keras.Model):
         """The running mean of each named loss."""
         return list(getattr(self, "_means", {}).values())
 
+    def fit(self, *args, steps_per_epoch=None, **kwargs):
+        """As `keras.Model.fit`; call it outside of the strategy's scope.
+
+        There, what callbacks of the chief make is the chief's alone.
+        """
+        self._steps_per_epoch = steps_per_epoch
+        return super().fit(*args, steps_per_epoch=steps_per_epoch, **kwargs)
+
+    def make_train_function(self, force=False):
+        """Makes what `fit` calls: `steps_per_execution` steps, as many as the epoch has left.
+
+        Keras's own fails under several workers, and takes steps of the next epoch.
+        """
+        if self.train_function is not None and not force:
+            return
+        compiled = (lambda f: f) if self.run_eagerly else tf.function(autograph=False)
+
+        @compiled
+        def one(iterator):
+            return self.train_step(iterator.get_next())
+
+        @compiled
+        def several(iterator, count):
+            def step(i):
+                self.train_step(iterator.get_next())
+                return (i + 1,)
+
+            tf.while_loop(lambda i: i < count, step, [tf.constant(0)])
+            return self._logs()
+
+        def train_function(iterator):
+            count = self.steps_per_execution
+            if count > 1 and self._steps_per_epoch:
+                # The means know how many steps the epoch has behind it.
+                done = int(self.metrics[0].count)
+                count = min(count, self._steps_per_epoch - done)
+            return one(iterator) if count == 1 else several(iterator, tf.constant(count))
+
+        self.train_function = train_function
+
     def train_step(self, batch):
-        """One update of every network. Returns each loss's mean over the epoch so far."""
+        """One update of every network. Returns each loss's mean over the epoch so far.
+
+        Args:
+            batch: Tuple of tensors; of values per replica where there are several.
+        """
+        losses = self.strategy.run(self._update, args=(batch,))
+        losses = self.strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
+        for name, value in zip(self.loss_names, tf.unstack(losses), strict=True):
+            self._means[name].update_state(value)
+        return self._logs()
+
+    def _logs(self):
+        return {name: mean.result() for name, mean in self._means.items()}
+
+    def _update(self, batch):
+        """One replica's part of the step. Returns its losses in the order of `loss_names`."""
         step = tf.cast(self.gen_optimizer.iterations.value, tf.int32)
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])
         gen_losses, gen_gradients, fakes = self._generators_part(batch)
@@ -116,18 +179,19 @@ class AdversarialModel(keras.Model):
                 # A step that it leaves out counts, so that the draws and the rate go on.
                 optimizer.iterations.assign(step + 1)
         losses = gen_losses | disc_losses
-        for name, mean in self._means.items():
-            mean.update_state(losses[name])
-        return {name: mean.result() for name, mean in self._means.items()}
+        return tf.stack([losses[name] for name in self.loss_names])
 
-    # Each tape watches its own networks only: the other side is frozen, at no cost.
+    # Each tape watches its own networks only: the other side is frozen, at no cost. Optimizers
+    # add up the replicas' gradients: divided by the replicas' number, means of parts give the
+    # gradient of the whole batch's mean. The losses themselves are logged undivided.
 
     def _generator_gradients(self, batch):
         variables = [v.value for v in self._variables_of(self.generators)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             losses, fakes = self.generator_losses(batch)
-            total = self.gen_optimizer.scale_loss(tf.add_n(list(losses.values())))
+            mean = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
+            total = self.gen_optimizer.scale_loss(mean)
         return losses, tape.gradient(total, variables), fakes
 
     def _discriminator_gradients(self, batch, shown):
@@ -135,7 +199,8 @@ class AdversarialModel(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             losses = self.discriminator_losses(batch, shown)
-            total = self.disc_optimizer.scale_loss(tf.add_n(list(losses.values())))
+            mean = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
+            total = self.disc_optimizer.scale_loss(mean)
         return losses, tape.gradient(total, variables)
 
     @staticmethod

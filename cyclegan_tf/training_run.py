@@ -12,7 +12,7 @@ import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from cyclegan_tf import callbacks as cb
-from cyclegan_tf import generators, memory, report
+from cyclegan_tf import devices, generators, memory, report
 from cyclegan_tf.atomic import write_text
 from cyclegan_tf.data import pipeline
 from cyclegan_tf.errors import InputError
@@ -33,6 +33,7 @@ def train(
     pictures=6,
     callbacks=(),
     verbose="auto",
+    steps_per_execution=1,
 ):
     """Trains a model into a folder, or goes on with what the folder holds.
 
@@ -42,12 +43,17 @@ def train(
     (with the same thread settings, which `run.json` records; on a GPU, only after
     `tf.config.experimental.enable_op_determinism()`).
 
+    A model that was made with a strategy is trained on all its devices, to the weights of one
+    device up to rounding; a run may go on with other devices than it began with. Of several
+    workers, which all call this with the same arguments and one shared folder, only the chief
+    writes, shows progress and has callbacks.
+
     Args:
         model: A compiled model from `recipes`. Its seed is the run's.
         dataset: `npz.Dataset`.
         folder: Where the run lives; made if missing.
         epochs: Number of epochs of the whole run.
-        batch_size: Pictures of each domain per step.
+        batch_size: Pictures of each domain per step, on all devices together.
         steps_per_epoch: Steps that make an epoch; by default as many as show the larger domain
             once.
         augment: Whether to enlarge, crop and mirror the pictures at random.
@@ -55,14 +61,18 @@ def train(
         callbacks: More Keras callbacks, such as `evaluate.Evaluate`; numbers that they add to the
             logs go into the history.
         verbose: As in `keras.Model.fit`: "auto" shows a progress bar, 2 a line per epoch.
+        steps_per_execution: Steps between two looks at the losses; more than one saves time where
+            steps are short, to the same weights.
 
     Returns:
         The history: a list of one dictionary of numbers per epoch, from the first.
 
     Raises:
         InputError: If an argument is out of its range, the model is for other pictures, or the
-            folder holds another run, no readable state, or a run that is being trained.
+            folder holds another run, no readable state, or a run that is being trained; if
+            several workers do not see one folder.
         health.TrainingDiverged: At the first NaN or infinite loss.
+        devices.WorkerLost: If another worker has ended.
     """
     folder = Path(folder)
     _fits(model, dataset)
@@ -74,67 +84,117 @@ def train(
         ("batch_size", batch_size),
         ("steps_per_epoch", steps),
         ("pictures", pictures),
+        ("steps_per_execution", steps_per_execution),
     ):
         if not isinstance(value, int) or value < 1:
             raise InputError(f"{name} must be a whole number of at least 1, received {value!r}.")
-    if batch_size % model.accumulate:
+    settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
+    replicas = model.strategy.num_replicas_in_sync
+    pipeline.part_of_batch(batch_size, replicas)
+    if batch_size // replicas % model.accumulate:
+        of_each = "" if replicas == 1 else f" on {replicas} devices"
         raise InputError(
             f"accumulate must divide the batch, received {model.accumulate} for a batch of "
-            f"{batch_size}: give a multiple of {model.accumulate} as the batch."
+            f"{batch_size}{of_each}: give a multiple of {model.accumulate * replicas} as the batch."
         )
-    settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
-    with _claimed(folder, _description(model, dataset, settings), model):
-        done = cb.restore(model, folder)
-        if done is None:
-            # Also what a first epoch that was cut short starts from when it is trained again.
-            cb.save_state(model, folder, 0)
-            done = 0
-        reason = next(filter(None, (stop(done) for stop in _early_stops(callbacks))), None)
-        if done >= epochs:
+    model.steps_per_execution = steps_per_execution
+    strategy, chief = model.strategy, devices.is_chief(model.strategy)
+    with devices.losses_told(strategy), contextlib.ExitStack() as claim:
+        done, reason = 0, None
+        with devices.together(strategy):
+            if chief:
+                claim.enter_context(_claimed(folder, _description(model, dataset, settings), model))
+                done = _restored(model, folder)
+                reason = next(filter(None, (stop(done) for stop in _early_stops(callbacks))), None)
+        done, goes_on = devices.of_chief(strategy, done, reason is None)
+        with devices.together(strategy):
+            if not chief:
+                _follow(folder, _description(model, dataset, settings), model, done)
+        if chief and done >= epochs:
             print(f"{folder} has its {epochs} epochs already.")
-        elif reason:
+        elif chief and reason:
             print(reason)
-        else:
+        elif chief:
             if done:
                 print(f"Resuming {folder} after epoch {done} of {epochs}.")
             print(memory.sentence(model, batch_size))
             if advice := memory.advice(model, batch_size):
                 warnings.warn(advice, stacklevel=2)
-            _fit(model, dataset, folder, epochs, done, settings, pictures, callbacks, verbose)
-        history = cb.read_history(folder)
-        report.write(folder, history)
-    return history
+        if goes_on and done < epochs:
+            model.fit(
+                _batches(model, dataset, settings, done * steps),
+                initial_epoch=done,
+                epochs=epochs,
+                steps_per_epoch=steps,
+                shuffle=False,
+                verbose=verbose if chief else 0,
+                callbacks=[
+                    cb.StopWhenDiverged(),
+                    *(_writing(folder, dataset, pictures, callbacks) if chief else ()),
+                    cb.StopTogether(),
+                ],
+            )
+        if chief:
+            report.write(folder, cb.read_history(folder))
+        devices.shared(strategy, done)  # all wait for what the chief still writes
+    return cb.read_history(folder)
 
 
-def _fit(model, dataset, folder, epochs, done, settings, pictures, callbacks, verbose):
-    """Trains from epoch `done` on."""
-    steps = settings["steps_per_epoch"]
-    a, b = pipeline.fixed_pictures(dataset, pictures)
-    model.fit(
-        pipeline.batches(
+def _batches(model, dataset, settings, start):
+    """The batches from step `start` on, of which each replica receives its part."""
+    strategy = model.strategy
+
+    def parts(worker=(0, 1)):
+        return pipeline.batches(
             dataset,
             settings["batch_size"],
-            steps=(epochs - done) * steps,
-            start=done * steps,
+            start=start,
             seed=model.seed,
             augment=settings["augment"],
-        ),
-        initial_epoch=done,
-        epochs=epochs,
-        steps_per_epoch=steps,
-        shuffle=False,
-        verbose=verbose,
-        callbacks=[
-            cb.StopWhenDiverged(),
-            cb.EpochPictures(folder, a, b, dataset.names),
-            *callbacks,
-            cb.HealthWarnings(),
-            cb.HistoryFile(folder),
-            cb.SaveGenerators(folder, generators.translations(dataset)),
-            cb.Report(folder),
-            cb.SaveState(folder),
-        ],
+            replicas=strategy.num_replicas_in_sync,
+            worker=worker,
+        )
+
+    if strategy.num_replicas_in_sync == 1:
+        return parts()
+    return strategy.distribute_datasets_from_function(
+        lambda context: parts((context.input_pipeline_id, context.num_input_pipelines))
     )
+
+
+def _writing(folder, dataset, pictures, callbacks):
+    """The callbacks that write into the run's folder, in their order."""
+    a, b = pipeline.fixed_pictures(dataset, pictures)
+    return [
+        cb.EpochPictures(folder, a, b, dataset.names),
+        *callbacks,
+        cb.HealthWarnings(),
+        cb.HistoryFile(folder),
+        cb.SaveGenerators(folder, generators.translations(dataset)),
+        cb.Report(folder),
+        cb.SaveState(folder),
+    ]
+
+
+def _restored(model, folder):
+    """Loads the newest state of the run, or writes its first. Returns the epochs behind it."""
+    done = cb.restore(model, folder)
+    if done is None:
+        # Also what a first epoch that was cut short starts from when it is trained again.
+        cb.save_state(model, folder, 0)
+    return done or 0
+
+
+def _follow(folder, description, model, done):
+    """Loads the state that the chief goes on from, and looks whether it is the same run."""
+    try:
+        _compare(folder / "run.json", description, warn=False)
+        model.load_weights(cb.state_path(folder, done))
+    except OSError as error:
+        raise InputError(
+            f"{folder} does not show this worker the state after epoch {done} that worker 0 sees: "
+            "give all workers one shared folder."
+        ) from error
 
 
 def _early_stops(callbacks):
@@ -182,6 +242,10 @@ def _description(model, dataset, settings):
                 for name in ("train_a", "train_b", "test_a", "test_b")
             },
         },
+        "devices": {
+            "replicas": model.strategy.num_replicas_in_sync,
+            "workers": len(devices.workers(model.strategy)),
+        },
         "versions": _versions() | _step(model),
     }
 
@@ -219,7 +283,7 @@ def _claimed(folder, description, model):
     foreign = [p for p in folder.iterdir() if not _is_ours(p)] if folder.is_dir() else []
     if not path.exists() and (foreign or (folder.exists() and not folder.is_dir())):
         raise InputError(f"{folder} exists and is not a run's folder: give the name of a new one.")
-    if not path.exists() and int(model.gen_optimizer.iterations):
+    if not path.exists() and int(model.gen_optimizer.iterations.numpy()):
         raise InputError(
             f"{folder} would start with a model that was already trained, and could not be "
             "repeated: make the model anew with its recipe."
@@ -248,7 +312,7 @@ def _is_ours(path):
     return path.name == LOCK or path.name.startswith(".writing-")
 
 
-def _compare(path, description):
+def _compare(path, description, warn=True):
     """Raises InputError if the run in `path` is another than the one described."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -260,7 +324,7 @@ def _compare(path, description):
             f"{path.parent} holds a run with other arguments ({'; '.join(differences)}): give the "
             "same ones to go on with it, or the name of a new folder."
         )
-    if stored.get("versions") != description["versions"]:
+    if warn and stored.get("versions") != description["versions"]:
         warnings.warn(
             f"{path.parent} was started with {stored.get('versions')}, and goes on with "
             f"{description['versions']}: the weights may differ from an uninterrupted run.",
@@ -271,7 +335,7 @@ def _compare(path, description):
 def _differences(stored, given, prefix=""):
     """Yields "name: stored, now given" for each argument that differs."""
     for name in dict.fromkeys([*stored, *given]):
-        if prefix + name in ("versions", "data.sources"):
+        if prefix + name in ("versions", "devices", "data.sources"):
             continue
         old, new = stored.get(name), given.get(name)
         if isinstance(old, dict) and isinstance(new, dict):

@@ -60,6 +60,7 @@ def test_imports_point_down_the_floors():
         "precision": 1,
         "accumulation": 1,
         "recomputation": 1,
+        "devices": 0,
         "health": 1,
         "plotting": 1,
         "metrics": 1,

@@ -19,37 +19,71 @@ def steps_per_epoch(dataset, batch_size=1):
     return max(max(len(dataset.train_a), len(dataset.train_b)) // batch_size, 1)
 
 
-def batches(dataset, batch_size=1, *, steps, start=0, seed=0, augment=True):
+def part_of_batch(batch_size, replicas):
+    """Number of pictures of each batch that one of `replicas` devices takes.
+
+    Raises:
+        InputError: If the batch cannot be divided.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, received {batch_size}.")
+    if batch_size % replicas:
+        raise InputError(
+            f"batch_size must be a multiple of {replicas}, the number of devices that share each "
+            f"batch, received {batch_size}."
+        )
+    return batch_size // replicas
+
+
+def batches(
+    dataset,
+    batch_size=1,
+    *,
+    steps=None,
+    start=0,
+    seed=0,
+    augment=True,
+    replicas=1,
+    worker=(0, 1),
+):
     """Makes the training batches from step `start` on.
 
     Each domain is walked in an order of its own, shuffled anew at each pass; in a dataset that
     is paired in training both follow one order, one crop and one flip. Augmentation is the
     reference's: enlarge by 286/256 (bicubic), crop at random, mirror with probability 0.5.
 
+    Where several replicas share each batch, replica i of R has the i-th R-th of it, and a worker
+    makes the parts of its own replicas only, one after the other.
+
     Args:
         dataset: `npz.Dataset`, its arrays in memory or decoded on access.
         batch_size: Pictures of each domain per batch.
-        steps: Number of batches to make.
+        steps: Number of batches to make; None never ends.
         start: Number of the first batch.
         seed: Non-negative integer key of order and augmentation.
         augment: Whether to enlarge, crop and mirror.
+        replicas: Into how many parts each batch is divided.
+        worker: `(number, of)`: whose parts to make, all workers having as many replicas.
 
     Returns:
-        `tf.data.Dataset` of `steps` tuples `(a, b)`: float32 tensors
-        `(batch_size, height, width, channels)` in [-1, 1].
+        `tf.data.Dataset` of `steps` tuples `(a, b)`, for each replica of the worker: float32
+        tensors `(batch_size / replicas, height, width, channels)` in [-1, 1].
 
     Raises:
-        InputError: If `batch_size` is below 1.
+        InputError: If `batch_size` is below 1, or `replicas` does not divide it.
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size must be at least 1, received {batch_size}.")
+    part = part_of_batch(batch_size, replicas)
+    number, of = worker
+    share = batch_size // of  # of the worker in each batch
     paired = dataset.paired["train"]
     domain_a = _sampler(dataset.train_a, dataset.ranges[0], 2 * seed, augment)
     domain_b = _sampler(dataset.train_b, dataset.ranges[1], 2 * seed + (not paired), augment)
+    end = tf.int64.max if steps is None else (start + steps) * share
     return (
-        tf.data.Dataset.range(start * batch_size, (start + steps) * batch_size)
+        tf.data.Dataset.range(start * share, end)
+        .map(lambda n: n // share * batch_size + number * share + n % share)
         .map(lambda k: (domain_a(k), domain_b(k)), tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size, drop_remainder=True)
+        .batch(part, drop_remainder=True)
         .prefetch(2)
     )
 

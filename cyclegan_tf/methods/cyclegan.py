@@ -33,6 +33,7 @@ class CycleGAN(AdversarialModel):
         seed: Key of the pools' draws.
         recompute: Whether the generators, which must have residual blocks, keep only the blocks'
             inputs for the backward pass and compute the rest again: less memory, more time.
+        strategy: As for `AdversarialModel`.
 
     Raises:
         ValueError: If the networks' channels do not fit each other, or an identity loss is
@@ -64,9 +65,10 @@ class CycleGAN(AdversarialModel):
         pool_size=50,
         seed=0,
         recompute=False,
+        strategy=None,
         **kwargs,
     ):
-        super().__init__(seed=seed, **kwargs)
+        super().__init__(seed=seed, strategy=strategy, **kwargs)
         channels_a, channels_b = gen_ab.input_shape[-1], gen_ab.output_shape[-1]
         if (gen_ba.input_shape[-1], gen_ba.output_shape[-1]) != (channels_b, channels_a):
             raise ValueError(
@@ -83,8 +85,9 @@ class CycleGAN(AdversarialModel):
             raise ValueError("image_size is needed where gen_ab was built for any size.")
         self.gen_ab, self.gen_ba = gen_ab, gen_ba
         self.disc_a, self.disc_b = disc_a, disc_b
-        self.pool_a = ImagePool((*image_size, channels_a), pool_size)
-        self.pool_b = ImagePool((*image_size, channels_b), pool_size)
+        with self.strategy.scope():
+            self.pool_a = ImagePool((*image_size, channels_a), pool_size)
+            self.pool_b = ImagePool((*image_size, channels_b), pool_size)
         self.adversarial_loss = adversarial_loss
         self.adversarial_weight = adversarial_weight
         self.cycle_weight = cycle_weight

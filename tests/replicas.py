@@ -1,0 +1,149 @@
+"""What the tests of several devices run in processes of their own: `replicas.py JOB FOLDER N`.
+
+Logical CPUs and workers must be set before TensorFlow starts, and 64-bit floats are set for the
+whole process.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+EPOCHS, STEPS, BATCH = 2, 4, 4
+
+
+def start(words, workers=0):
+    """Starts `python WORDS`: one process, or one for each of `workers` on this machine."""
+    root = Path(__file__).resolve().parent.parent
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(root)}
+    environment.pop("TF_CONFIG", None)
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(workers)]
+    addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
+    for s in sockets:
+        s.close()
+    processes = []
+    for number in range(workers or 1):
+        if workers:
+            task = {"type": "worker", "index": number}
+            environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
+        mine = words(number) if callable(words) else words
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, *map(str, mine)],
+                cwd=root,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    return processes
+
+
+def finish(processes):
+    """Waits for the processes of `start`. Returns `(status, stdout, stderr)` of each."""
+    said = [process.communicate(timeout=300) for process in processes]
+    return [(p.returncode, *words) for p, words in zip(processes, said, strict=True)]
+
+
+def job(name, folder, count=1, workers=0):
+    """Starts a job of this file."""
+    return start([__file__, name, folder, count], workers)
+
+
+def pool_and_sgd(folder, strategy):
+    """SGD shows a gradient that is counted twice, which Adam would hide."""
+    parity(folder, strategy, "SGD", 1e-3, pool_size=5)
+
+
+def adam(folder, strategy):
+    """The recipe's optimizer, without a pool."""
+    parity(folder, strategy, "Adam", 2e-4, pool_size=0)
+
+
+def parity(folder, strategy, optimizer, rate, pool_size):
+    """Trains in 64 bits, and writes every loss and every variable."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    import numpy as np
+    import tensorflow as tf
+    from conftest import all_variables, make_dataset, make_model
+
+    from cyclegan_tf import devices
+    from cyclegan_tf.data import pipeline
+
+    dataset = make_dataset()
+    model = make_model(dataset, pool_size=pool_size, strategy=strategy)
+    with model.strategy.scope():
+        optimizers = [getattr(keras.optimizers, optimizer)(rate) for _ in range(2)]
+    model.compile(*optimizers)
+
+    def parts(worker=(0, 1)):
+        replicas = model.strategy.num_replicas_in_sync
+        batches = pipeline.batches(dataset, BATCH, replicas=replicas, worker=worker)
+        return batches.map(lambda a, b: (tf.cast(a, "float64"), tf.cast(b, "float64")))
+
+    if strategy is None:
+        batches = parts()
+    else:
+        batches = strategy.distribute_datasets_from_function(
+            lambda c: parts((c.input_pipeline_id, c.num_input_pipelines))
+        )
+    history = model.fit(batches, epochs=EPOCHS, steps_per_epoch=STEPS, shuffle=False, verbose=0)
+    if devices.is_chief(model.strategy):
+        losses = np.array([history.history[name] for name in model.loss_names])
+        np.savez(folder / "all.npz", losses, *all_variables(model))
+
+
+def stopped(folder, strategy):
+    """A run whose callback, of the chief alone, stops it after its first epoch."""
+    import keras
+    from conftest import make_dataset, make_model
+
+    from cyclegan_tf.training_run import train
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    dataset = make_dataset()
+    model = make_model(dataset, strategy=strategy)
+    settings = {"batch_size": 2, "steps_per_epoch": 2, "callbacks": [Stop()]}
+    print("epochs", len(train(model, dataset, folder / "run", 5, **settings)))
+
+
+def resumed(folder, strategy):
+    """Two epochs; the second once more on the same devices, and on one."""
+    import shutil
+
+    import numpy as np
+    from conftest import all_variables, make_dataset, make_model
+
+    from cyclegan_tf.training_run import train
+
+    dataset = make_dataset()
+    settings = {"batch_size": BATCH, "steps_per_epoch": STEPS, "verbose": 0}
+
+    def run(name, strategy):
+        model = make_model(dataset, strategy=strategy, pool_size=5)
+        train(model, dataset, folder / name, EPOCHS, **settings)
+        np.savez(folder / f"{name}.npz", *all_variables(model))
+
+    run("once", strategy)
+    for name, layout in (("again", strategy), ("on_one", None)):
+        shutil.copytree(folder / "once", folder / name)
+        (folder / name / "state/epoch_002.weights.h5").unlink()
+        run(name, layout)
+    shutil.copytree(folder / "once", folder / "loaded")
+    run("loaded", None)  # it has both epochs: nothing to train
+
+
+if __name__ == "__main__":
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    from cyclegan_tf import devices as rooms
+
+    jobs = {f.__name__: f for f in (pool_and_sgd, adam, stopped, resumed)}
+    jobs[sys.argv[1]](Path(sys.argv[2]), rooms.strategy(int(sys.argv[3])))
