@@ -8,6 +8,7 @@ Reference: Micikevicius et al. 2018, "Mixed Precision Training", https://arxiv.o
 """
 
 import keras
+import tensorflow as tf
 
 from cyclegan_tf.errors import InputError
 
@@ -81,3 +82,21 @@ def with_loss_scale(optimizer, precision):
     if precision != "mixed_float16":
         return optimizer
     return keras.optimizers.LossScaleOptimizer(optimizer)
+
+
+def finite_on_all(gradients, strategy):
+    """Gradients that are finite on every replica or on none, so that all leave out the same steps.
+
+    Args:
+        gradients: List of tensors of one replica.
+        strategy: `tf.distribute.Strategy`, in whose replica context this is called.
+
+    Returns:
+        The list; its first tensor is NaN where another replica's gradients are not finite.
+    """
+    if strategy.num_replicas_in_sync == 1:
+        return gradients
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(x)) for x in gradients])
+    flag = tf.where(finite, 0.0, float("nan"))
+    flag = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, flag)
+    return [gradients[0] + flag, *gradients[1:]]

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf.accumulation import in_pieces
+from cyclegan_tf.precision import finite_on_all
 
 
 class AdversarialModel(keras.Model):
@@ -172,12 +173,16 @@ class AdversarialModel(keras.Model):
         gen_losses, gen_gradients, fakes = self._generators_part(batch)
         shown = self.remember(fakes, seed)
         disc_losses, disc_gradients = self._discriminators_part(batch, shown)
-        self.gen_optimizer.apply(gen_gradients)
-        self.disc_optimizer.apply(disc_gradients)
-        for optimizer in (self.gen_optimizer, self.disc_optimizer):
-            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-                # A step that it leaves out counts, so that the draws and the rate go on.
-                optimizer.iterations.assign(step + 1)
+        for optimizer, gradients in (
+            (self.gen_optimizer, gen_gradients),
+            (self.disc_optimizer, disc_gradients),
+        ):
+            if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                optimizer.apply(gradients)
+                continue
+            optimizer.apply(finite_on_all(gradients, self.strategy))
+            # A step that it leaves out counts, so that the draws and the rate go on.
+            optimizer.iterations.assign(step + 1)
         losses = gen_losses | disc_losses
         return tf.stack([losses[name] for name in self.loss_names])
 
