@@ -72,7 +72,7 @@ def estimate(model, batch_size):
         model,
         batch_size // model.accumulate,
         size=tuple(model.pool_a.images.shape[1:3]),
-        reduced=compute_type(model.gen_ab) != "float32",
+        reduced=compute_type(model.gen_ab).endswith("float16"),
         recompute=model.recompute,
     )
 
@@ -223,7 +223,7 @@ def _ways(model, batch_size):
     now = {
         "pictures": batch_size // model.accumulate,
         "size": (height, width),
-        "reduced": compute_type(model.gen_ab) != "float32",
+        "reduced": compute_type(model.gen_ab).endswith("float16"),
         "recompute": model.recompute,
     }
 

@@ -24,8 +24,8 @@ def check(precision):
 
 def compute_type(network):
     """The type that a network's layers compute in, its last one aside: "float32", "float16"..."""
-    types = {layer.compute_dtype for layer in network.layers} - {"float32"}
-    return types.pop() if types else "float32"
+    types = {layer.compute_dtype for layer in network.layers}
+    return next((name for name in ("float16", "bfloat16", "float64") if name in types), "float32")
 
 
 def in_precision(network, precision):
@@ -40,7 +40,7 @@ def in_precision(network, precision):
         precision: "float32", "mixed_float16" or "mixed_bfloat16".
 
     Returns:
-        `network` itself where it is in float32 already and that is asked for; else a new model
+        `network` itself where float32 is asked for and it is not reduced; else a new model
         with layers of the same names and a copy of its (float32) weights.
 
     Raises:
@@ -50,7 +50,7 @@ def in_precision(network, precision):
         Micikevicius et al. 2018, https://arxiv.org/abs/1710.03740
     """
     check(precision)
-    if precision == "float32" and compute_type(network) == "float32":
+    if precision == "float32" and compute_type(network) not in ("float16", "bfloat16"):
         return network
     last = network.layers[-1]
 
