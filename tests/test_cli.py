@@ -80,6 +80,7 @@ def test_generated_data_and_every_option_of_training(tmp_path):
     assert run("prepare", data, "--generated", 4, 2, "--size", 32, "--seed", 1) == 0
     words = "--generator unet --upsampling resize --loss binary_crossentropy --no-augment"
     words += " --constant-rate --batch 2 --pool-size 0 --disc-layers 0 --tensorboard --pictures 1"
+    words += " --devices all --steps-per-execution 3"
     assert run("train", data, tmp_path / "run", "--epochs", 1, "--filters", 2, *words.split()) == 0
     assert list((tmp_path / "run/tensorboard").rglob("events*"))
 
@@ -151,6 +152,7 @@ def test_bad_input_gives_one_sentence_and_status_2(case, tmp_path, capsys):
         ("prepare x.npz --pairs p --channels 4", "must be 1 or 3, or like 1,3, received '4'"),
         ("train x r --epochs 0", "must be a whole number of at least 1, received '0'"),
         ("train x r --batch two", "must be a whole number of at least 1, received 'two'"),
+        ("train x r --devices some", "must be a whole number of at least 1, received 'some'"),
         ("train x r --learning-rate fast", "must be a number, received 'fast'"),
         ("translate m s t --size 2", "must be a whole number of at least 8, received '2'"),
     ],
