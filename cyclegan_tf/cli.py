@@ -17,6 +17,8 @@ from cyclegan_tf.options import (
     add_devices,
     add_measuring,
     add_reading,
+    add_saving_memory,
+    add_scoring,
     dataset_of,
     measuring_of,
     names,
@@ -64,7 +66,7 @@ def _unforeseen(error):
     if isinstance(error, (TrainingDiverged, OSError)):
         return str(error).partition("\n")[0]
     if type(error).__name__ == "ResourceExhaustedError":
-        return "out of memory: give a smaller --batch, --filters or --size."
+        return "out of memory: give a smaller --batch, or --accumulate, --recompute, --size."
     line = (str(error).strip() or "no message").splitlines()[0][:300]
     return f"unforeseen {type(error).__name__}: {line} (CYCLEGAN_TF_DEBUG=1 shows where)."
 
@@ -172,6 +174,9 @@ def _train_on(strategy, options):
         learning_rate=options.learning_rate,
         total_steps=None if options.constant_rate else options.epochs * steps,
         seed=options.seed,
+        precision=options.precision,
+        accumulate=options.accumulate,
+        recompute=options.recompute,
         strategy=strategy,
     )
     chief = devices.is_chief(model.strategy)
@@ -271,13 +276,8 @@ def _add_train(subcommands):
     parser.add_argument("--seed", type=whole(0), default=0)
     add_devices(parser)
     add_reading(parser)
-    group = parser.add_argument_group("scores after each epoch (see also: evaluate --help)")
-    group.add_argument("--evaluate", type=names, metavar="NAMES", help="such as kid,ssim")
-    group.add_argument("--evaluate-pictures", type=whole(1), help="of each domain (default: 100)")
-    group.add_argument("--evaluate-every", type=whole(1), help="so many epochs (default: 1)")
-    group.add_argument("--monitor", help="which decides what is best, such as kid_ab")
-    group.add_argument("--patience", type=whole(1), help="stop after so many epochs without gain")
-    add_measuring(group)
+    add_saving_memory(parser)
+    add_scoring(parser)
     parser.set_defaults(run=_train)
 
 

@@ -17,6 +17,7 @@ from cyclegan_tf.atomic import replacing
 from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
+from cyclegan_tf.precision import in_precision
 
 ENTRY = "translation.json"
 
@@ -62,9 +63,12 @@ def translations(dataset):
 
 
 def save(path, generator, translation):
-    """Writes a generator and its `Translation` to one `.keras` file, atomically."""
+    """Writes a generator and its `Translation` to one `.keras` file, atomically.
+
+    The file is in float32 whatever the generator computes in, so that it works everywhere.
+    """
     with replacing(path) as temporary:
-        generator.save(temporary)
+        in_precision(generator, "float32").save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(ENTRY, json.dumps(asdict(translation)))
 

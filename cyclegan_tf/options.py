@@ -126,6 +126,38 @@ def add_measuring(group):
     )
 
 
+def add_saving_memory(parser):
+    """Adds what makes a step of training smaller."""
+    group = parser.add_argument_group("when memory is short")
+    group.add_argument(
+        "--accumulate",
+        type=whole(1),
+        default=1,
+        metavar="N",
+        help="compute each batch in N pieces, one after another",
+    )
+    group.add_argument(
+        "--recompute", action="store_true", help="a third more work, far fewer numbers kept"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("float32", "mixed_float16", "mixed_bfloat16"),
+        default="float32",
+        help="what the networks compute in (default: float32); reduced ones are meant for a GPU",
+    )
+
+
+def add_scoring(parser):
+    """Adds what scores a training after each epoch."""
+    group = parser.add_argument_group("scores after each epoch (see also: evaluate --help)")
+    group.add_argument("--evaluate", type=names, metavar="NAMES", help="such as kid,ssim")
+    group.add_argument("--evaluate-pictures", type=whole(1), help="of each domain (default: 100)")
+    group.add_argument("--evaluate-every", type=whole(1), help="so many epochs (default: 1)")
+    group.add_argument("--monitor", help="which decides what is best, such as kid_ab")
+    group.add_argument("--patience", type=whole(1), help="stop after so many epochs without gain")
+    add_measuring(group)
+
+
 def names(text):
     """The type of names with commas between."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

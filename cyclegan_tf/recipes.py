@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from cyclegan_tf import losses, networks
+from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.cyclegan import CycleGAN
 from cyclegan_tf.optimizers import Adam, ConstantThenLinear
@@ -30,6 +31,9 @@ def cyclegan(
     seed=0,
     fast_convolutions=None,
     jit_compile=None,
+    precision="float32",
+    accumulate=1,
+    recompute=False,
     strategy=None,
 ):
     """CycleGAN as published, ready for `training_run.train` or `fit`.
@@ -60,6 +64,12 @@ def cyclegan(
         fast_convolutions: Whether the generators' convolutions are computed in the way that is
             fast on a CPU (`layers.Conv2D`); by default where there is no GPU.
         jit_compile: Whether XLA compiles the step; by default on a GPU.
+        precision: "float32", "mixed_float16" or "mixed_bfloat16": the type that the networks
+            compute in; see `precision.in_precision`.
+        accumulate: Number of pieces in which each batch is computed, one after another, for less
+            memory; must divide the batch.
+        recompute: Whether the ResNet generators keep only the blocks' inputs for the backward pass
+            and compute the rest again: less memory, more time.
         strategy: `tf.distribute.Strategy` for more than one device, as `devices.strategy` makes
             it; no part of the `arguments`, since the weights are those of one device.
 
@@ -71,7 +81,12 @@ def cyclegan(
     """
     image_shape_a = tuple(image_shape_a)
     image_shape_b = tuple(image_shape_b or image_shape_a)
-    arguments = {name: value for name, value in locals().items() if name != "strategy"}
+    # A run may go on with these changed: they leave its results as they are, rounding aside.
+    unnamed = {"strategy", "accumulate", "recompute"}
+    if precision == "float32":  # as in every run from before there was a choice
+        unnamed.add("precision")
+    arguments = {name: value for name, value in locals().items() if name not in unnamed}
+    del arguments["unnamed"]
     if tf.distribute.has_strategy():
         raise InputError(
             "The model must be made outside of strategy.scope(): give strategy= instead."
@@ -83,6 +98,7 @@ def cyclegan(
     (height, width, channels_a), channels_b = image_shape_a, image_shape_b[-1]
     _choice("generator", generator, ("resnet", "unet"))
     _choice("upsampling", upsampling, ("transposed", "resize"))
+    _choice("precision", precision, reduced.POLICIES)
     _choice("adversarial_loss", adversarial_loss, ("least_squares", "binary_crossentropy"))
     if image_shape_b[:2] != (height, width):
         raise InputError(
@@ -110,6 +126,7 @@ def cyclegan(
         ("blocks", 0),
         ("disc_layers", 0),
         ("pool_size", 0),
+        ("accumulate", 1),
         ("seed", 0),
         ("adversarial_weight", 0),
         ("cycle_weight", 0),
@@ -166,7 +183,11 @@ def cyclegan(
             make_discriminator(channels_a, 2),
             make_discriminator(channels_b, 3),
         )
-        gen_optimizer, disc_optimizer = (Adam(rate, beta_1=beta_1, epsilon=1e-8) for _ in range(2))
+        networks_ = [reduced.in_precision(network, precision) for network in networks_]
+        gen_optimizer, disc_optimizer = (
+            reduced.with_loss_scale(Adam(rate, beta_1=beta_1, epsilon=1e-8), precision)
+            for _ in range(2)
+        )
     model = CycleGAN(
         *networks_,
         image_size=(height, width),
@@ -176,9 +197,10 @@ def cyclegan(
         identity_weight=identity_weight,
         pool_size=pool_size,
         seed=seed,
+        recompute=recompute,
         strategy=strategy,
     )
-    model.compile(gen_optimizer, disc_optimizer, jit_compile=jit_compile)
+    model.compile(gen_optimizer, disc_optimizer, jit_compile=jit_compile, accumulate=accumulate)
     model.method, model.arguments = "cyclegan", arguments
     return model
 

@@ -5,7 +5,9 @@ from abc import abstractmethod
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.accumulation import in_pieces
 from cyclegan_tf.convolutions import shared_kernels
+from cyclegan_tf.precision import finite_on_all
 
 
 class AdversarialModel(keras.Model):
@@ -77,7 +79,7 @@ class AdversarialModel(keras.Model):
             shown: What `remember` returned; no gradient flows into it.
         """
 
-    def compile(self, gen_optimizer, disc_optimizer, jit_compile=None, **kwargs):
+    def compile(self, gen_optimizer, disc_optimizer, jit_compile=None, accumulate=1, **kwargs):
         """Sets the optimizers and builds them, so that a saved state finds every variable.
 
         Args:
@@ -85,6 +87,8 @@ class AdversarialModel(keras.Model):
             disc_optimizer: The same for all discriminators together.
             jit_compile: Whether XLA compiles the losses and gradients; by default where there
                 is a GPU, since on a CPU it does not pay.
+            accumulate: Number of equal pieces in which a batch is computed, one after another,
+                before the one update: less memory, the same weights within rounding.
             **kwargs: Passed on to `keras.Model.compile`.
         """
         # XLA compiles the two parts alone: Keras's own switch fails on several devices.
@@ -97,9 +101,10 @@ class AdversarialModel(keras.Model):
         self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         if jit_compile is None:
             jit_compile = bool(tf.config.list_physical_devices("GPU"))
-        self._generators_part = tf.function(self._generator_gradients, jit_compile=jit_compile)
-        self._discriminators_part = tf.function(
-            self._discriminator_gradients, jit_compile=jit_compile
+        self.accumulate = accumulate
+        self._generators_part, self._discriminators_part = (
+            tf.function(in_pieces(part, accumulate), jit_compile=jit_compile)
+            for part in (self._generator_gradients, self._discriminator_gradients)
         )
 
     @property
@@ -169,8 +174,16 @@ class AdversarialModel(keras.Model):
         gen_losses, gen_gradients, fakes = self._generators_part(batch)
         shown = self.remember(fakes, seed)
         disc_losses, disc_gradients = self._discriminators_part(batch, shown)
-        self.gen_optimizer.apply(gen_gradients)
-        self.disc_optimizer.apply(disc_gradients)
+        for optimizer, gradients in (
+            (self.gen_optimizer, gen_gradients),
+            (self.disc_optimizer, disc_gradients),
+        ):
+            if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                optimizer.apply(gradients)
+                continue
+            optimizer.apply(finite_on_all(gradients, self.strategy))
+            # A step that it leaves out counts, so that the draws and the rate go on.
+            optimizer.iterations.assign(step + 1)
         losses = gen_losses | disc_losses
         return tf.stack([losses[name] for name in self.loss_names])
 
@@ -184,7 +197,8 @@ class AdversarialModel(keras.Model):
         with tape, shared_kernels(self.generators):
             tape.watch(variables)
             losses, fakes = self.generator_losses(batch)
-            total = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
+            mean = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
+            total = self.gen_optimizer.scale_loss(mean)
         return losses, tape.gradient(total, variables, unconnected_gradients="zero"), fakes
 
     def _discriminator_gradients(self, batch, shown):
@@ -192,7 +206,8 @@ class AdversarialModel(keras.Model):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             losses = self.discriminator_losses(batch, shown)
-            total = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
+            mean = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
+            total = self.disc_optimizer.scale_loss(mean)
         return losses, tape.gradient(total, variables, unconnected_gradients="zero")
 
     @staticmethod

@@ -12,7 +12,7 @@ import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from cyclegan_tf import callbacks as cb
-from cyclegan_tf import devices, generators, report
+from cyclegan_tf import devices, generators, memory, report
 from cyclegan_tf.atomic import write_text
 from cyclegan_tf.data import pipeline
 from cyclegan_tf.errors import InputError
@@ -89,7 +89,14 @@ def train(
         if not isinstance(value, int) or value < 1:
             raise InputError(f"{name} must be a whole number of at least 1, received {value!r}.")
     settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
-    pipeline.part_of_batch(batch_size, model.strategy.num_replicas_in_sync)
+    replicas = model.strategy.num_replicas_in_sync
+    pipeline.part_of_batch(batch_size, replicas)
+    if batch_size // replicas % model.accumulate:
+        of_each = "" if replicas == 1 else f" on {replicas} devices"
+        raise InputError(
+            f"accumulate must divide the batch, received {model.accumulate} for a batch of "
+            f"{batch_size}{of_each}: give a multiple of {model.accumulate * replicas} as the batch."
+        )
     model.steps_per_execution = steps_per_execution
     strategy, chief = model.strategy, devices.is_chief(model.strategy)
     with devices.losses_told(strategy), contextlib.ExitStack() as claim:
@@ -107,8 +114,12 @@ def train(
             print(f"{folder} has its {epochs} epochs already.")
         elif chief and reason:
             print(reason)
-        elif chief and done:
-            print(f"Resuming {folder} after epoch {done} of {epochs}.")
+        elif chief:
+            if done:
+                print(f"Resuming {folder} after epoch {done} of {epochs}.")
+            print(memory.sentence(model, batch_size))
+            if advice := memory.advice(model, batch_size):
+                warnings.warn(advice, stacklevel=2)
         if goes_on and done < epochs:
             model.fit(
                 _batches(model, dataset, settings, done * steps),
@@ -235,8 +246,14 @@ def _description(model, dataset, settings):
             "replicas": model.strategy.num_replicas_in_sync,
             "workers": len(devices.workers(model.strategy)),
         },
-        "versions": _versions(),
+        "versions": _versions() | _step(model),
     }
+
+
+def _step(model):
+    """How a step is computed, where not at once: another way rounds differently."""
+    ways = {"accumulate": model.accumulate > 1 and model.accumulate, "recompute": model.recompute}
+    return {name: value for name, value in ways.items() if value}
 
 
 def _versions():

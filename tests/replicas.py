@@ -141,9 +141,38 @@ def resumed(folder, strategy):
     run("loaded", None)  # it has both epochs: nothing to train
 
 
+def overflow(folder, strategy):
+    """Three steps in float16, of which the second has gradients that one device cannot hold."""
+    import numpy as np
+    import tensorflow as tf
+    from conftest import make_dataset, make_model
+
+    dataset = make_dataset()
+    model = make_model(dataset, strategy=strategy, precision="mixed_float16")
+    with strategy.scope():
+        model.gen_optimizer.dynamic_scale.assign(256.0)
+    step = tf.function(model.train_step)
+    weights = []
+    for brightness in (1.0, 1e6, 1.0):
+
+        def part(context, brightness=brightness):
+            factor = brightness if context.replica_id_in_sync_group == 1 else 1.0
+            shapes = (dataset.image_shape_a, dataset.image_shape_b)
+            return tuple(factor * tf.random.stateless_uniform((1, *x), (0, 1)) for x in shapes)
+
+        with strategy.scope():
+            step(strategy.experimental_distribute_values_from_function(part))
+        for replica in range(2):
+            values = [w.value.values[replica] for n in model.generators for w in n.weights]
+            weights.append(np.concatenate([np.ravel(value) for value in values]))
+    scale = model.gen_optimizer.dynamic_scale.numpy()
+    steps = model.gen_optimizer.iterations.numpy()
+    np.savez(folder / "overflow.npz", *weights, scale=scale, steps=steps)
+
+
 if __name__ == "__main__":
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from cyclegan_tf import devices as rooms
 
-    jobs = {f.__name__: f for f in (pool_and_sgd, adam, stopped, resumed)}
+    jobs = {f.__name__: f for f in (pool_and_sgd, adam, stopped, resumed, overflow)}
     jobs[sys.argv[1]](Path(sys.argv[2]), rooms.strategy(int(sys.argv[3])))

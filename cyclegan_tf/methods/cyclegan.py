@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from cyclegan_tf.layers import ImagePool
 from cyclegan_tf.losses import l1, least_squares
+from cyclegan_tf.recomputation import recomputed
 from cyclegan_tf.training import AdversarialModel
 
 
@@ -30,6 +31,8 @@ class CycleGAN(AdversarialModel):
             input of the other's generator.
         pool_size: Pictures kept in each image pool.
         seed: Key of the pools' draws.
+        recompute: Whether the generators, which must have residual blocks, keep only the blocks'
+            inputs for the backward pass and compute the rest again: less memory, more time.
         strategy: As for `AdversarialModel`.
 
     Raises:
@@ -61,6 +64,7 @@ class CycleGAN(AdversarialModel):
         identity_weight=5.0,
         pool_size=50,
         seed=0,
+        recompute=False,
         strategy=None,
         **kwargs,
     ):
@@ -88,6 +92,8 @@ class CycleGAN(AdversarialModel):
         self.adversarial_weight = adversarial_weight
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
+        self.recompute = recompute
+        self._recomputed = (recomputed(gen_ab), recomputed(gen_ba)) if recompute else None
         if not identity_weight:
             self.loss_names = tuple(n for n in self.loss_names if not n.startswith("identity"))
         self.built = True
@@ -110,16 +116,17 @@ class CycleGAN(AdversarialModel):
     def generator_losses(self, batch):
         """Adversarial (equation 1), cycle (2) and identity (section 5.2) losses, weighted."""
         a, b = batch
+        gen_ab, gen_ba = self._recomputed or self.generators
         losses = {}
         if self.identity_weight:
             # One call translates and reconstructs: instance norm keeps the pictures apart.
-            fake_b, same_b = tf.split(self.gen_ab(tf.concat([a, b], 0), training=True), 2)
-            fake_a, same_a = tf.split(self.gen_ba(tf.concat([b, a], 0), training=True), 2)
+            fake_b, same_b = tf.split(gen_ab(tf.concat([a, b], 0), training=True), 2)
+            fake_a, same_a = tf.split(gen_ba(tf.concat([b, a], 0), training=True), 2)
             losses["identity_a"] = self.identity_weight * l1(same_a, a)
             losses["identity_b"] = self.identity_weight * l1(same_b, b)
         else:
-            fake_b, fake_a = self.gen_ab(a, training=True), self.gen_ba(b, training=True)
-        cycled_a, cycled_b = self.gen_ba(fake_b, training=True), self.gen_ab(fake_a, training=True)
+            fake_b, fake_a = gen_ab(a, training=True), gen_ba(b, training=True)
+        cycled_a, cycled_b = gen_ba(fake_b, training=True), gen_ab(fake_a, training=True)
         losses["cycle_a"] = self.cycle_weight * l1(cycled_a, a)
         losses["cycle_b"] = self.cycle_weight * l1(cycled_b, b)
         for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
