@@ -139,11 +139,16 @@ def add_saving_memory(parser):
     group.add_argument(
         "--recompute", action="store_true", help="a third more work, far fewer numbers kept"
     )
+    add_precision(group, "reduced ones are meant for a GPU")
+
+
+def add_precision(group, remark):
+    """Adds the type that networks compute in."""
     group.add_argument(
         "--precision",
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
         default="float32",
-        help="what the networks compute in (default: float32); reduced ones are meant for a GPU",
+        help=f"what networks compute in (default: float32); {remark}",
     )
 
 

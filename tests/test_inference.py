@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cyclegan_tf import networks
+from cyclegan_tf import generators, networks, translate
+from cyclegan_tf.errors import InputError
 from cyclegan_tf.inference import OFTEN, Inference
 
 
@@ -38,3 +39,26 @@ def test_kernels_are_transformed_once_for_all_shapes():
     network.prepare((1, 12, 8, 3))
     assert network._kernels is kernels and len(kernels) == 2
     assert not any(getattr(layer, "shared_kernel", None) for layer in generator.layers)
+
+
+def test_bfloat16_is_near_and_the_difference_is_told(tmp_path):
+    generator = networks.resnet_generator(filters=8, blocks=2, seed=0, fast=True)
+    for weight in generator.weights:
+        weight.assign(3 * weight)  # so that the picture is not flat
+    generators.save(tmp_path / "g.keras", generator, generators.Translation(size=(32, 32)))
+    exact = translate.load(tmp_path / "g.keras")
+    reduced = translate.load(tmp_path / "g.keras", precision="mixed_bfloat16")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
+    off = np.abs(exact(pictures).astype(float) - reduced(pictures)) / 255
+    assert reduced.difference(pictures) == pytest.approx((off.mean(), off.max()), abs=1e-6)
+    assert 0 < off.mean() < 0.03
+    assert exact.difference(pictures) == (0, 0)
+    for _ in range(OFTEN + 1):
+        often = reduced(pictures)  # now by Winograd with products in bfloat16
+    assert 0 < np.abs(often / 255 - exact(pictures) / 255).mean() < 0.05
+    assert len(reduced._network._kernels) == 4
+
+
+def test_an_unknown_precision_is_named(tmp_path):
+    with pytest.raises(InputError, match="precision must be .* received 'float8'"):
+        translate.load(tmp_path, precision="float8")

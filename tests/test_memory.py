@@ -19,22 +19,22 @@ def tiny():
 
 
 def test_what_is_kept_of_one_picture():
-    # 4x5 pixels. First segment: the image (20 numbers), twice the normalization's input (2 * 40),
+    # 4x5 pixels. First segment: the image (20 numbers), the normalization's output (40),
     # the ReLU's picture (40), and that again as the convolution's input (40). Then the sum (40)
     # and the tanh's picture (20). At the edges: the image and the sum.
     assert memory.kept(tiny(), (4, 5)) == memory.Kept(
-        all=4 * (20 + 2 * 40 + 40 + 40 + 40 + 20),
+        all=4 * (20 + 40 + 40 + 40 + 40 + 20),
         edges=4 * (20 + 40),
-        segment=4 * (20 + 2 * 40 + 40 + 40),
+        segment=4 * (20 + 40 + 40 + 40),
         largest=4 * 40,
     )
 
 
 def test_16_bits_halve_what_is_not_a_statistic_or_the_output():
     assert memory.kept(tiny(), (4, 5), reduced=True) == memory.Kept(
-        all=2 * (20 + 40 + 40 + 40) + 4 * (2 * 40 + 20),
+        all=2 * (20 + 40 + 40 + 40) + 4 * (40 + 20),
         edges=4 * 20 + 2 * 40,
-        segment=2 * (20 + 40 + 40) + 4 * (2 * 40),
+        segment=2 * (20 + 40 + 40) + 4 * (40),
         largest=4 * 40,
     )
 
@@ -51,6 +51,7 @@ def test_weights_moments_gradients_and_pools():
     assert (found.weights, found.moments, found.gradients) == (weights, 2 * weights, weights)
     assert found.pools == 4 * 3 * 16 * 16 * (1 + 3)
     assert found.held == found.weights + found.moments + found.pools
+    assert found.kernels == 0  # four filters are too few for it to pay
     assert found.total == found.held + found.gradients + found.activations + found.working
 
 
@@ -114,3 +115,11 @@ def test_the_run_says_what_it_takes_and_warns_where_it_does_not_suffice(
 def test_free_memory_of_this_machine():
     there = memory.free()
     assert there is None or 2**20 < there < 2**50
+
+
+def test_transformed_kernels_are_counted_where_there_are_any():
+    # Blocks of 32 channels: two convolutions a block, one block, two generators.
+    model = make_model(make_dataset(), filters=8, blocks=1, fast_convolutions=True)
+    assert parts(model, 1).kernels == 4 * 36 * 32 * 32 * 2 * 2
+    model = make_model(make_dataset(), filters=8, blocks=1, fast_convolutions=False)
+    assert parts(model, 1).kernels == 0
