@@ -175,6 +175,7 @@ def _train_on(strategy, options):
         learning_rate=options.learning_rate,
         total_steps=None if options.constant_rate else options.epochs * steps,
         seed=options.seed,
+        fast_convolutions={"auto": None, "fast": True, "plain": False}[options.convolutions],
         precision=options.precision,
         accumulate=options.accumulate,
         recompute=options.recompute,

@@ -98,6 +98,12 @@ def add_devices(parser):
         metavar="N",
         help="steps between two looks at the losses: saves time where steps are short (default: 1)",
     )
+    group.add_argument(
+        "--convolutions",
+        choices=("auto", "fast", "plain"),
+        default="auto",
+        help="fast: by Winograd, in float32 (default: auto, which is fast without a GPU)",
+    )
 
 
 def measuring_of(options):
