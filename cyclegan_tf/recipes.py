@@ -62,7 +62,8 @@ def cyclegan(
         decay_from: Share of `total_steps` after which the rate starts to fall.
         seed: Integer that fixes the initial weights and every draw of the training.
         fast_convolutions: Whether the generators' convolutions are computed in the way that is
-            fast on a CPU (`layers.Conv2D`); by default where there is no GPU.
+            fast on a CPU (`convolutions.Conv2D`); by default where there is no GPU, and no
+            `recompute`, since it takes memory.
         jit_compile: Whether XLA compiles the step; by default on a GPU.
         precision: "float32", "mixed_float16" or "mixed_bfloat16": the type that the networks
             compute in; see `precision.in_precision`.
@@ -146,7 +147,7 @@ def cyclegan(
             "filters": filters,
             "output_channels": channels_out,
             "upsampling": upsampling,
-            "fast": fast_convolutions,
+            "fast": False if fast_convolutions is None and recompute else fast_convolutions,
             "seed": (seed, number),
             "name": "gen_ab" if number == 0 else "gen_ba",
         }
