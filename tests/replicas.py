@@ -63,11 +63,16 @@ def adam(folder, strategy):
     parity(folder, strategy, "Adam", 2e-4, pool_size=0)
 
 
-def parity(folder, strategy, optimizer, rate, pool_size):
-    """Trains in 64 bits, and writes every loss and every variable."""
+def fast_convolutions(folder, strategy):
+    """Kernels transformed on each device, and the fused Adam; both exist in 32 bits only."""
+    parity(folder, strategy, None, None, pool_size=5, floatx="float32", filters=8)
+
+
+def parity(folder, strategy, optimizer, rate, pool_size, floatx="float64", **options):
+    """Trains, and writes every loss and every variable."""
     import keras
 
-    keras.config.set_floatx("float64")
+    keras.config.set_floatx(floatx)
     import numpy as np
     import tensorflow as tf
     from conftest import all_variables, make_dataset, make_model
@@ -76,15 +81,16 @@ def parity(folder, strategy, optimizer, rate, pool_size):
     from cyclegan_tf.data import pipeline
 
     dataset = make_dataset()
-    model = make_model(dataset, pool_size=pool_size, strategy=strategy)
-    with model.strategy.scope():
-        optimizers = [getattr(keras.optimizers, optimizer)(rate) for _ in range(2)]
-    model.compile(*optimizers)
+    model = make_model(dataset, pool_size=pool_size, strategy=strategy, **options)
+    if optimizer:
+        with model.strategy.scope():
+            optimizers = [getattr(keras.optimizers, optimizer)(rate) for _ in range(2)]
+        model.compile(*optimizers)
 
     def parts(worker=(0, 1)):
         replicas = model.strategy.num_replicas_in_sync
         batches = pipeline.batches(dataset, BATCH, replicas=replicas, worker=worker)
-        return batches.map(lambda a, b: (tf.cast(a, "float64"), tf.cast(b, "float64")))
+        return batches.map(lambda a, b: (tf.cast(a, floatx), tf.cast(b, floatx)))
 
     if strategy is None:
         batches = parts()
@@ -174,5 +180,6 @@ if __name__ == "__main__":
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from cyclegan_tf import devices as rooms
 
-    jobs = {f.__name__: f for f in (pool_and_sgd, adam, stopped, resumed, overflow)}
+    every = (pool_and_sgd, adam, fast_convolutions, stopped, resumed, overflow)
+    jobs = {f.__name__: f for f in every}
     jobs[sys.argv[1]](Path(sys.argv[2]), rooms.strategy(int(sys.argv[3])))
