@@ -27,7 +27,8 @@ POINTS = (0.0, 2 / 3, -2 / 3, 3 / 2, -3 / 2)
 class Kernel:
     """A kernel transformed once, for all the convolutions of a step.
 
-    The gradients of all these convolutions are found in one product at the end.
+    The gradients of all these convolutions are found in one product at the end. It serves one
+    gradient with respect to the kernel: for another, make another.
 
     Args:
         kernel: Tensor `(3, 3, channels, filters)`, float32.
