@@ -193,13 +193,15 @@ class AdversarialModel(keras.Model):
 
     def _generator_gradients(self, batch):
         variables = [v.value for v in self._variables_of(self.generators)]
-        tape = tf.GradientTape(watch_accessed_variables=False)
-        with tape, shared_kernels(self.generators):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            losses, fakes = self.generator_losses(batch)
+            with shared_kernels(
+                self.generators
+            ):  # after the watching: kernels are transformed here
+                losses, fakes = self.generator_losses(batch)
             mean = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
             total = self.gen_optimizer.scale_loss(mean)
-        return losses, tape.gradient(total, variables, unconnected_gradients="zero"), fakes
+        return losses, _gradients(tape, total, variables), fakes
 
     def _discriminator_gradients(self, batch, shown):
         variables = [v.value for v in self._variables_of(self.discriminators)]
@@ -208,8 +210,25 @@ class AdversarialModel(keras.Model):
             losses = self.discriminator_losses(batch, shown)
             mean = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
             total = self.disc_optimizer.scale_loss(mean)
-        return losses, tape.gradient(total, variables, unconnected_gradients="zero")
+        return losses, _gradients(tape, total, variables)
 
     @staticmethod
     def _variables_of(networks):
         return [variable for network in networks for variable in network.trainable_variables]
+
+
+def _gradients(tape, total, variables):
+    """The gradient of each variable: zeros for a bias that a normalization takes out.
+
+    Raises:
+        RuntimeError: If anything else has no part in `total`, and would never be trained.
+    """
+    gradients = tape.gradient(total, variables)
+    for i, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
+        if gradient is None:
+            if len(variable.shape) != 1:
+                raise RuntimeError(
+                    f"{variable.name} of {variable.shape} has no part in the losses."
+                )
+            gradients[i] = tf.zeros(variable.shape, variable.dtype)
+    return gradients

@@ -8,6 +8,7 @@ import tensorflow as tf
 from cyclegan_tf.losses import binary_crossentropy
 from cyclegan_tf.methods.cyclegan import CycleGAN
 from cyclegan_tf.optimizers import ConstantThenLinear
+from cyclegan_tf.recipes import cyclegan
 
 SHAPE = (4, 4, 1)
 
@@ -148,3 +149,21 @@ def test_constant_then_linear():
     again = ConstantThenLinear.from_config(rate.get_config())
     assert float(again(150)) == float(rate(150))
     assert float(ConstantThenLinear(1.0, 10, decay_from=0.0)(5)) == 0.5
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_step_moves_every_kernel_as_its_gradient_says(fast):
+    batch = tuple(tf.random.stateless_uniform((1, 16, 16, 3), (0, i), -1.0) for i in range(2))
+
+    def moves(fast):
+        model = cyclegan((16, 16, 3), filters=8, blocks=2, disc_layers=1, fast_convolutions=fast)
+        model.compile(keras.optimizers.SGD(1.0), keras.optimizers.SGD(1.0))
+        networks = [*model.generators, *model.discriminators]
+        kernels = [w for n in networks for w in n.weights if w.path.endswith("kernel")]
+        before = [np.array(kernel) for kernel in kernels]
+        tf.function(model.train_step)(batch)
+        return [np.array(k) - old for k, old in zip(kernels, before, strict=True)]
+
+    for move, expected in zip(moves(fast), moves(False), strict=True):
+        assert np.abs(move).max() > 0
+        np.testing.assert_allclose(move, expected, atol=1e-3 * np.abs(expected).max())
