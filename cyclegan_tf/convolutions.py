@@ -43,14 +43,18 @@ class Conv2D(keras.layers.Conv2D):
     ):
         super().__init__(filters, kernel_size, strides, **kwargs)
         self.reflect, self.zeros, self.normalized, self.fast = reflect, zeros, normalized, fast
-        self.shared_kernel = None  # a winograd.Kernel, within `shared_kernels`
+        self.sharing, self.shared_kernel = False, None  # a winograd.Kernel for all calls
 
     def call(self, inputs):
         fast = self._is_fast(inputs)
         if fast and self.suits_winograd:
             kernel = self.shared_kernel
             if kernel is None:
-                kernel = winograd.Kernel(tf.convert_to_tensor(self.kernel))
+                # Right before its first use: what was transformed long ago has left the caches.
+                with tf.control_dependencies([inputs]):
+                    kernel = self.transformed_kernel()
+            if self.sharing:
+                self.shared_kernel = kernel
             outputs = winograd.convolve(inputs, kernel, self.reflect)
         else:
             inputs = _pad(_pad(inputs, self.reflect, "reflect"), self.zeros, "constant")
@@ -59,6 +63,10 @@ class Conv2D(keras.layers.Conv2D):
         if self.use_bias and not self.normalized:
             outputs = ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
+
+    def transformed_kernel(self):
+        """Returns the kernel as `winograd.convolve` takes it."""
+        return winograd.Kernel(tf.convert_to_tensor(self.kernel), self.compute_dtype)
 
     @property
     def may_be_fast(self):
@@ -114,15 +122,40 @@ def _convolve_by_columns(x, kernel):
     return tf.add_n([tf.slice(x, [0, 0, i, i * filters], shape) for i in range(width)])
 
 
+def fast_layers(networks):
+    """The convolutions of `networks` that `winograd` computes, a list of `Conv2D`."""
+    return [
+        layer
+        for network in networks
+        for layer in network._flatten_layers(include_self=False)
+        if isinstance(layer, Conv2D) and layer.suits_winograd
+    ]
+
+
 @contextlib.contextmanager
-def shared_kernels(networks, kernels=None):
-    """Within, all calls of a fast convolution share one transformed kernel.
+def shared_kernels(networks):
+    """Within, all calls of a fast convolution share one transformed kernel, that of the first.
 
     Args:
         networks: List of `keras.Model`; their weights must not change within.
-        kernels: What `transformed_kernels` gave for them; by default it is called now.
     """
-    kernels = transformed_kernels(networks) if kernels is None else kernels
+    layers = [layer for layer in fast_layers(networks) if layer.compute_dtype == "float32"]
+    for layer in layers:
+        layer.sharing = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.sharing, layer.shared_kernel = False, None
+
+
+@contextlib.contextmanager
+def given_kernels(kernels):
+    """Within, fast convolutions use kernels that were transformed beforehand; for use only.
+
+    Args:
+        kernels: List of `(layer, layer.transformed_kernel())`.
+    """
     for layer, kernel in kernels:
         layer.shared_kernel = kernel
     try:
@@ -130,29 +163,6 @@ def shared_kernels(networks, kernels=None):
     finally:
         for layer, _ in kernels:
             layer.shared_kernel = None
-
-
-def transformed_kernels(networks, reduced=False):
-    """Transforms the kernels of all fast convolutions.
-
-    Args:
-        networks: List of `keras.Model`.
-        reduced: Whether to do so for layers that compute in bfloat16, too: for use only.
-
-    Returns:
-        List of `(layer, winograd.Kernel)`.
-    """
-    types = ("float32", "bfloat16") if reduced else ("float32",)
-    layers = [
-        layer
-        for network in networks
-        for layer in network._flatten_layers(include_self=False)
-        if isinstance(layer, Conv2D) and layer.suits_winograd and layer.compute_dtype in types
-    ]
-    return [
-        (layer, winograd.Kernel(tf.convert_to_tensor(layer.kernel), layer.compute_dtype))
-        for layer in layers
-    ]
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")

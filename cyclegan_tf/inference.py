@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.convolutions import shared_kernels, transformed_kernels
+from cyclegan_tf.convolutions import fast_layers, given_kernels
 
 #: How often a shape must be seen before a graph is made for it alone.
 OFTEN = 2
@@ -60,8 +60,9 @@ class Inference:
         """
         if shape not in self._graphs:
             if self._kernels is None:
-                self._kernels = transformed_kernels([self.generator], reduced=True)
-            with shared_kernels([self.generator], self._kernels):
+                layers = fast_layers([self.generator])
+                self._kernels = [(layer, layer.transformed_kernel()) for layer in layers]
+            with given_kernels(self._kernels):
                 graph = tf.function(self._call, autograph=False)
                 self._graphs[shape] = graph.get_concrete_function(tf.TensorSpec(shape, tf.float32))
         return self._graphs[shape]

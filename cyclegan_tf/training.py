@@ -195,9 +195,7 @@ class AdversarialModel(keras.Model):
         variables = [v.value for v in self._variables_of(self.generators)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            with shared_kernels(
-                self.generators
-            ):  # after the watching: kernels are transformed here
+            with shared_kernels(self.generators):
                 losses, fakes = self.generator_losses(batch)
             mean = tf.add_n(list(losses.values())) / self.strategy.num_replicas_in_sync
             total = self.gen_optimizer.scale_loss(mean)

@@ -89,9 +89,14 @@ def test_shared_kernels_change_nothing_and_are_put_away():
     x = noise(1, 16, 16, 3)
     alone = np.asarray(generator(x))
     with shared_kernels([generator]):
-        held = [layer.shared_kernel for layer in generator.layers if isinstance(layer, Conv2D)]
         together = np.asarray(generator(x))
-    assert sum(kernel is not None for kernel in held) == 2
+        layers = [layer for layer in generator.layers if getattr(layer, "shared_kernel", None)]
+        held = [layer.shared_kernel for layer in layers]
+        generator(x)
+        assert all(
+            layer.shared_kernel is kernel for layer, kernel in zip(layers, held, strict=True)
+        )
+    assert len(held) == 2
     assert not any(getattr(layer, "shared_kernel", None) for layer in generator.layers)
     np.testing.assert_array_equal(alone, together)
 
