@@ -239,22 +239,23 @@ def starting(folder, rounds):
 
 NO_COMPILER = [name for name in training_contenders(0, 0) if "torch.compile" not in name]
 TWO = [EAGER, PACKAGE]
+THREE = [EAGER, PLAIN, PACKAGE]
 #: From a case's name to its function, its rounds and its further arguments.
 CASES = {
-    "train-64": (training, 12, {"size": 64}),
-    "train-64-batch-2": (training, 6, {"size": 64, "batch": 2, "names": TWO, "exact": False}),
-    "train-64-batch-4": (training, 6, {"size": 64, "batch": 4, "names": NO_COMPILER}),
-    "train-64-batch-8": (training, 4, {"size": 64, "batch": 8, "names": TWO, "exact": False}),
-    "train-128": (training, 6, {"size": 128, "names": NO_COMPILER}),
+    "train-64": (training, 10, {"size": 64}),
+    "train-64-batch-2": (training, 5, {"size": 64, "batch": 2, "names": TWO, "exact": False}),
+    "train-64-batch-4": (training, 5, {"size": 64, "batch": 4, "names": NO_COMPILER}),
+    "train-64-batch-8": (training, 3, {"size": 64, "batch": 8, "names": TWO, "exact": False}),
+    "train-128": (training, 5, {"size": 128, "names": NO_COMPILER}),
     # In pairs: a PyTorch step of this size holds gigabytes.
-    "train-256": (training, 4, {"size": 256, "names": NO_COMPILER, "together": False}),
-    "translate-64": (translation, 30, {"size": 64}),
-    "translate-64-batch-8": (translation, 12, {"size": 64, "batch": 8}),
-    "translate-256": (translation, 8, {"size": 256}),
-    "translate-256-batch-8": (translation, 3, {"size": 256, "batch": 8}),
-    "data": (data, 5, {}),
-    "evaluate": (evaluation, 3, {}),
-    "start": (starting, 5, {}),
+    "train-256": (training, 3, {"size": 256, "names": THREE, "together": False}),
+    "translate-64": (translation, 20, {"size": 64}),
+    "translate-64-batch-8": (translation, 8, {"size": 64, "batch": 8}),
+    "translate-256": (translation, 6, {"size": 256}),
+    "translate-256-batch-8": (translation, 2, {"size": 256, "batch": 8}),
+    "data": (data, 3, {}),
+    "evaluate": (evaluation, 2, {}),
+    "start": (starting, 3, {}),
 }
 QUICK = ("train-64", "translate-64", "start")
 
