@@ -24,6 +24,7 @@ from measure import HERE, command, compete
 from PIL import Image
 from tqdm import tqdm
 
+from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import npz, prepare
 
 README = HERE / "README.md"
@@ -288,12 +289,17 @@ def main():
         lines[-1] += f" Other processes kept {others.share():.0%} of the cores busy meanwhile."
         blocks[name] = "\n\n".join(lines)
         say(f"\n{name} ({time.perf_counter() - began:.0f} s)\n\n{blocks[name]}")
-    if options.write:
-        text = README.read_text(encoding="utf-8")
-        for name, block in blocks.items():
-            text = tables.replaced(text, name, block)
-        README.write_text(text, encoding="utf-8")
-        say(f"\nWritten to {README.name}.")
+        if options.write:
+            write(blocks)
+
+
+def write(blocks):
+    """Puts tables, by their names, into the README."""
+    text = README.read_text(encoding="utf-8")
+    for name, block in blocks.items():
+        text = tables.replaced(text, name, block)
+    with replacing(README) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
