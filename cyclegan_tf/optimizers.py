@@ -5,7 +5,10 @@ import tensorflow as tf
 
 
 class Adam(keras.optimizers.Adam):
-    """Keras's Adam, each update of a weight in one pass over memory."""
+    """Keras's Adam, each update of a weight in one pass over memory.
+
+    Same arguments, same variables, same numbers but for rounding; `amsgrad` is not in it.
+    """
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates one weight and its two moments."""

@@ -1,0 +1,31 @@
+"""The fused Adam moves weights and moments as Keras's does."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.optimizers import Adam, ConstantThenLinear
+
+
+def trained(kind, steps=6):
+    rng = np.random.default_rng(0)
+    variables = [keras.Variable(rng.normal(size=shape)) for shape in ((3, 4), (5,))]
+    optimizer = kind(ConstantThenLinear(1e-2, 8), beta_1=0.5, epsilon=1e-8)
+    optimizer.build(variables)
+
+    @tf.function
+    def step(gradients):
+        optimizer.apply(gradients)
+
+    for _ in range(steps):
+        step([tf.constant(rng.normal(size=v.shape), tf.float32) for v in variables])
+    return [np.asarray(v) for v in (*variables, *optimizer.variables)]
+
+
+def test_fused_adam_equals_keras_adam():
+    ours, theirs = trained(Adam), trained(keras.optimizers.Adam)
+    assert len(ours) == len(theirs) == 2 + 2 + 4
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    still = [np.random.default_rng(0).normal(size=(3, 4))]
+    assert np.abs(ours[0] - still[0]).max() > 1e-2
