@@ -105,7 +105,9 @@ def _estimate(model, pictures, size, reduced, recompute):
         moments=2 * weights,
         pools=sum(4 * math.prod(pool.images.shape) for pool in (model.pool_a, model.pool_b)),
         gradients=weights,
-        kernels=0 if reduced else sum(_transformed(network) for network in model.generators),
+        kernels=0
+        if reduced or recompute
+        else sum(_transformed(network) for network in model.generators),
         activations=pictures * activations,
         working=LIBRARY + pictures * WORKING * largest,
     )
