@@ -13,7 +13,8 @@ class Adam(keras.optimizers.Adam):
     def update_step(self, gradient, variable, learning_rate):
         """Updates one weight and its two moments."""
         index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations.value + 1, tf.float32)
+        dtype = variable.dtype  # the operation takes one type, and does not check it
+        step = tf.cast(self.iterations.value + 1, dtype)
         first, second = self._momentums[index].value, self._velocities[index].value
         if isinstance(variable, keras.Variable):
             variable = variable.value
@@ -21,13 +22,13 @@ class Adam(keras.optimizers.Adam):
             var=variable.handle,
             m=first.handle,
             v=second.handle,
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
-            lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
+            beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, dtype), step),
+            lr=tf.cast(learning_rate, dtype),
+            beta1=tf.cast(self.beta_1, dtype),
+            beta2=tf.cast(self.beta_2, dtype),
+            epsilon=tf.cast(self.epsilon, dtype),
+            grad=tf.cast(gradient, dtype),
         )
 
 

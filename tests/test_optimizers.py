@@ -2,14 +2,15 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from cyclegan_tf.optimizers import Adam, ConstantThenLinear
 
 
-def trained(kind, steps=6):
+def trained(kind, dtype, steps=6):
     rng = np.random.default_rng(0)
-    variables = [keras.Variable(rng.normal(size=shape)) for shape in ((3, 4), (5,))]
+    variables = [keras.Variable(rng.normal(size=s), dtype=dtype) for s in ((3, 4), (5,))]
     optimizer = kind(ConstantThenLinear(1e-2, 8), beta_1=0.5, epsilon=1e-8)
     optimizer.build(variables)
 
@@ -18,13 +19,14 @@ def trained(kind, steps=6):
         optimizer.apply(gradients)
 
     for _ in range(steps):
-        step([tf.constant(rng.normal(size=v.shape), tf.float32) for v in variables])
+        step([tf.constant(rng.normal(size=v.shape), dtype) for v in variables])
     return [np.asarray(v) for v in (*variables, *optimizer.variables)]
 
 
-def test_fused_adam_equals_keras_adam():
-    ours, theirs = trained(Adam), trained(keras.optimizers.Adam)
-    assert len(ours) == len(theirs) == 2 + 2 + 4
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fused_adam_equals_keras_adam(dtype):
+    ours, theirs = trained(Adam, dtype), trained(keras.optimizers.Adam, dtype)
+    assert len(ours) == len(theirs) == 2 + 1 + 4  # weights, step, moments
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
     still = [np.random.default_rng(0).normal(size=(3, 4))]
