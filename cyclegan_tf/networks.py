@@ -47,7 +47,7 @@ def resnet_generator(
         output_channels: Channels of the output; those of the input by default.
         upsampling: "transposed" (the paper's 3x3 transposed convolution) or "resize" (nearest
             neighbour, then a 3x3 convolution: no checkerboard, see Odena et al. 2016).
-        fast: As for `layers.Conv2D`.
+        fast: As for `convolutions.Conv2D`.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -116,7 +116,7 @@ def unet_generator(
         output_channels: Channels of the output; those of the input by default.
         upsampling: "transposed" (4x4 transposed convolution, the paper's) or "resize"
             (nearest neighbour, then a 3x3 convolution).
-        fast: As for `layers.Conv2D`.
+        fast: As for `convolutions.Conv2D`.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
