@@ -159,7 +159,6 @@ def distance(recognizer, real, fake):
 
 def _layers(image_shape, classes, seed):
     """Input, features and logits of the classifier."""
-
     seeds = np.random.default_rng(seed).integers(2**31, size=5)
 
     def init(number):
