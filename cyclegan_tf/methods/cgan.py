@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras.layers import Activation, Concatenate, Dense, Flatten, MaxPooling1D, ReLU, Reshape
 
+from cyclegan_tf import generators
 from cyclegan_tf.losses import binary_crossentropy, non_saturating
 from cyclegan_tf.methods.dcgan import one_hot
 from cyclegan_tf.training import GenerativeModel
@@ -83,10 +84,10 @@ class ConditionalGAN(GenerativeModel):
     def columns(self, a, b, names):
         """Samples of every class, of the same noise after each epoch: a column for each."""
         classes, rows = a.shape[-1], len(a)
-        asked = tf.repeat(2 * tf.eye(classes) - 1, rows, 0)[:, None, None]
-        noise = tf.random.stateless_normal((len(asked), self.gen_ab.input_shape[1][-1]), (0, 0))
-        samples = np.asarray(self.gen_ab([asked, noise], training=False))
-        return [(str(i), samples[i * rows : (i + 1) * rows]) for i in range(classes)]
+        asked = np.tile(2 * np.eye(classes, dtype=np.float32) - 1, (rows, 1))[:, None, None]
+        given = generators.inputs(self.gen_ab, asked)
+        samples = np.asarray(self.gen_ab(given, training=False))
+        return [(str(i), samples[i::classes]) for i in range(classes)]
 
 
 def generator(image_shape, classes, noise=100, width=1.0, seed=None, name="generator"):

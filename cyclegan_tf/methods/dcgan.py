@@ -24,6 +24,7 @@ from keras.layers import (
     UpSampling2D,
 )
 
+from cyclegan_tf import generators
 from cyclegan_tf.losses import binary_crossentropy, non_saturating
 from cyclegan_tf.training import GenerativeModel
 
@@ -100,8 +101,8 @@ class DCGAN(GenerativeModel):
 
     def columns(self, a, b, names):
         """Samples of the same noise after each epoch."""
-        draws = tf.random.stateless_normal((SHOWN * len(b), self.gen_zb.input_shape[-1]), (0, 0))
-        samples = np.asarray(self.gen_zb(draws, training=False))
+        (noise,) = generators.inputs(self.gen_zb, count=SHOWN * len(b))
+        samples = np.asarray(self.gen_zb(noise, training=False))
         return [(names[1] if i == 0 else "", samples[i::SHOWN]) for i in range(SHOWN)]
 
 
