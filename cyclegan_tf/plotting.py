@@ -65,6 +65,30 @@ def strip(columns, *, min_side=96):
     return sheet
 
 
+def grid(images, columns=8, *, min_side=56):
+    """Lays pictures out row by row.
+
+    Args:
+        images: Array `(n, height, width, channels)` in [-1, 1].
+        columns: How many in a row.
+        min_side: As for `strip`.
+
+    Returns:
+        `PIL.Image` in RGB.
+    """
+    count, height, width = images.shape[:3]
+    columns = min(columns, count)
+    factor = max(1, -(-min_side // min(height, width)))
+    height, width = height * factor, width * factor
+    size = (columns * (width + MARGIN), -(-count // columns) * (height + MARGIN))
+    sheet = Image.new("RGB", tuple(MARGIN + side for side in size), PAPER)
+    for i, image in enumerate(to_rgb(images)):
+        picture = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+        row, column = divmod(i, columns)
+        sheet.paste(picture, (MARGIN + column * (width + MARGIN), MARGIN + row * (height + MARGIN)))
+    return sheet
+
+
 def stack(sheets, labels):
     """Puts pictures below each other, each under its label.
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from conftest import all_variables, make_dataset, make_model
 
-from cyclegan_tf import generators
+from cyclegan_tf import generators, recipes
 from cyclegan_tf.callbacks import read_history
+from cyclegan_tf.data import digits
 from cyclegan_tf.training_run import train
 
 
@@ -17,8 +18,26 @@ def cyclegan():
     return dataset, make_model(dataset)
 
 
+def labelled():
+    """Noise with classes: of its eight 8x8 pictures, each of another class."""
+    noise = make_dataset(8, 8, size=8, channels=(1, 1))
+    split = (noise.train_b[..., 0], np.arange(8)), (noise.test_b[..., 0], np.arange(3))
+    return digits.labelled(*split, source="noise")
+
+
+def dcgan():
+    dataset = labelled()
+    return dataset, recipes.dcgan(dataset.image_shape_b, noise_size=3, filters=2)
+
+
+def cgan():
+    dataset = labelled()
+    shapes = (dataset.image_shape_a, dataset.image_shape_b)
+    return dataset, recipes.cgan(*shapes, network="convolutional", noise_size=3, filters=2)
+
+
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan]
+METHODS = [cyclegan, dcgan, cgan]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 
