@@ -4,11 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import all_variables, make_dataset
+from conftest import make_dataset
+from PIL import Image
 
-from cyclegan_tf import generators, recipes, translate
+from cyclegan_tf import cli, commands, generators, recipes, translate
+from cyclegan_tf.data import npz
+from cyclegan_tf.data.values import denormalize, normalize
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.layers import BatchNormalization, Dropout
+from cyclegan_tf.layers import BatchNormalization, Dropout, set_test_time
 from cyclegan_tf.losses import least_squares
 from cyclegan_tf.methods.pix2pix import Pix2Pix, unet
 from cyclegan_tf.networks import patch_discriminator, pixel_discriminator
@@ -167,7 +170,7 @@ def test_real_and_made_pictures_have_statistics_of_their_own():
 
 
 def test_a_discriminator_that_does_not_fit_is_named():
-    with pytest.raises(ValueError, match="disc_b must take 1 \\+ 1 channels .* received 1"):
+    with pytest.raises(ValueError, match="disc_b must take 1 \\+ 1 channels, .* received 1"):
         Pix2Pix(scale(1.0), scale(1.0))
     with pytest.raises(ValueError, match="disc_b is needed where"):
         Pix2Pix(scale(1.0))
@@ -277,12 +280,18 @@ def pairs():
     return make_dataset(3, 3, size=64, paired=True)
 
 
+def state_of(model):
+    """Every number of the training state."""
+    parts = [*model.generators, *model.discriminators, model.gen_optimizer, model.disc_optimizer]
+    return [np.asarray(v) for part in parts for v in part.variables]
+
+
 def test_resume_is_exact_to_the_bit(pairs, tmp_path):
     whole, first, second = (make_model(pairs, seed=5) for _ in range(3))
     train(whole, pairs, tmp_path / "whole", 2, verbose=0)
     train(first, pairs, tmp_path / "parts", 1, verbose=0)
     train(second, pairs, tmp_path / "parts", 2, verbose=0)
-    for one, other in zip(all_variables(whole), all_variables(second), strict=True):
+    for one, other in zip(state_of(whole), state_of(second), strict=True):
         np.testing.assert_array_equal(one, other)
     norm = next(layer for layer in whole.gen_ab.layers if isinstance(layer, BatchNormalization))
     assert np.abs(np.asarray(norm.mean)).max() > 0  # what is compared includes averages that moved
@@ -294,7 +303,8 @@ def test_a_run_translates_and_its_choices_can_be_changed(pairs, tmp_path):
     a = np.asarray(pairs.test_a)
 
     def translated(**options):
-        return translate.load(tmp_path / "run", **options)(a).astype(float)
+        seed = options.pop("seed", 0)
+        return translate.load(tmp_path / "run", **options)(a, seed=seed).astype(float)
 
     default = translated()
     assert default.shape == pairs.test_b.shape
@@ -308,8 +318,6 @@ def test_a_run_translates_and_its_choices_can_be_changed(pairs, tmp_path):
 
 def test_the_choices_are_kept_in_files(pairs, tmp_path):
     network = make_model(pairs).gen_ab
-    from cyclegan_tf.layers import set_test_time
-
     set_test_time(network, dropout=False, statistics="running")
     generators.save(tmp_path / "g.keras", network, generators.translation(pairs, "ab"))
     again, _ = generators.load(tmp_path / "g.keras")
@@ -318,6 +326,33 @@ def test_the_choices_are_kept_in_files(pairs, tmp_path):
         assert {getattr(layer, name) for layer in again.layers if isinstance(layer, kind)} == {
             value
         }
+
+
+def test_a_picture_of_the_training_size_is_translated_without_a_border(pairs):
+    # Pixels beyond the picture would count in its statistics.
+    network = make_model(pairs).gen_ab
+    translator = translate.Translator(network, generators.translation(pairs, "ab"))
+    x = normalize(pairs.test_a[:1].astype("float32"), (0, 255))
+    y = np.asarray(network([x, generators.noise(network, 1)]))
+    expected = denormalize(y, (0, 255), "uint8").astype(int)
+    assert np.abs(translator(pairs.test_a[:1]) - expected).max() <= 1  # rounding
+
+
+def test_the_command_line_trains_and_translates(pairs, tmp_path, capsys, monkeypatch):
+    # TensorFlow takes thread settings only before its first operation.
+    monkeypatch.setattr(commands.train, "_set_up_tensorflow", lambda deterministic: None)
+    data, run, picture = (str(tmp_path / name) for name in ("x.npz", "run", "a.png"))
+    npz.save(data, pairs)
+    Image.fromarray(pairs.test_a[0, ..., 0]).save(picture)
+    words = ["--method", "pix2pix", "--filters", "2", "--disc-layers", "1", "--epochs", "1"]
+    assert cli.main(["train", data, run, *words, "--l1-weight", "10", "--steps", "2"]) == 0
+    for name, given in {"on": [], "off": ["--dropout", "off", "--statistics", "running"]}.items():
+        assert cli.main(["translate", run, picture, str(tmp_path / f"{name}.png"), *given]) == 0
+    on, off = (np.asarray(Image.open(tmp_path / f"{name}.png"), int) for name in ("on", "off"))
+    assert on.shape == (64, 64, 3) and np.abs(on - off).max() > 0
+    capsys.readouterr()
+    assert cli.main(["train", data, str(tmp_path / "other"), *words, "--cycle-weight", "5"]) == 2
+    assert "--cycle-weight has no use with --method pix2pix" in capsys.readouterr().err
 
 
 def test_unpaired_data_are_refused(tmp_path):
