@@ -13,6 +13,7 @@ from cyclegan_tf.data import images
 from cyclegan_tf.data.values import FULL_RANGE, denormalize, normalize
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.inference import Inference
+from cyclegan_tf.layers import set_test_time
 from cyclegan_tf.precision import check as check_precision
 from cyclegan_tf.precision import in_precision
 
@@ -21,7 +22,7 @@ DIRECTIONS = ("ab", "ba")
 TOGETHER = 8
 
 
-def load(path, direction=None, precision="float32"):
+def load(path, direction=None, precision="float32", dropout=None, statistics=None):
     """Loads a generator for use.
 
     Args:
@@ -30,12 +31,17 @@ def load(path, direction=None, precision="float32"):
         precision: The type that it computes in, as for `precision.in_precision`. "mixed_bfloat16"
             is faster on CPUs that have such products, and differs by a little:
             `Translator.difference` says by how much.
+        dropout: Whether a generator with dropout, such as that of pix2pix, keeps it on; None
+            leaves it as it was saved.
+        statistics: "picture" or "running": what a batch normalization goes by; see
+            `layers.BatchNormalization`. None leaves it as it was saved.
 
     Returns:
         `Translator`, to be called on pictures.
 
     Raises:
-        InputError: If there is no generator that can be read, or `precision` is none.
+        InputError: If there is no generator that can be read, `precision` is none, or `dropout` or
+            `statistics` does not apply to it.
     """
     check_precision(precision)
     path = Path(path)
@@ -46,6 +52,7 @@ def load(path, direction=None, precision="float32"):
     elif direction:
         raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
     generator, translation = generators.load(path)
+    set_test_time(generator, dropout, statistics)
     return Translator(in_precision(generator, precision), translation)
 
 
@@ -195,7 +202,8 @@ class Translator:
         if None not in fixed:
             return fixed
         # Reflection padding of 3 in the generator needs a few pixels to mirror.
-        return tuple(max(-(-side // self.multiple), 4) * self.multiple for side in working)
+        least = min(4 * self.multiple, 16)
+        return tuple(-(-max(side, least) // self.multiple) * self.multiple for side in working)
 
 
 def translate_files(translator, sources, target, size=None, overwrite=False, progress=True, seed=0):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import all_variables, make_dataset, make_model
 
-from cyclegan_tf import generators
+from cyclegan_tf import generators, recipes
 from cyclegan_tf.callbacks import read_history
 from cyclegan_tf.training_run import train
 
@@ -17,8 +17,14 @@ def cyclegan():
     return dataset, make_model(dataset)
 
 
+def pix2pix():
+    dataset = make_dataset(4, 4, size=64, paired=True)  # the least size that has dropout
+    shapes = dataset.image_shape_a, dataset.image_shape_b
+    return dataset, recipes.pix2pix(*shapes, filters=2, disc_layers=1)
+
+
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan]
+METHODS = [cyclegan, pix2pix]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 

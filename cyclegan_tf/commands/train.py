@@ -20,7 +20,7 @@ from cyclegan_tf.options import (
 )
 
 #: Recipes by their names, in the order of the help.
-METHODS = ("cyclegan",)
+METHODS = ("cyclegan", "pix2pix")
 
 
 def run(options):
@@ -191,6 +191,9 @@ def _add_networks(group):
     group.add_argument("--blocks", type=whole(0), help="residual blocks")
     group.add_argument("--filters", type=whole(1), help="fewer than 64: smaller and faster")
     group.add_argument("--upsampling", choices=("transposed", "resize"))
+    group.add_argument(
+        "--no-dropout", dest="dropout", action="store_const", const=False, help="no noise inside"
+    )
     group.add_argument("--disc-layers", type=whole(0), help="3: 70x70 patches; 0: single pixels")
 
 
@@ -201,5 +204,6 @@ def _add_losses(group):
     group.add_argument("--adversarial-weight", type=real)
     group.add_argument("--cycle-weight", type=real)
     group.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
+    group.add_argument("--l1-weight", type=real, help="of the difference to the true picture")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)

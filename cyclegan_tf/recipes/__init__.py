@@ -1,5 +1,6 @@
 """One function per method: the paper's defaults, wired into a compiled model."""
 
+from cyclegan_tf.recipes.paired import pix2pix
 from cyclegan_tf.recipes.unpaired import cyclegan
 
-__all__ = ["cyclegan"]
+__all__ = ["cyclegan", "pix2pix"]
