@@ -40,3 +40,36 @@ def binary_crossentropy(logits, target):
 def l1(x, y):
     """Mean absolute difference of two tensors of the same shape, as a scalar tensor."""
     return tf.reduce_mean(tf.abs(x - y))
+
+
+def non_saturating(logits):
+    """The generator's loss that has a slope where it is needed: mean of -log D(G(z)).
+
+    Args:
+        logits: Discriminator's output for generated pictures, before the sigmoid, of any shape.
+
+    Returns:
+        Scalar tensor, in nats.
+
+    Reference:
+        Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, section 3: "rather than training
+        G to minimize log(1 - D(G(z))) we can train G to maximize log D(G(z))"
+    """
+    return tf.reduce_mean(tf.nn.softplus(-logits))
+
+
+def minimax(logits):
+    """The generator's part of the game as it is written: mean of log(1 - D(G(z))).
+
+    Its slope in the logit is -D(G(z)), and so vanishes where the discriminator is sure.
+
+    Args:
+        logits: As for `non_saturating`.
+
+    Returns:
+        Scalar tensor, in nats; negative.
+
+    Reference:
+        Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, equation 1
+    """
+    return -tf.reduce_mean(tf.nn.softplus(logits))

@@ -78,18 +78,37 @@ def rows(kinds, *, min_side=96):
     """
     font = _font(16)
     left = 2 * MARGIN + int(max(font.getlength(label) for label, _ in kinds))
-    height, width = kinds[0][1].shape[1:3]
+    sheets = [grid(images, len(images), min_side=min_side) for _, images in kinds]
+    height = sheets[0].height - MARGIN
+    page = Image.new("RGB", (left + sheets[0].width, MARGIN + len(kinds) * height), PAPER)
+    draw = ImageDraw.Draw(page)
+    for row, ((label, _), sheet) in enumerate(zip(kinds, sheets, strict=True)):
+        draw.text((MARGIN, row * height + sheet.height // 2), label, INK, font, anchor="lm")
+        page.paste(sheet, (left, row * height))
+    return page
+
+
+def grid(images, columns=8, *, min_side=56):
+    """Lays pictures out row by row.
+
+    Args:
+        images: Array `(n, height, width, channels)` in [-1, 1].
+        columns: How many in a row.
+        min_side: As for `strip`.
+
+    Returns:
+        `PIL.Image` in RGB.
+    """
+    count, height, width = images.shape[:3]
+    columns = min(columns, count)
     factor = max(1, -(-min_side // min(height, width)))
     height, width = height * factor, width * factor
-    size = (left + len(kinds[0][1]) * (width + MARGIN), MARGIN + len(kinds) * (height + MARGIN))
-    sheet = Image.new("RGB", size, PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for row, (label, images) in enumerate(kinds):
-        top = MARGIN + row * (height + MARGIN)
-        draw.text((MARGIN, top + height // 2), label, INK, font, anchor="lm")
-        for column, image in enumerate(to_rgb(images)):
-            picture = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
-            sheet.paste(picture, (left + column * (width + MARGIN), top))
+    size = (columns * (width + MARGIN), -(-count // columns) * (height + MARGIN))
+    sheet = Image.new("RGB", tuple(MARGIN + side for side in size), PAPER)
+    for i, image in enumerate(to_rgb(images)):
+        picture = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+        row, column = divmod(i, columns)
+        sheet.paste(picture, (MARGIN + column * (width + MARGIN), MARGIN + row * (height + MARGIN)))
     return sheet
 
 

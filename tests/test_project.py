@@ -46,6 +46,7 @@ def test_imports_point_down_the_floors():
         "recipes": 4,
         "evaluate": 4,
         "translate": 4,
+        "sampling": 4,
         "training_run": 4,
         "methods": 3,
         "callbacks": 3,

@@ -24,11 +24,30 @@ def run(options):
     elif options.pairs:
         direction = options.direction or "ab"
         dataset = prepare.from_pairs(options.pairs, direction=direction, **reading_of(options))
+    elif options.digits:
+        allowed = ("size", "seed") if options.digits == "drawn" else ("limit",)
+        reading = reading_of(options, (*allowed, "limit"), f"--digits {options.digits}")
+        dataset = _digits(options.digits, reading)
     else:
         reading = reading_of(options, ("size", "seed"), "--generated")
         dataset = prepare.generated(*options.generated, paired=options.paired, **reading)
     npz.save(options.output, dataset)
     print(f"{options.output}: {dataset}")
+
+
+def _digits(source, reading):
+    from cyclegan_tf.data import digits
+
+    if source == "drawn":
+        limit, (height, width) = reading.pop("limit", 2000), reading.pop("size", (28, 28))
+        if height != width:
+            raise InputError(
+                f"--size of drawn digits must be one number, received {height}x{width}."
+            )
+        return digits.drawn(limit, max(limit // 4, 1), size=height, **reading)
+    if source in ("keras", "tfds"):
+        return {"keras": digits.from_keras, "tfds": digits.from_tfds}[source](**reading)
+    return digits.from_idx(source, **reading)
 
 
 def _one_or_two(option, names):
@@ -60,6 +79,11 @@ def add(subcommands):
         type=whole(0),
         metavar=("TRAIN", "TEST"),
         help="drawn cartoon faces and their sketches: how many to train and test",
+    )
+    source.add_argument(
+        "--digits",
+        metavar="FOLDER",
+        help="labelled digits: MNIST's four files in a folder, or keras, tfds, drawn",
     )
     parser.add_argument(
         "--paired", action="store_true", help="of --generated: each sketch with its own cartoon"

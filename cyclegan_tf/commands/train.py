@@ -20,7 +20,7 @@ from cyclegan_tf.options import (
 )
 
 #: Recipes by their names, in the order of the help.
-METHODS = ("cyclegan", "pix2pix")
+METHODS = ("cyclegan", "pix2pix", "dcgan", "cgan")
 
 
 def run(options):
@@ -194,12 +194,17 @@ def _add_networks(group):
     group.add_argument(
         "--no-dropout", dest="dropout", action="store_const", const=False, help="no noise inside"
     )
+    group.add_argument("--network", choices=("maxout", "convolutional"), help="of cgan")
+    group.add_argument("--noise-size", type=whole(1), help="numbers that a sample is made from")
     group.add_argument("--disc-layers", type=whole(0), help="3: 70x70 patches; 0: single pixels")
 
 
 def _add_losses(group):
     group.add_argument(
         "--loss", dest="adversarial_loss", choices=("least_squares", "binary_crossentropy")
+    )
+    group.add_argument(
+        "--generator-loss", choices=("non_saturating", "minimax"), help="of dcgan and cgan"
     )
     group.add_argument("--adversarial-weight", type=real)
     group.add_argument("--cycle-weight", type=real)

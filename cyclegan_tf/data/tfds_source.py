@@ -101,6 +101,32 @@ def from_tfds(
     )
 
 
+def labelled_pictures(name, split, limit=None, data_dir=None):
+    """Reads the pictures and labels of one split of a data set.
+
+    Args:
+        name: Any data set that has pictures of one size and a feature "label".
+        split: The split, such as "train".
+        limit: Takes only the first so many.
+        data_dir: As in `from_tfds`.
+
+    Returns:
+        Two arrays: pictures `(n, height, width, channels)` and integers `(n,)`.
+
+    Raises:
+        InputError: If it cannot be had, has no labels, or pictures of several sizes.
+    """
+    builder = _builder(name, data_dir)
+    key, examples = _examples(builder, split, limit)
+    examples = list(examples)
+    if not examples or "label" not in examples[0]:
+        raise InputError(f"{name} has no labelled pictures in {split}: name another data set.")
+    pictures = [example[key] for example in examples]
+    if len({picture.shape for picture in pictures}) > 1:
+        raise InputError(f"{name} has pictures of several sizes: name another data set.")
+    return np.stack(pictures), np.array([example["label"] for example in examples])
+
+
 def _builder(name, data_dir):
     """Finds a data set by name, downloading it where it is not there yet."""
     try:
@@ -128,16 +154,10 @@ def _builder(name, data_dir):
 
 def _pictures(builder, limit, split, *, shape, how, strict, progress):
     """The pictures of a split, fitted, and a sentence about each that cannot be used."""
-    import tensorflow_datasets as tfds
-
-    key, source = _image_key(builder, tfds), builder.info.full_name
-    try:
-        examples = builder.as_dataset(split=split)
-    except Exception as error:
-        raise InputError(f"{source} has no split {split!r}: {_first_line(error)}.") from error
-    examples = examples.take(-1 if limit is None else limit)
+    key, examples = _examples(builder, split, limit)
+    source = builder.info.full_name
     pictures, unusable = [], []
-    bar = tqdm(tfds.as_numpy(examples), split, unit="picture", disable=not progress)
+    bar = tqdm(examples, split, unit="picture", disable=not progress)
     for i, example in enumerate(bar):
         picture = example[key]
         if picture.dtype in (np.uint8, np.uint16):
@@ -147,6 +167,18 @@ def _pictures(builder, limit, split, *, shape, how, strict, progress):
         if strict:
             raise InputError(unusable[-1])
     return pictures, unusable
+
+
+def _examples(builder, split, limit):
+    """The name under which an example keeps its picture, and the examples of a split."""
+    import tensorflow_datasets as tfds
+
+    key, source = _image_key(builder, tfds), builder.info.full_name
+    try:
+        examples = builder.as_dataset(split=split)
+    except Exception as error:
+        raise InputError(f"{source} has no split {split!r}: {_first_line(error)}.") from error
+    return key, tfds.as_numpy(examples.take(-1 if limit is None else limit))
 
 
 def _image_key(builder, tfds):

@@ -1,0 +1,163 @@
+"""Conditional GAN: pictures of a class that is asked for.
+
+Reference: Mirza and Osindero 2014, "Conditional Generative Adversarial Nets",
+https://arxiv.org/abs/1411.1784
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.layers import Activation, Concatenate, Dense, Flatten, MaxPooling1D, ReLU, Reshape
+
+from cyclegan_tf import generators
+from cyclegan_tf.losses import binary_crossentropy, non_saturating
+from cyclegan_tf.methods.dcgan import one_hot
+from cyclegan_tf.training import GenerativeModel
+
+
+class ConditionalGAN(GenerativeModel):
+    """A generator from a class of domain A and noise to a picture of B, and a discriminator.
+
+    The discriminator sees the class, too: a fine 3 that was asked to be a 7 is a fake to it.
+
+    Departures from the paper: both networks step at once, on the same fakes; noise is standard
+    normal, not uniform. Of what is said there of dividing a batch, see `DCGAN`.
+
+    Args:
+        gen_ab: Generator from `[one-hot pictures (batch, 1, 1, classes), noise (batch, dims)]` to
+            pictures of B in [-1, 1]. The classes are -1 and 1, as they come in a batch.
+        disc_b: Discriminator of `[one-hot pictures, pictures of B]`; returns logits.
+        generator_loss: As for `DCGAN`.
+        seed: As for `GenerativeModel`.
+        strategy: As for `GenerativeModel`.
+    """
+
+    loss_names = ("adv_b", "disc_b")
+    augments = False
+    needs_pairs = True
+
+    def __init__(
+        self, gen_ab, disc_b, generator_loss=non_saturating, seed=0, strategy=None, **kwargs
+    ):
+        super().__init__(seed=seed, strategy=strategy, **kwargs)
+        self.gen_ab, self.disc_b = gen_ab, disc_b
+        self.generator_loss = generator_loss
+        self.image_shapes = (tuple(gen_ab.input_shape[0][1:]), tuple(gen_ab.output_shape[1:]))
+        self.built = True
+
+    @property
+    def generators(self):
+        """The generator."""
+        return [self.gen_ab]
+
+    @property
+    def discriminators(self):
+        """The discriminator."""
+        return [self.disc_b]
+
+    @property
+    def saved(self):
+        """The generator, from class and noise to B."""
+        return {"gen_ab": (self.gen_ab, "ab")}
+
+    def noise(self, count, seed):
+        """Standard normal noise, a vector for each picture."""
+        return (tf.random.stateless_normal((count, self.gen_ab.input_shape[1][-1]), seed),)
+
+    def call(self, batch):
+        """Makes pictures of `(a, b, noise)`'s classes and noise."""
+        return self.gen_ab([batch[0], batch[2]])
+
+    def generator_losses(self, batch):
+        """The generator's part of equation 2."""
+        a, _, noise = batch
+        fake = self.gen_ab([a, noise], training=True)
+        return {"adv_b": self.generator_loss(self.disc_b([a, fake], training=True))}, fake
+
+    def discriminator_losses(self, batch, shown):
+        """Equation 2, negated: -log D(b|a) - log(1 - D(G(z|a)|a))."""
+        a, b, _ = batch
+        # Two calls: in one, the statistics of a mixed batch would tell the halves apart.
+        real, fake = self.disc_b([a, b], training=True), self.disc_b([a, shown], training=True)
+        return {"disc_b": binary_crossentropy(real, 1.0) + binary_crossentropy(fake, 0.0)}
+
+    def columns(self, a, b, names):
+        """Samples of every class, of the same noise after each epoch: a column for each."""
+        classes, rows = a.shape[-1], len(a)
+        asked = np.tile(2 * np.eye(classes, dtype=np.float32) - 1, (rows, 1))[:, None, None]
+        given = generators.inputs(self.gen_ab, asked)
+        samples = np.asarray(self.gen_ab(given, training=False))
+        return [(str(i), samples[i::classes]) for i in range(classes)]
+
+
+def generator(image_shape, classes, noise=100, width=1.0, seed=None, name="generator"):
+    """The paper's fully connected generator.
+
+    Noise goes through 200 units and the class through 1000, both together through 1200. The
+    dropout of the paper is left out.
+
+    Args:
+        image_shape: `(height, width, channels)` of the pictures.
+        classes: Number of classes.
+        noise: Length of the noise vector; 100 in the paper.
+        width: Factor of all numbers of units; 1 in the paper.
+        seed: Integer that fixes the initial weights, or None.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` from `[one-hot pictures (batch, 1, 1, classes) of -1 and 1, noise
+        (batch, noise)]` to pictures in [-1, 1]: tanh, which is the paper's sigmoid stretched.
+
+    Reference:
+        Mirza and Osindero 2014, section 4.1
+    """
+    dense = _layers(width, seed)
+    asked, z = keras.Input((1, 1, classes)), keras.Input((noise,))
+    hidden = [ReLU()(dense(200)(z)), ReLU()(dense(1000)(Flatten()(one_hot(asked))))]
+    x = ReLU()(dense(1200)(Concatenate()(hidden)))
+    x = Reshape(image_shape)(dense(int(np.prod(image_shape)), exact=True)(x))
+    return keras.Model([asked, z], Activation("tanh")(x), name=name)
+
+
+def discriminator(image_shape, classes, width=1.0, seed=None, name="discriminator"):
+    """The paper's fully connected discriminator of maxout units.
+
+    The picture goes through 240 units of 5 pieces, the class through 50 of 5, both together through
+    240 of 4. The dropout of the paper is left out.
+
+    Args:
+        image_shape: As for `generator`.
+        classes: As for `generator`.
+        width: As for `generator`.
+        seed: As for `generator`.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` from `[one-hot pictures, pictures]` to logits `(batch, 1)`.
+
+    References:
+        Mirza and Osindero 2014, section 4.1;
+        Goodfellow et al. 2013, "Maxout Networks", https://arxiv.org/abs/1302.4389
+    """
+    dense = _layers(width, seed)
+
+    def maxout(x, units, pieces):
+        x = dense(units, pieces)(x)
+        return Flatten()(MaxPooling1D(pieces)(Reshape((-1, 1))(x)))
+
+    asked, picture = keras.Input((1, 1, classes)), keras.Input(image_shape)
+    hidden = [maxout(Flatten()(picture), 240, 5), maxout(Flatten()(one_hot(asked)), 50, 5)]
+    x = maxout(Concatenate()(hidden), 240, 4)
+    return keras.Model([asked, picture], dense(1, exact=True)(x), name=name)
+
+
+def _layers(width, seed):
+    """Returns what makes dense layers, each with initial weights of its own."""
+    rng = np.random.default_rng(seed)
+
+    def dense(units, pieces=1, exact=False):
+        units = units if exact else max(round(width * units), 1)
+        init = keras.initializers.GlorotUniform(seed=int(rng.integers(2**31)))
+        return Dense(units * pieces, kernel_initializer=init)
+
+    return dense
