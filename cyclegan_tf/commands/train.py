@@ -20,7 +20,7 @@ from cyclegan_tf.options import (
 )
 
 #: Recipes by their names, in the order of the help.
-METHODS = ("cyclegan",)
+METHODS = ("cyclegan", "autoencoder", "vae", "cvae")
 
 
 def run(options):
@@ -170,6 +170,7 @@ def add(subcommands):
     known = {action.dest for action in parser._actions}
     _add_networks(parser.add_argument_group("networks (those of the paper by default)"))
     _add_losses(parser.add_argument_group("losses and learning (as in the paper by default)"))
+    _add_autoencoding(parser.add_argument_group("autoencoders"))
     add_devices(parser)
     add_saving_memory(parser)
     of_recipes = {
@@ -203,3 +204,13 @@ def _add_losses(group):
     group.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)
+
+
+def _add_autoencoding(group):
+    group.add_argument("--network", choices=("dense", "convolutional", "unet"))
+    group.add_argument("--latent", type=whole(1), metavar="N", help="numbers in a code")
+    group.add_argument("--prior", choices=("learned", "standard"), help="of cvae")
+    group.add_argument("--likelihood", choices=("bernoulli", "gaussian", "laplace"))
+    group.add_argument("--spread", type=real, help="of a gaussian or laplace pixel in [-1, 1]")
+    group.add_argument("--kl-weight", type=real)
+    group.add_argument("--brightness", type=real, help="of a pixel at the start, in (0, 1)")

@@ -7,7 +7,6 @@ Networks", Science 313, https://doi.org/10.1126/science.1127647
 import keras
 import tensorflow as tf
 
-from cyclegan_tf import generators
 from cyclegan_tf.coders import picture
 from cyclegan_tf.likelihoods import Likelihood
 from cyclegan_tf.training import GenerativeModel
@@ -65,4 +64,4 @@ class Autoencoder(GenerativeModel):
 
     def columns(self, a, b, names):
         """Pictures and what comes back."""
-        return [(names[1], b), ("and back", generators.call(self.reconstructor, b))]
+        return [(names[1], b), ("and back", self.reconstructor(b))]

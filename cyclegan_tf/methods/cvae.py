@@ -131,6 +131,7 @@ class CVAE(GenerativeModel):
         Returns:
             float32 array like `b`.
         """
+        a, b = tf.convert_to_tensor(a), tf.convert_to_tensor(b)
         mean, _ = self.encoder([a, b], training=False)
         outputs = self.decoder([a, mean], training=False)
         return np.tanh(self.likelihood.scale * np.asarray(outputs))
@@ -138,7 +139,7 @@ class CVAE(GenerativeModel):
     def columns(self, a, b, names):
         """Condition, picture, its reconstruction, and four draws for the condition alone."""
         shown = [] if max(a.shape[1:3]) == 1 else [(names[0], a)]  # a class is no picture
-        drawn = [generators.call(self.gen_ab, a, seed=i) for i in range(4)]
+        drawn = [self.gen_ab(generators.inputs(self.gen_ab, a, seed=i)) for i in range(4)]
         return [
             *shown,
             (names[1], b),
@@ -149,7 +150,7 @@ class CVAE(GenerativeModel):
 
 
 def unet_decoder(
-    input_shape, output_shape, latent, filters=32, bias=0.0, fast=None, seed=None, name="decoder"
+    input_shape, output_shape, latent, filters=32, bias=0.0, seed=None, name="decoder"
 ):
     """A U-Net whose normalizations are steered by a code, at every level on the way up.
 
@@ -163,7 +164,6 @@ def unet_decoder(
         latent: Numbers in a code.
         filters: Channels at full size; doubled at each level up to eightfold.
         bias: With what each output starts.
-        fast: As for `convolutions.Conv2D`.
         seed: Integer that fixes the initial weights (He), or None.
         name: Name of the model.
 
@@ -179,7 +179,7 @@ def unet_decoder(
 
     def options():
         he = keras.initializers.HeNormal(seed=int(rng.integers(2**31)))
-        return {"kernel_initializer": he, "fast": fast}
+        return {"kernel_initializer": he}
 
     def dense(x, units, activation=None, bias=0.0):
         glorot = keras.initializers.GlorotUniform(seed=int(rng.integers(2**31)))

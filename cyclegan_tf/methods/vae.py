@@ -115,10 +115,10 @@ class VAE(GenerativeModel):
 
     def columns(self, a, b, names):
         """Pictures, their reconstructions, and pictures from four draws of the code."""
-        drawn = [generators.call(self.sampler, seed=i, count=len(b)) for i in range(4)]
+        drawn = [self.sampler(generators.noise(self.sampler, len(b), i)) for i in range(4)]
         return [
             (names[1], b),
-            ("and back", generators.call(self.reconstructor, b)),
+            ("and back", self.reconstructor(b)),
             None,
             *(("drawn", pictures) for pictures in drawn),
         ]
