@@ -65,6 +65,34 @@ def strip(columns, *, min_side=96):
     return sheet
 
 
+def rows(kinds, *, min_side=96):
+    """Lays pictures out as a table with one row per kind, labelled on the left.
+
+    Args:
+        kinds: List of `(label, pictures)`, as many pictures each, `(n, height, width, channels)`
+            in [-1, 1].
+        min_side: As for `strip`.
+
+    Returns:
+        `PIL.Image` in RGB.
+    """
+    font = _font(16)
+    left = 2 * MARGIN + int(max(font.getlength(label) for label, _ in kinds))
+    height, width = kinds[0][1].shape[1:3]
+    factor = max(1, -(-min_side // min(height, width)))
+    height, width = height * factor, width * factor
+    size = (left + len(kinds[0][1]) * (width + MARGIN), MARGIN + len(kinds) * (height + MARGIN))
+    sheet = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for row, (label, images) in enumerate(kinds):
+        top = MARGIN + row * (height + MARGIN)
+        draw.text((MARGIN, top + height // 2), label, INK, font, anchor="lm")
+        for column, image in enumerate(to_rgb(images)):
+            picture = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(picture, (left + column * (width + MARGIN), top))
+    return sheet
+
+
 def stack(sheets, labels):
     """Puts pictures below each other, each under its label.
 

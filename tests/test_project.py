@@ -41,6 +41,7 @@ def test_imports_point_down_the_floors():
         "commands": 5,
         "__main__": 7,
         "colab": 5,
+        "compare": 4.5,
         "options": 4,
         "recipes": 4,
         "evaluate": 4,
