@@ -39,7 +39,7 @@ class Likelihood:
         if name not in functions:
             listed = " or ".join(repr(known) for known in functions)
             raise InputError(f"likelihood must be {listed}, received {name!r}.")
-        if not spread > 0:
+        if not isinstance(spread, (int, float)) or not spread > 0:
             raise InputError(f"spread must be above 0, received {spread!r}.")
         self._function = functions[name]
 

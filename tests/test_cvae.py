@@ -88,7 +88,7 @@ def test_a_class_is_a_condition(kind):
     labels = [c and c[0] for c in model.columns(classes, blank, ("digit", "handwriting"))]
     assert labels == ["handwriting", "and back", None, *["drawn"] * 4]
     noise = model.noise(10, tf.constant([0, 0]))
-    losses, _ = model.generator_losses((classes, blank, *noise))
+    losses, _ = model.generator_losses((tf.constant(classes), tf.constant(blank), *noise))
     assert all(np.isfinite(value) for value in losses.values())
 
 

@@ -5,9 +5,9 @@ import json
 import keras
 import numpy as np
 import pytest
-from conftest import all_variables, make_dataset, make_model
+from conftest import all_variables, make_dataset, make_digits, make_model
 
-from cyclegan_tf import generators
+from cyclegan_tf import generators, recipes
 from cyclegan_tf.callbacks import read_history
 from cyclegan_tf.training_run import train
 
@@ -17,8 +17,24 @@ def cyclegan():
     return dataset, make_model(dataset)
 
 
+def autoencoder():
+    dataset = make_dataset()
+    return dataset, recipes.autoencoder(dataset.image_shape_b, filters=2, latent=3)
+
+
+def vae():
+    dataset = make_digits()
+    return dataset, recipes.vae(dataset.image_shape_b, latent=3)
+
+
+def cvae():
+    dataset = make_dataset(count_a=5, paired=True)
+    options = {"filters": 2, "latent": 3}
+    return dataset, recipes.cvae(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan]
+METHODS = [cyclegan, autoencoder, vae, cvae]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 

@@ -76,7 +76,7 @@ def test_more_draws_raise_the_importance_weighted_bound_towards_the_evidence():
     # Of one draw it is the ELBO in expectation: here E[log p(x|z)], known by hand.
     by_hand = -0.5 * ((x**2).sum((1, 2, 3)) + (W**2).sum()) / NOISE**2
     by_hand = (by_hand - 1.5 * np.log(2 * np.pi * NOISE**2)).mean()
-    assert evidence(model, None, x, draws=200).elbo.mean() == pytest.approx(by_hand, abs=0.05)
+    assert evidence(model, None, x, draws=200).elbo.mean() == pytest.approx(by_hand, abs=0.1)
 
 
 def test_bounds_print_their_error():

@@ -279,7 +279,7 @@ def _binarize(binarize, likelihood):
 
 
 def _bias(likelihood, brightness):
-    if not 0 < brightness < 1:
+    if not isinstance(brightness, float) or not 0 < brightness < 1:
         raise InputError(f"brightness must be between 0 and 1, received {brightness!r}.")
     return likelihood.bias(brightness)
 
