@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from conftest import all_variables, make_dataset, make_model
+from conftest import all_variables, make_dataset, make_digits, make_model
 
 from cyclegan_tf import generators, recipes
 from cyclegan_tf.callbacks import read_history
@@ -42,8 +42,24 @@ def cgan():
     return dataset, recipes.cgan(*shapes, network="convolutional", noise_size=3, filters=2)
 
 
+def autoencoder():
+    dataset = make_dataset()
+    return dataset, recipes.autoencoder(dataset.image_shape_b, filters=2, latent=3)
+
+
+def vae():
+    dataset = make_digits()
+    return dataset, recipes.vae(dataset.image_shape_b, latent=3)
+
+
+def cvae():
+    dataset = make_dataset(count_a=5, paired=True)
+    options = {"filters": 2, "latent": 3}
+    return dataset, recipes.cvae(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan, pix2pix, dcgan, cgan]
+METHODS = [cyclegan, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 

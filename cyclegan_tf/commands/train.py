@@ -20,7 +20,7 @@ from cyclegan_tf.options import (
 )
 
 #: Recipes by their names, in the order of the help.
-METHODS = ("cyclegan", "pix2pix", "dcgan", "cgan")
+METHODS = ("cyclegan", "pix2pix", "dcgan", "cgan", "autoencoder", "vae", "cvae")
 
 
 def run(options):
@@ -170,6 +170,7 @@ def add(subcommands):
     known = {action.dest for action in parser._actions}
     _add_networks(parser.add_argument_group("networks (those of the paper by default)"))
     _add_losses(parser.add_argument_group("losses and learning (as in the paper by default)"))
+    _add_autoencoding(parser.add_argument_group("autoencoders"))
     add_devices(parser)
     add_saving_memory(parser)
     of_recipes = {
@@ -194,7 +195,7 @@ def _add_networks(group):
     group.add_argument(
         "--no-dropout", dest="dropout", action="store_const", const=False, help="no noise inside"
     )
-    group.add_argument("--network", choices=("maxout", "convolutional"), help="of cgan")
+    group.add_argument("--network", choices=("maxout", "dense", "convolutional", "unet"))
     group.add_argument("--noise-size", type=whole(1), help="numbers that a sample is made from")
     group.add_argument("--disc-layers", type=whole(0), help="3: 70x70 patches; 0: single pixels")
 
@@ -212,3 +213,12 @@ def _add_losses(group):
     group.add_argument("--l1-weight", type=real, help="of the difference to the true picture")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)
+
+
+def _add_autoencoding(group):
+    group.add_argument("--latent", type=whole(1), metavar="N", help="numbers in a code")
+    group.add_argument("--prior", choices=("learned", "standard"), help="of cvae")
+    group.add_argument("--likelihood", choices=("bernoulli", "gaussian", "laplace"))
+    group.add_argument("--spread", type=real, help="of a gaussian or laplace pixel in [-1, 1]")
+    group.add_argument("--kl-weight", type=real)
+    group.add_argument("--brightness", type=real, help="of a pixel at the start, in (0, 1)")
