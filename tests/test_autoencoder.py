@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import coders
+from cyclegan_tf import vector_coders
 from cyclegan_tf.likelihoods import Likelihood
 from cyclegan_tf.methods.autoencoder import Autoencoder
 
@@ -18,8 +18,8 @@ def set_weights(network, *values):
 
 def toy(likelihood):
     """The code is the picture's mean; what comes back is its atanh everywhere."""
-    encoder = coders.dense_encoder([SHAPE], 1, heads=("code",), hidden=())
-    decoder = coders.dense_decoder(SHAPE, 1, hidden=())
+    encoder = vector_coders.dense_encoder([SHAPE], 1, heads=("code",), hidden=())
+    decoder = vector_coders.dense_decoder(SHAPE, 1, hidden=())
     set_weights(encoder, np.full((2, 1), 1.0), [-1.0])  # it sees (x + 1) / 2
     set_weights(decoder, np.full((1, 2), 0.5), [0.0, 0.0])
     model = Autoencoder(encoder, decoder, likelihood)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import coders
+from cyclegan_tf import vector_coders
 from cyclegan_tf.evidence import evidence
 from cyclegan_tf.likelihoods import Likelihood
 from cyclegan_tf.methods.cvae import CVAE, unet_decoder
@@ -30,9 +30,9 @@ class Linear:
 
 def linear_cvae():
     """z = U a and noise S; b = W z + V a and noise; with the exact posterior as encoder."""
-    encoder = coders.dense_encoder([SHAPE, SHAPE], 1, hidden=())
-    decoder = coders.dense_decoder(SHAPE, 1, SHAPE, hidden=())
-    prior = coders.dense_encoder([SHAPE], 1, hidden=())
+    encoder = vector_coders.dense_encoder([SHAPE, SHAPE], 1, hidden=())
+    decoder = vector_coders.dense_decoder(SHAPE, 1, SHAPE, hidden=())
+    prior = vector_coders.dense_encoder([SHAPE], 1, hidden=())
     variance = 1 / (1 / S**2 + W**2 / NOISE**2)
     of_b = variance * W / NOISE**2
     of_a = variance * U / S**2 - of_b * V
@@ -111,9 +111,9 @@ def test_parameters_of_the_unet():
 
 def test_every_network_is_trained(dataset):
     shapes = (16, 16, 1), (16, 16, 3)
-    encoder = coders.convolutional_encoder(shapes, 2, filters=2)
+    encoder = vector_coders.convolutional_encoder(shapes, 2, filters=2)
     decoder = unet_decoder(*shapes, 2, filters=2)
-    prior = coders.convolutional_encoder(shapes[:1], 2, filters=2)
+    prior = vector_coders.convolutional_encoder(shapes[:1], 2, filters=2)
     model = CVAE(encoder, decoder, prior, Likelihood("laplace"))
     model.compile(keras.optimizers.SGD(1e-4))
     assert model.augments and model.needs_pairs

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import coders
+from cyclegan_tf import vector_coders
 from cyclegan_tf.evidence import evidence, standard_error
 from cyclegan_tf.likelihoods import Likelihood
 from cyclegan_tf.methods.vae import VAE
@@ -31,8 +31,8 @@ class Linear:
 
 def linear_vae(exact=True, **options):
     """p(x) = N(0, W'W + NOISE^2): z in two dimensions, x = zW and noise, in three pixels."""
-    encoder = coders.dense_encoder([SHAPE], 2, hidden=())
-    decoder = coders.dense_decoder(SHAPE, 2, hidden=())
+    encoder = vector_coders.dense_encoder([SHAPE], 2, hidden=())
+    decoder = vector_coders.dense_decoder(SHAPE, 2, hidden=())
     precision = 1 + (W**2).sum(1) / NOISE**2
     mean = W.T / NOISE**2 / precision if exact else np.zeros((3, 2))
     # The encoder sees (x + 1) / 2.
@@ -99,8 +99,8 @@ def test_losses_are_the_bound_with_its_weight():
 
 
 def test_the_gradient_passes_the_draw():
-    encoder = coders.dense_encoder([(1, 1, 1)], 1, hidden=())
-    decoder = coders.dense_decoder((1, 1, 1), 1, hidden=())
+    encoder = vector_coders.dense_encoder([(1, 1, 1)], 1, hidden=())
+    decoder = vector_coders.dense_decoder((1, 1, 1), 1, hidden=())
     w, x, normal, m, v = 1.7, 0.4, -0.8, 0.2, np.log(0.5)
     set_weights(encoder.get_layer("mean"), [[0.0]], [m])
     set_weights(encoder.get_layer("log_variance"), [[0.0]], [v])
@@ -136,8 +136,8 @@ def test_pixels_are_binarized_by_their_brightness():
 
 
 def test_parameters_of_the_published_networks():
-    encoder = coders.dense_encoder([(28, 28, 1)], 50)
-    decoder = coders.dense_decoder((28, 28, 1), 50)
+    encoder = vector_coders.dense_encoder([(28, 28, 1)], 50)
+    decoder = vector_coders.dense_decoder((28, 28, 1), 50)
     hidden = 784 * 200 + 200 + 200 * 200 + 200
     assert encoder.count_params() == hidden + 2 * (200 * 50 + 50) == 217_300
     assert decoder.count_params() == 50 * 200 + 200 + 200 * 200 + 200 + 200 * 784 + 784 == 207_984
@@ -145,10 +145,10 @@ def test_parameters_of_the_published_networks():
 
 @pytest.mark.parametrize(("size", "smallest"), [(28, 7), (64, 4), (16, 4), (6, 3), (5, 5)])
 def test_convolutional_coders_go_down_by_rule(size, smallest):
-    encoder = coders.convolutional_encoder([(size, size, 3)], 5, filters=2)
-    decoder = coders.convolutional_decoder((size, size, 3), 5, filters=2, bias=0.7)
+    encoder = vector_coders.convolutional_encoder([(size, size, 3)], 5, filters=2)
+    decoder = vector_coders.convolutional_decoder((size, size, 3), 5, filters=2, bias=0.7)
     assert encoder.layers[-3].output.shape[1] % smallest**2 == 0  # the flat map
-    assert size >> coders.halvings(size, size) == smallest
+    assert size >> vector_coders.halvings(size, size) == smallest
     mean, log_variance = encoder(tf.zeros((2, size, size, 3)))
     assert mean.shape == log_variance.shape == (2, 5)
     blank = decoder(tf.zeros((1, 5)))
@@ -157,7 +157,7 @@ def test_convolutional_coders_go_down_by_rule(size, smallest):
 
 
 def test_saved_networks_draw_and_reconstruct():
-    encoder, decoder = coders.dense_encoder([SHAPE], 2), coders.dense_decoder(SHAPE, 2)
+    encoder, decoder = vector_coders.dense_encoder([SHAPE], 2), vector_coders.dense_decoder(SHAPE, 2)
     model = VAE(encoder, decoder, Likelihood("bernoulli"))
     (reconstructor, there), (sampler, drawn) = model.saved["vae"], model.saved["decoder"]
     assert (there, drawn) == ("bb", "zb")

@@ -1,6 +1,6 @@
 """Recipes of the methods that learn to encode pictures, and to draw them from a code."""
 
-from cyclegan_tf import coders
+from cyclegan_tf import vector_coders
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.likelihoods import SPREAD, Likelihood
 from cyclegan_tf.methods.autoencoder import Autoencoder
@@ -286,8 +286,8 @@ def _bias(likelihood, brightness):
 
 def _encoder(kind, shapes, latent, filters, seed, heads=("mean", "log_variance"), name="encoder"):
     if kind == "dense" or max(max(shape[:2]) for shape in shapes) == 1:
-        return coders.dense_encoder(shapes, latent, heads, seed=seed, name=name)
-    return coders.convolutional_encoder(shapes, latent, heads, filters, seed, name)
+        return vector_coders.dense_encoder(shapes, latent, heads, seed=seed, name=name)
+    return vector_coders.convolutional_encoder(shapes, latent, heads, filters, seed, name)
 
 
 def _decoder(kind, shape, latent, filters, seed, condition=None, bias=0.0):
@@ -295,5 +295,5 @@ def _decoder(kind, shape, latent, filters, seed, condition=None, bias=0.0):
     if kind == "unet":
         return unet_decoder(condition, shape, latent, filters, **options)
     if kind == "dense":
-        return coders.dense_decoder(shape, latent, condition, **options)
-    return coders.convolutional_decoder(shape, latent, condition, filters=filters, **options)
+        return vector_coders.dense_decoder(shape, latent, condition, **options)
+    return vector_coders.convolutional_decoder(shape, latent, condition, filters=filters, **options)
