@@ -7,6 +7,7 @@ from cyclegan_tf.metrics.distribution import (
     precision_recall,
     realism,
 )
+from cyclegan_tf.metrics.diversity import diversity
 from cyclegan_tf.metrics.hidden_information import hidden_information
 from cyclegan_tf.metrics.inception_scores import fid, kid
 from cyclegan_tf.metrics.paired import mae, ms_ssim, ms_ssim_scales, mse, psnr, ssim
@@ -23,6 +24,7 @@ __all__ = [
     "colour_consistency",
     "cycle_consistency",
     "density_coverage",
+    "diversity",
     "edge_preservation",
     "fid",
     "frechet_distance",
