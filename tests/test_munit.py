@@ -20,7 +20,8 @@ def style(factor):
 def decoder(factor):
     """The decoder of content c and style s to factor * c + s."""
     network, given = scale(factor), keras.Input((1,))
-    added = keras.layers.Add()([network.output, keras.layers.Reshape((1, 1, 1))(given)])
+    everywhere = keras.layers.UpSampling2D(SHAPE[:2])(keras.layers.Reshape((1, 1, 1))(given))
+    added = keras.layers.Add()([network.output, everywhere])
     return keras.Model([network.input, given], added)
 
 
