@@ -23,9 +23,9 @@ from cyclegan_tf.errors import InputError
 
 
 class EpochPictures(keras.callbacks.Callback):
-    """Shows fixed pictures after each epoch: real, translated and cycled, both ways.
+    """Shows what the method makes of fixed pictures after each epoch.
 
-    Writes `epochs/epoch_005.png` and adds `health.signs` of both directions to the logs.
+    Writes `epochs/epoch_005.png` and adds `health.signs` of each direction to the logs.
 
     Args:
         folder: The run's folder.
@@ -39,27 +39,23 @@ class EpochPictures(keras.callbacks.Callback):
         self.folder, self.a, self.b, self.names = Path(folder), a, b, names
 
     def on_epoch_end(self, epoch, logs=None):
-        """Translates the pictures, writes the strip and completes `logs`."""
-
-        def translate(generator, images):
-            return np.asarray(generator(images, training=False))
-
-        gen_ab, gen_ba = self.model.gen_ab, self.model.gen_ba
-        fake_b, fake_a = translate(gen_ab, self.a), translate(gen_ba, self.b)
-        a, b = self.names
-        columns = [
-            (a, self.a),
-            (f"as {b}", fake_b),
-            ("and back", translate(gen_ba, fake_b)),
-            None,
-            (b, self.b),
-            (f"as {a}", fake_a),
-            ("and back", translate(gen_ab, fake_a)),
-        ]
+        """Makes the pictures, writes the strip and completes `logs`."""
+        columns = self.model.columns(self.a, self.b, self.names)
         with replacing(self.folder / "epochs" / f"epoch_{epoch + 1:03d}.png") as temporary:
-            plotting.strip(columns).save(temporary)
-        if logs is not None:
-            logs |= health.signs("ab", self.a, fake_b) | health.signs("ba", self.b, fake_a)
+            plotting.strip([c and (c[0], np.asarray(c[1])) for c in columns]).save(temporary)
+        for direction, images in (("ab", self.a), ("ba", self.b)):
+            network = translator(self.model, direction)
+            if network is not None and logs is not None:
+                given = generators.inputs(network, images)
+                outputs = np.asarray(network(given if len(given) > 1 else images, training=False))
+                if outputs.shape[1:3] == images.shape[1:3]:
+                    logs |= health.signs(direction, images, outputs)
+
+
+def translator(model, direction):
+    """The network that translates in `direction` ("ab" or "ba"); None if there is none."""
+    networks = [network for network, way in model.saved.values() if way == direction]
+    return networks[0] if networks else None
 
 
 class StopWhenDiverged(keras.callbacks.Callback):
@@ -159,34 +155,34 @@ def read_history(folder):
 
 
 class SaveGenerators(keras.callbacks.Callback):
-    """Writes `gen_ab.keras` and `gen_ba.keras` after each epoch.
+    """Writes `gen_ab.keras` and whatever else the method saves after each epoch.
 
     Args:
         folder: The run's folder.
-        translations: Mapping from the generator's attribute name to its `Translation`.
+        dataset: `npz.Dataset` that the run is trained on.
     """
 
-    def __init__(self, folder, translations):
+    def __init__(self, folder, dataset):
         super().__init__()
-        self.folder, self.translations = folder, translations
+        self.folder, self.dataset = folder, dataset
 
     def on_epoch_end(self, epoch, logs=None):
-        """Writes both files."""
-        save_generators(self.model, self.folder, self.translations, epoch + 1)
+        """Writes all files."""
+        save_generators(self.model, self.folder, self.dataset, epoch + 1)
 
 
-def save_generators(model, folder, translations, epoch):
-    """Writes the generators of `model` as they are after `epoch`.
+def save_generators(model, folder, dataset, epoch):
+    """Writes the networks of `model` that are for use, as they are after `epoch`.
 
     Args:
-        model: Has the generators as attributes.
+        model: A `GenerativeModel`; its `saved` says which.
         folder: Where the files go.
-        translations: As for `SaveGenerators`.
+        dataset: As for `SaveGenerators`.
         epoch: Number of epochs that are behind them; goes into the files.
     """
-    for name, translation in translations.items():
-        known = dataclasses.replace(translation, epoch=epoch)
-        generators.save(Path(folder) / f"{name}.keras", getattr(model, name), known)
+    for name, (network, direction) in model.saved.items():
+        known = dataclasses.replace(generators.translation(dataset, direction), epoch=epoch)
+        generators.save(Path(folder) / f"{name}.keras", network, known)
 
 
 class SaveState(keras.callbacks.Callback):
@@ -223,7 +219,7 @@ def restore(model, folder):
     """Loads the newest state that can be read.
 
     Args:
-        model: A compiled `AdversarialModel`; every variable of it is overwritten.
+        model: A compiled `GenerativeModel`; every variable of it is overwritten.
         folder: The run's folder.
 
     Returns:

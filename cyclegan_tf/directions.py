@@ -214,10 +214,11 @@ class Direction:
         progress = self.tools.progress
 
         def gen_there(images):
-            return _apply(there, images, " → ".join(self.names), progress)
+            return _apply(there, images, " → ".join(self.names), progress, self.tools.seed)
 
         def gen_back(images):
-            return _apply(back, images, " → ".join(self.names[::-1]), progress)
+            names = self.names[::-1]
+            return _apply(back, images, " → ".join(names), progress, self.tools.seed)
 
         normalized = self.inputs.normalized
         fake = gen_there(normalized)
@@ -250,23 +251,22 @@ class Direction:
 
 def _fits(generator, source, target, names):
     """Raises InputError if the generator is none, or for other pictures."""
-    shapes = [getattr(generator, f"{end}_shape", None) for end in ("input", "output")]
-    if not all(isinstance(shape, tuple) and len(shape) == 4 for shape in shapes):
+    found = generators.shapes(generator)
+    if found.image is None or len(found.output) != 4:
         raise InputError(
-            f"The generator {' → '.join(names)} must be a Keras model from and to (batch, height, "
-            f"width, channels), received {type(generator).__name__} of shapes {shapes[0]} and "
-            f"{shapes[1]}."
+            f"The generator {' → '.join(names)} must be from and to pictures (batch, height, "
+            f"width, channels), received one of shapes {found.image} to {found.output}."
         )
-    shape, wanted = source.images.shape[1:], shapes[0][1:]
+    shape, wanted = source.images.shape[1:], found.image[1:]
     if any(side not in (None, own) for side, own in zip(wanted, shape, strict=True)):
         raise InputError(
             f"The generator takes pictures of shape {wanted}, and those of {names[0]} are "
             f"{shape}: give the data that it was trained on."
         )
     channels = target.images.shape[-1]
-    if shapes[1][-1] != channels:
+    if found.output[-1] != channels:
         raise InputError(
-            f"The generator gives {shapes[1][-1]} channels, and {names[1]} has {channels}: give "
+            f"The generator gives {found.output[-1]} channels, and {names[1]} has {channels}: give "
             "the data that it was trained on."
         )
     multiple = generators.size_multiple(generator)
@@ -289,14 +289,15 @@ def _some(draw, count, limit):
     return np.sort(draw.permutation(count)[:limit])
 
 
-def _apply(generator, images, label, progress):
+def _apply(generator, images, label, progress, seed):
     """Calls the generator on a few pictures at a time."""
     results, network = [], Inference(generator)
+    given = generators.inputs(generator, images, seed)
     with tqdm(total=len(images), desc=label, unit="picture", disable=not progress) as bar:
         for start in range(0, len(images), 16):
-            batch = images[start : start + 16]
-            results.append(network(batch))
-            bar.update(len(batch))
+            batch = [x[start : start + 16] for x in given]
+            results.append(network(*batch))
+            bar.update(len(batch[0]))
     results = np.concatenate(results)
     if results.shape[:3] != images.shape[:3]:
         raise InputError(

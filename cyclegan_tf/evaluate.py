@@ -16,7 +16,7 @@ import numpy as np
 
 from cyclegan_tf import generators
 from cyclegan_tf.atomic import write_text
-from cyclegan_tf.callbacks import read_history, save_generators
+from cyclegan_tf.callbacks import read_history, save_generators, translator
 from cyclegan_tf.data import npz
 from cyclegan_tf.data.assembly import check_whole
 from cyclegan_tf.directions import Direction, Tools
@@ -132,6 +132,7 @@ class Evaluate(keras.callbacks.Callback):
         every: Score every so many epochs, and after the last.
         monitor: Which score decides, such as "kid_ab"; by default the first, from A to B.
         patience: Stop after so many epochs without a better score; None goes on to the end.
+        directions: Those that the method translates in, such as ("ab",).
         **measuring: `features`, `weights`, `resize`, `lpips`, `lpips_weights` and `seed`, as in
             `evaluate`.
 
@@ -150,6 +151,7 @@ class Evaluate(keras.callbacks.Callback):
         every=1,
         monitor=None,
         patience=None,
+        directions=DIRECTIONS,
         **measuring,
     ):
         super().__init__()
@@ -162,13 +164,14 @@ class Evaluate(keras.callbacks.Callback):
         split = "test" if len(dataset.test_a) and len(dataset.test_b) else "train"
         tools = Tools(metrics or (), **measuring, progress=True)
         self.directions = {
-            name: Direction(dataset, name, split, pictures, tools, True) for name in DIRECTIONS
+            name: Direction(dataset, name, split, pictures, tools, len(directions) == 2)
+            for name in directions
         }
         self.protocol = tools.protocol(dataset, split, self.directions)
         for direction in self.directions.values():
             direction.quiet()  # from here on the training's own bar is shown
         self.names = {name: METRICS[name].title for name in metrics}
-        logged = [f"{name}_{direction}" for direction in DIRECTIONS for name in metrics]
+        logged = [f"{name}_{direction}" for direction in directions for name in metrics]
         self.monitor = logged[0] if monitor is None else monitor
         if self.monitor not in logged:
             raise InputError(f"monitor must be among {', '.join(logged)}, received {monitor!r}.")
@@ -180,15 +183,14 @@ class Evaluate(keras.callbacks.Callback):
         if (epoch + 1) % self.every and epoch + 1 != self.params.get("epochs"):
             return
         logs = {} if logs is None else logs
-        pair = self.model.gen_ab, self.model.gen_ba
-        for name, ways in zip(DIRECTIONS, (pair, pair[::-1]), strict=True):
-            scores, *_ = self.directions[name].translated(*ways)
+        ways = {name: translator(self.model, name) for name in DIRECTIONS}
+        for name, direction in self.directions.items():
+            scores, *_ = direction.translated(ways[name], ways[name[::-1]])
             logs |= {f"{metric}_{name}": score.value for metric, score in scores.items()}
         rows = [*self._rows_until(epoch), {"epoch": epoch + 1} | logs]
         best = self._best(rows)
         if best == epoch + 1:
-            files = generators.translations(self.dataset)
-            save_generators(self.model, self.folder / "best", files, best)
+            save_generators(self.model, self.folder / "best", self.dataset, best)
         summary = {
             "metrics": self.names,
             "monitor": self.monitor,
@@ -262,6 +264,8 @@ def _said(path, *keys):
 
 def _generators(given, names):
     """Returns `((gen_ab, gen_ba), files)`; either may be None, `files` says what was loaded."""
+    if hasattr(given, "saved"):
+        return tuple(translator(given, direction) for direction in DIRECTIONS), {}
     if hasattr(given, "gen_ab"):
         return (given.gen_ab, given.gen_ba), {}
     if isinstance(given, (str, os.PathLike)) and Path(given).is_dir():

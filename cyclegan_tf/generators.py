@@ -45,21 +45,98 @@ class Translation:
     epoch: int | None = None
 
 
-def translations(dataset):
-    """What the generators of a run on `dataset` translate.
+def translation(dataset, direction):
+    """What a network of a run on `dataset` translates.
 
     Args:
         dataset: `npz.Dataset`.
+        direction: From what to what, such as "ab", as in `GenerativeModel.saved`; "z" is noise.
 
     Returns:
-        Dictionary from "gen_ab" and "gen_ba" to a `Translation`.
+        `Translation`. Noise has the name "noise", and no range or type of its own.
     """
-    size = tuple(int(side) for side in dataset.train_a.shape[1:3])
-    (a, b), (range_a, range_b) = dataset.names, dataset.ranges
-    return {
-        "gen_ab": Translation(a, b, range_a, range_b, str(dataset.train_b.dtype), size),
-        "gen_ba": Translation(b, a, range_b, range_a, str(dataset.train_a.dtype), size),
-    }
+    names = {"z": "noise"} | dict(zip("ab", dataset.names, strict=True))
+    ranges = {"z": (-1, 1)} | dict(zip("ab", dataset.ranges, strict=True))
+    types = {"z": "float32", "a": str(dataset.train_a.dtype), "b": str(dataset.train_b.dtype)}
+    source, target = direction
+    images = dataset.train_a if source == "a" else dataset.train_b
+    return Translation(
+        names[source],
+        names[target],
+        ranges[source],
+        ranges[target],
+        types[target],
+        tuple(int(side) for side in images.shape[1:3]),
+    )
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a saved network takes and gives.
+
+    Attributes:
+        image: Shape of its picture `(batch, height, width, channels)`; None if it takes none.
+        noise: Shape of its noise `(batch, dimensions)`; None if it takes none.
+        output: Shape of what it gives.
+    """
+
+    image: tuple | None
+    noise: tuple | None
+    output: tuple
+
+
+def shapes(network):
+    """The `Shapes` of a network.
+
+    Raises:
+        InputError: If it takes anything but a picture and a vector of noise, in this order, or
+            gives more than one thing.
+    """
+    given, output = (getattr(network, f"{end}_shape", None) for end in ("input", "output"))
+    one = isinstance(given, tuple) and (not given or not isinstance(given[0], (tuple, list)))
+    given = [given] if one else [tuple(shape) for shape in given or ()]
+    ranks = [len(shape) for shape in given], len(output) if isinstance(output, tuple) else 0
+    if ranks not in (([4], 4), ([4, 2], 4), ([2], 4), ([4], 2)):
+        raise InputError(
+            "A generator takes a picture (batch, height, width, channels), a vector of noise "
+            f"(batch, dimensions) or both, and gives a picture; received {type(network).__name__} "
+            f"of shapes {', '.join(map(str, given)) or None} to {output}."
+        )
+    by_rank = {len(shape): shape for shape in given}
+    return Shapes(by_rank.get(4), by_rank.get(2), output)
+
+
+def noise(network, count, seed=0):
+    """What a network draws: standard normal noise.
+
+    Args:
+        network: A saved network.
+        count: Number of pictures to be made.
+        seed: Non-negative integer, or a sequence of such. Row i depends on it and on i alone.
+
+    Returns:
+        float32 array `(count, dimensions)`; None if the network takes no noise.
+    """
+    shape = shapes(network).noise
+    if shape is None:
+        return None
+    return np.random.default_rng(seed).standard_normal((count, shape[1]), np.float32)
+
+
+def inputs(network, images=None, seed=0, count=None):
+    """What a network is to be called on: pictures, noise or both, in its order.
+
+    Args:
+        network: A saved network.
+        images: Pictures `(n, height, width, channels)` in [-1, 1], if it takes any.
+        seed: Of the noise, if it takes any.
+        count: Number of pictures to be made, where it takes noise alone.
+
+    Returns:
+        List of arrays.
+    """
+    drawn = noise(network, len(images) if images is not None else count, seed)
+    return [x for x in (images, drawn) if x is not None]
 
 
 def save(path, generator, translation):
@@ -104,14 +181,13 @@ def load(path):
             f"{path} cannot be read as a generator ({reason}): give a .keras or .h5 file that "
             "training wrote, without Lambda layers or foreign code."
         ) from error
-    shapes = getattr(generator, "input_shape", None), getattr(generator, "output_shape", None)
-    if not all(isinstance(shape, tuple) and len(shape) == 4 for shape in shapes):
-        raise InputError(
-            f"{path} holds a model from shape {shapes[0]} to {shapes[1]}; a generator takes and "
-            "gives (batch, height, width, channels): give one of those."
-        )
+    try:
+        found = shapes(generator)
+    except InputError as error:
+        raise InputError(f"{path} holds no generator: {error}") from error
     # Keras 2 wrote its one input as a list of one, of which Keras 3 would complain at each call.
-    return keras.Model(generator.inputs[0], generator.outputs[0]), _translation(path, generator)
+    given = generator.inputs[0] if len(generator.inputs) == 1 else generator.inputs
+    return keras.Model(given, generator.outputs[0]), _translation(path, found)
 
 
 def size_multiple(generator):
@@ -132,9 +208,9 @@ def size_multiple(generator):
     return multiple
 
 
-def _translation(path, generator):
-    size = generator.input_shape[1:3]
-    translation = Translation(size=None if None in size else size)
+def _translation(path, found):
+    size = (found.image or found.output)[1:3]
+    translation = Translation(size=None if None in size or len(size) != 2 else size)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if ENTRY in archive.namelist():

@@ -19,8 +19,8 @@ class Inference:
     a second, which only pays for many pictures.
 
     Args:
-        generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1]. Its weights are
-            taken as they are at the first call.
+        generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1], on noise
+            `(batch, dimensions)`, or on both. Its weights are taken as they are at the first call.
     """
 
     def __init__(self, generator):
@@ -28,44 +28,45 @@ class Inference:
         self._seen = Counter()
         self._graphs = {}
         self._kernels = None
-        shape = [None, *generator.input_shape[1:]]
-        self._any = tf.function(
-            self._call, input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False
-        )
+        signature = [tf.TensorSpec([None, *x.shape[1:]], tf.float32) for x in generator.inputs]
+        self._any = tf.function(self._call, input_signature=signature, autograph=False)
 
-    def __call__(self, images):
+    def __call__(self, *inputs):
         """Translates.
 
         Args:
-            images: float32 array `(batch, height, width, channels)` in [-1, 1].
+            *inputs: float32 arrays as the generator takes them: `(batch, height, width,
+                channels)` in [-1, 1], noise `(batch, dimensions)`, or both.
 
         Returns:
             float32 array `(batch, height, width, channels')` in [-1, 1].
         """
-        images = tf.convert_to_tensor(images, tf.float32)
-        shape = tuple(images.shape)
-        self._seen[shape] += 1
-        if self._seen[shape] > OFTEN:
-            return self.prepare(shape)(images).numpy()
-        return np.asarray(self._any(images))
+        inputs = [tf.convert_to_tensor(x, tf.float32) for x in inputs]
+        shapes = tuple(tuple(x.shape) for x in inputs)
+        self._seen[shapes] += 1
+        if self._seen[shapes] > OFTEN:
+            return self.prepare(*shapes)(*inputs).numpy()
+        return np.asarray(self._any(*inputs))
 
-    def prepare(self, shape):
-        """Makes the graph for pictures of one shape, if it is not there yet.
+    def prepare(self, *shapes):
+        """Makes the graph for inputs of given shapes, if it is not there yet.
 
         Args:
-            shape: `(batch, height, width, channels)`.
+            *shapes: One for each input, such as `(batch, height, width, channels)`.
 
         Returns:
-            The graph, a function from tensor to tensor.
+            The graph, a function from tensors to a tensor.
         """
-        if shape not in self._graphs:
+        if shapes not in self._graphs:
             if self._kernels is None:
                 layers = fast_layers([self.generator])
                 self._kernels = [(layer, layer.transformed_kernel()) for layer in layers]
             with given_kernels(self._kernels):
                 graph = tf.function(self._call, autograph=False)
-                self._graphs[shape] = graph.get_concrete_function(tf.TensorSpec(shape, tf.float32))
-        return self._graphs[shape]
+                specifications = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+                self._graphs[shapes] = graph.get_concrete_function(*specifications)
+        return self._graphs[shapes]
 
-    def _call(self, images):
-        return tf.cast(self.generator(images, training=False), tf.float32)
+    def _call(self, *inputs):
+        given = inputs[0] if len(inputs) == 1 else list(inputs)
+        return tf.cast(self.generator(given, training=False), tf.float32)

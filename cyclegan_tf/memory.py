@@ -15,6 +15,7 @@ import tensorflow as tf
 from cyclegan_tf import winograd
 from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.layers import InstanceNormalization
+from cyclegan_tf.methods.cyclegan import CycleGAN
 from cyclegan_tf.precision import compute_type
 
 GIB = 2**30
@@ -57,6 +58,11 @@ class Estimate:
     def held(self):
         """What a compiled model holds already."""
         return self.weights + self.moments + self.pools
+
+
+def knows(model):
+    """Whether the memory of a step of `model` can be estimated: so far that of CycleGAN."""
+    return isinstance(model, CycleGAN)
 
 
 def estimate(model, batch_size):

@@ -100,8 +100,9 @@ def add_devices(parser):
     )
     group.add_argument(
         "--convolutions",
-        choices=("auto", "fast", "plain"),
-        default="auto",
+        dest="fast_convolutions",
+        type=convolutions,
+        metavar="{auto,fast,plain}",
         help="fast: by Winograd, in float32 (default: auto, which is fast without a GPU)",
     )
 
@@ -138,22 +139,24 @@ def add_saving_memory(parser):
     group.add_argument(
         "--accumulate",
         type=whole(1),
-        default=1,
         metavar="N",
         help="compute each batch in N pieces, one after another",
     )
     group.add_argument(
-        "--recompute", action="store_true", help="a third more work, far fewer numbers kept"
+        "--recompute",
+        action="store_true",
+        default=None,
+        help="a third more work, far fewer numbers kept",
     )
-    add_precision(group, "reduced ones are meant for a GPU")
+    add_precision(group, "reduced ones are meant for a GPU", default=None)
 
 
-def add_precision(group, remark):
+def add_precision(group, remark, default="float32"):
     """Adds the type that networks compute in."""
     group.add_argument(
         "--precision",
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
-        default="float32",
+        default=default,
         help=f"what networks compute in (default: float32); {remark}",
     )
 
@@ -201,6 +204,14 @@ def size(text):
     if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise argparse.ArgumentTypeError(f"must be like 64 or 64x48, received {text!r}")
     return (int(sides[0]), int(sides[-1]))
+
+
+def convolutions(text):
+    """The type of how convolutions are computed: fast or not, None for either."""
+    words = {"auto": None, "fast": True, "plain": False}
+    if text not in words:
+        raise argparse.ArgumentTypeError(f"must be auto, fast or plain, received {text!r}")
+    return words[text]
 
 
 def channels(text):

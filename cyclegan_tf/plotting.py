@@ -107,8 +107,8 @@ def curves(history):
     figure = Figure(figsize=(8.6, 3), layout="constrained")
     epochs = [row["epoch"] for row in history]
     groups = {
-        "Adversarial": r"(adv|disc)_(ab|ba|a|b)",
-        "Reconstruction": r"(cycle|identity)_(a|b)",
+        "Adversarial": r"(adv|disc)(_(ab|ba|a|b))?",
+        "Reconstruction": r"(cycle|identity|l1|reconstruction|kl|cycle_kl|content|style)(_(a|b))?",
     }
     for axes, (title, pattern) in zip(figure.subplots(1, 2), groups.items(), strict=True):
         for name in history[0] if history else ():
@@ -119,7 +119,8 @@ def curves(history):
             values = [row.get(name, np.nan) for row in history]
             axes.plot(epochs, values, style, marker=marker, label=name)
         axes.set(title=title, xlabel="epoch", ylabel="mean weighted loss")
-        axes.set_ylim(bottom=0)
+        if axes.get_ylim()[0] > 0 or not axes.lines:  # the minimax loss is negative
+            axes.set_ylim(bottom=0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         if axes.lines:

@@ -1,23 +1,25 @@
-"""The training step that all adversarial methods share."""
+"""The training step that all methods share."""
 
 from abc import abstractmethod
 
 import keras
 import tensorflow as tf
 
+from cyclegan_tf import devices
 from cyclegan_tf.accumulation import in_pieces
 from cyclegan_tf.convolutions import shared_kernels
 from cyclegan_tf.precision import finite_on_all
 
 
-class AdversarialModel(keras.Model):
-    """Generators against discriminators: one simultaneous update of both from one set of fakes.
+class GenerativeModel(keras.Model):
+    """Generators, and discriminators where the method has an adversary, updated together.
 
     A method derives from this class, names its networks and losses, and returns two
     dictionaries of named scalars. The step sums each dictionary, differentiates it with
     respect to its own networks alone, and applies both gradients. Since the fakes are made
     once, before either update, this equals "generators first, then discriminators on the
-    same fakes". `fit` logs every named loss as its mean over the epoch.
+    same fakes". `fit` logs every named loss as its mean over the epoch. A method without
+    discriminators (an autoencoder) leaves out what is about them.
 
     All randomness of a step is a function of `(seed, number of the step)`, and all state
     (weights, both optimizers, image pools) is variables: `save_weights` holds everything
@@ -34,6 +36,14 @@ class AdversarialModel(keras.Model):
 
     #: Names of the scalars that the two loss methods return, in the order of the log.
     loss_names: tuple[str, ...] = ()
+    #: Whether picture i of A must belong to picture i of B in training.
+    needs_pairs = False
+    #: Whether pictures are enlarged, cropped and mirrored unless the user says otherwise.
+    augments = True
+    #: `(height, width, channels)` of the training pictures of A and of B; None: not looked at.
+    image_shapes: tuple = (None, None)
+    #: Whether parts of the generators are computed twice, for less memory.
+    recompute = False
 
     def __init__(self, seed=0, strategy=None, **kwargs):
         super().__init__(**kwargs)
@@ -47,16 +57,48 @@ class AdversarialModel(keras.Model):
         """The list of networks that the generators' losses train."""
 
     @property
-    @abstractmethod
     def discriminators(self):
         """The list of networks that the discriminators' losses train."""
+        return []
+
+    @property
+    @abstractmethod
+    def saved(self):
+        """What a run saves: dictionary from a file's name to `(network, direction)`.
+
+        A network is a functional `keras.Model` of at most one picture and one vector of noise, in
+        this order. Its direction says from what to what: domains "a" and "b", noise "z", as in
+        "ab", "bb" (a reconstruction) or "zb" (samples).
+        """
+
+    @abstractmethod
+    def columns(self, a, b, names):
+        """What to show after an epoch: list of `(label, pictures)`, or None for a gap.
+
+        Args:
+            a: Pictures of domain A, an array `(n, height, width, channels)` in [-1, 1].
+            b: As many of domain B.
+            names: What the domains are called.
+        """
+
+    def noise(self, count, seed):
+        """Returns what a step draws: a tuple of tensors `(count, ...)`, here none.
+
+        It is drawn for the whole batch and follows the pictures in it, so that each replica and
+        each piece gets its part, and the result does not depend on the layout.
+
+        Args:
+            count: Number of pictures in the batch, on all devices together.
+            seed: Tensor of two integers, different at each step.
+        """
+        return ()
 
     @abstractmethod
     def generator_losses(self, batch):
         """Returns `(losses, fakes)`: named scalars whose sum is minimized, and what was made.
 
         Args:
-            batch: Tuple of tensors, pictures in [-1, 1].
+            batch: Tuple of tensors: pictures in [-1, 1], then what `noise` drew.
         """
 
     def remember(self, fakes, seed):
@@ -70,21 +112,21 @@ class AdversarialModel(keras.Model):
         """
         return fakes
 
-    @abstractmethod
     def discriminator_losses(self, batch, shown):
         """Returns named scalars whose sum is minimized.
 
         Args:
-            batch: Tuple of tensors, pictures in [-1, 1].
+            batch: As for `generator_losses`.
             shown: What `remember` returned; no gradient flows into it.
         """
+        return {}
 
-    def compile(self, gen_optimizer, disc_optimizer, jit_compile=None, accumulate=1, **kwargs):
+    def compile(self, gen_optimizer, disc_optimizer=None, jit_compile=None, accumulate=1, **kwargs):
         """Sets the optimizers and builds them, so that a saved state finds every variable.
 
         Args:
             gen_optimizer: `keras.optimizers.Optimizer` for all generators together.
-            disc_optimizer: The same for all discriminators together.
+            disc_optimizer: The same for all discriminators together; None without any.
             jit_compile: Whether XLA compiles the losses and gradients; by default where there
                 is a GPU, since on a CPU it does not pay.
             accumulate: Number of equal pieces in which a batch is computed, one after another,
@@ -97,7 +139,9 @@ class AdversarialModel(keras.Model):
         self.disc_optimizer = disc_optimizer
         with self.strategy.scope():
             gen_optimizer.build(self._variables_of(self.generators))
-            disc_optimizer.build(self._variables_of(self.discriminators))
+            if disc_optimizer is not None:
+                disc_optimizer.build(self._variables_of(self.discriminators))
+        self.built = True
         self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         if jit_compile is None:
             jit_compile = bool(tf.config.list_physical_devices("GPU"))
@@ -171,21 +215,32 @@ class AdversarialModel(keras.Model):
         """One replica's part of the step. Returns its losses in the order of `loss_names`."""
         step = tf.cast(self.gen_optimizer.iterations.value, tf.int32)
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])
-        gen_losses, gen_gradients, fakes = self._generators_part(batch)
-        shown = self.remember(fakes, seed)
-        disc_losses, disc_gradients = self._discriminators_part(batch, shown)
-        for optimizer, gradients in (
-            (self.gen_optimizer, gen_gradients),
-            (self.disc_optimizer, disc_gradients),
-        ):
+        batch = (*batch, *self._own_noise(batch[0].shape[0], seed))
+        losses, gradients, fakes = self._generators_part(batch)
+        updates = [(self.gen_optimizer, gradients)]
+        if self.disc_optimizer is not None:
+            shown = self.remember(fakes, seed)
+            disc_losses, gradients = self._discriminators_part(batch, shown)
+            losses = losses | disc_losses
+            updates.append((self.disc_optimizer, gradients))
+        for optimizer, gradients in updates:
             if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
                 optimizer.apply(gradients)
                 continue
             optimizer.apply(finite_on_all(gradients, self.strategy))
             # A step that it leaves out counts, so that the draws and the rate go on.
             optimizer.iterations.assign(step + 1)
-        losses = gen_losses | disc_losses
         return tf.stack([losses[name] for name in self.loss_names])
+
+    def _own_noise(self, count, seed):
+        """This replica's part of what the whole batch draws."""
+        replicas = self.strategy.num_replicas_in_sync
+        # A key that no other draw of the step has.
+        seed = tf.random.experimental.stateless_fold_in(seed, tf.int32.max)
+        drawn = self.noise(count * replicas, seed)
+        return tuple(
+            tf.ensure_shape(devices.part_of_replica(x), [count, *x.shape[1:]]) for x in drawn
+        )
 
     # Each tape watches its own networks only: the other side is frozen, at no cost. Optimizers
     # add up the replicas' gradients: divided by the replicas' number, means of parts give the

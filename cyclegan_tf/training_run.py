@@ -12,7 +12,7 @@ import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from cyclegan_tf import callbacks as cb
-from cyclegan_tf import devices, generators, memory, report
+from cyclegan_tf import devices, memory, report
 from cyclegan_tf.atomic import write_text
 from cyclegan_tf.data import pipeline
 from cyclegan_tf.errors import InputError
@@ -29,7 +29,7 @@ def train(
     *,
     batch_size=1,
     steps_per_epoch=None,
-    augment=True,
+    augment=None,
     pictures=6,
     callbacks=(),
     verbose="auto",
@@ -37,9 +37,9 @@ def train(
 ):
     """Trains a model into a folder, or goes on with what the folder holds.
 
-    The folder then has `run.json`, `history.csv`, `epochs/epoch_005.png`, `gen_ab.keras`,
-    `gen_ba.keras`, `state/` and `report.html`. Called again with the same arguments it resumes
-    after the last finished epoch, to the same weights, bit for bit, as if never interrupted
+    The folder then has `run.json`, `history.csv`, `epochs/epoch_005.png`, `gen_ab.keras` and what
+    else the method saves, `state/` and `report.html`. Called again with the same arguments it
+    resumes after the last finished epoch, to the same weights, bit for bit, as if never interrupted
     (with the same thread settings, which `run.json` records; on a GPU, only after
     `tf.config.experimental.enable_op_determinism()`).
 
@@ -56,7 +56,8 @@ def train(
         batch_size: Pictures of each domain per step, on all devices together.
         steps_per_epoch: Steps that make an epoch; by default as many as show the larger domain
             once.
-        augment: Whether to enlarge, crop and mirror the pictures at random.
+        augment: Whether to enlarge, crop and mirror the pictures at random; by default as the
+            method's paper does.
         pictures: How many test pictures to show after each epoch.
         callbacks: More Keras callbacks, such as `evaluate.Evaluate`; numbers that they add to the
             logs go into the history.
@@ -88,6 +89,7 @@ def train(
     ):
         if not isinstance(value, int) or value < 1:
             raise InputError(f"{name} must be a whole number of at least 1, received {value!r}.")
+    augment = model.augments if augment is None else augment
     settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
     replicas = model.strategy.num_replicas_in_sync
     pipeline.part_of_batch(batch_size, replicas)
@@ -117,9 +119,10 @@ def train(
         elif chief:
             if done:
                 print(f"Resuming {folder} after epoch {done} of {epochs}.")
-            print(memory.sentence(model, batch_size))
-            if advice := memory.advice(model, batch_size):
-                warnings.warn(advice, stacklevel=2)
+            if memory.knows(model):
+                print(memory.sentence(model, batch_size))
+                if advice := memory.advice(model, batch_size):
+                    warnings.warn(advice, stacklevel=2)
         if goes_on and done < epochs:
             model.fit(
                 _batches(model, dataset, settings, done * steps),
@@ -151,6 +154,7 @@ def _batches(model, dataset, settings, start):
             start=start,
             seed=model.seed,
             augment=settings["augment"],
+            pairs=model.needs_pairs,
             replicas=strategy.num_replicas_in_sync,
             worker=worker,
         )
@@ -170,7 +174,7 @@ def _writing(folder, dataset, pictures, callbacks):
         *callbacks,
         cb.HealthWarnings(),
         cb.HistoryFile(folder),
-        cb.SaveGenerators(folder, generators.translations(dataset)),
+        cb.SaveGenerators(folder, dataset),
         cb.Report(folder),
         cb.SaveState(folder),
     ]
@@ -203,20 +207,26 @@ def _early_stops(callbacks):
 
 
 def _fits(model, dataset):
-    """Raises InputError if the model was made for pictures of another shape."""
-    for name, images, network in (
-        ("A", dataset.train_a, model.gen_ab),
-        ("B", dataset.train_b, model.gen_ba),
-    ):
-        if network.input_shape[-1] != images.shape[-1]:
+    """Raises InputError if the model was made for other pictures than these."""
+    domains = zip("AB", (dataset.train_a, dataset.train_b), model.image_shapes, strict=True)
+    for name, images, shape in domains:
+        if shape is None:
+            continue
+        if shape[-1] != images.shape[-1]:
             raise InputError(
-                f"The model takes {network.input_shape[-1]} channels in domain {name}, and the "
-                f"data have {images.shape[-1]}: make the model with the data's image shapes."
+                f"The model takes {shape[-1]} channels in domain {name}, and the data have "
+                f"{images.shape[-1]}: make the model with the data's image shapes."
             )
-    if tuple(model.pool_a.images.shape[1:3]) != tuple(dataset.train_a.shape[1:3]):
+        if tuple(shape[:2]) != tuple(images.shape[1:3]):
+            raise InputError(
+                f"The model was made for {tuple(shape[:2])} pixels, and the data have "
+                f"{tuple(images.shape[1:3])}: make the model with the data's shapes."
+            )
+    if model.needs_pairs and not dataset.paired["train"]:
+        a, b = dataset.names
         raise InputError(
-            f"The model was made for {tuple(model.pool_a.images.shape[1:3])} pixels, and the data "
-            f"have {tuple(dataset.train_a.shape[1:3])}: make the model with the data's shapes."
+            f"This method learns from pairs, and which {a} belongs to which {b} is not known: "
+            "prepare the data with pairs, or take a method that does without, such as cyclegan."
         )
 
 

@@ -53,20 +53,27 @@ class Translator:
     """A generator that takes pictures as people have them.
 
     Args:
-        generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1].
+        generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1]; where a picture
+            has several translations, on noise `(batch, dimensions)` as well.
         translation: `generators.Translation`: names, value ranges and training size.
     """
 
     def __init__(self, generator, translation):
         self.generator = generator
         self.translation = translation
+        self._shapes = generators.shapes(generator)
+        if self._shapes.image is None or len(self._shapes.output) != 4:
+            raise InputError(
+                f"The network {translation.source} → {translation.target} does not translate "
+                "pictures to pictures: give a generator that does, such as gen_ab.keras."
+            )
         self.multiple = generators.size_multiple(generator)
         self._network = Inference(generator)
 
     def __str__(self):
         return f"{self.translation.source} → {self.translation.target}"
 
-    def __call__(self, image, size=None):
+    def __call__(self, image, size=None, seed=0):
         """Translates one picture, or an array of several.
 
         The picture is brought to a working size (aspect kept, edges extended to what the
@@ -79,6 +86,7 @@ class Translator:
                 uint8 counts as 0..255 and uint16 as 0..65535; floats as the source's range.
             size: Working length of the shorter side in pixels; by default that of training,
                 where the generator has seen things at their scale. "native" keeps the picture's.
+            seed: Non-negative integer: where a picture has several translations, which of them.
 
         Returns:
             For an array, an array of the same height and width and the target's type; for a PIL
@@ -88,16 +96,18 @@ class Translator:
             InputError: If the picture or `size` cannot be used.
         """
         if isinstance(image, (str, os.PathLike)):
-            return self._to_pil(self._translate([images.read(image)], size)[0])
+            return self._to_pil(self._translate([images.read(image)], size, [seed])[0])
         if isinstance(image, Image.Image):
-            return self._to_pil(self._translate([images.from_pil(image)], size)[0])
+            return self._to_pil(self._translate([images.from_pil(image)], size, [seed])[0])
         image = np.asarray(image)
         if image.ndim == 4:
             if not len(image):
                 raise InputError("image holds no picture: give at least one.")
-            parts = [image[i : i + TOGETHER] for i in range(0, len(image), TOGETHER)]
-            return np.concatenate([self._translate(part, size) for part in parts])
-        result = self._translate([image], size)[0]
+            # Picture i has a seed of its own, that of the first being `seed` itself.
+            seeds = [seed, *((seed, i) for i in range(1, len(image)))]
+            parts = [slice(i, i + TOGETHER) for i in range(0, len(image), TOGETHER)]
+            return np.concatenate([self._translate(image[p], size, seeds[p]) for p in parts])
+        result = self._translate([image], size, [seed])[0]
         return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
 
     def difference(self, image, size=None):
@@ -122,17 +132,20 @@ class Translator:
         off = np.abs(ours - theirs)
         return float(off.mean()), float(off.max())
 
-    def _translate(self, pictures, size):
+    def _translate(self, pictures, size, seeds):
         """Translates pictures of one shape together."""
         pictures = np.stack([_check(picture) for picture in pictures])
-        channels, alphas = self.generator.input_shape[-1], [None] * len(pictures)
+        channels, alphas = self._shapes.image[-1], [None] * len(pictures)
         if pictures.shape[-1] in (2, 4) and channels != 4:
             pictures, alphas = pictures[..., :-1], pictures[..., -1:]
         shape = pictures.shape[1:3]
         working = self._working_shape(shape, size)
         x = [self._normalize(images.to_channels(picture, channels)) for picture in pictures]
         x = [_extend(images.fit(one, working, "stretch"), self._padded(working)) for one in x]
-        y = self._network(np.stack(x))
+        given = [np.stack(x)]
+        if self._shapes.noise is not None:
+            given.append(np.concatenate([generators.noise(self.generator, 1, s) for s in seeds]))
+        y = self._network(*given)
         if y.shape[1:3] != x[0].shape[:2]:
             raise InputError(
                 f"The generator made {y.shape[1:3]} of {x[0].shape[:2]} pixels: give one that "
@@ -162,7 +175,7 @@ class Translator:
 
     def _working_shape(self, shape, size):
         """Height and width at which the network sees the picture, before padding."""
-        fixed = self.generator.input_shape[1:3]
+        fixed = self._shapes.image[1:3]
         if None not in fixed:
             scale = min(fixed[0] / shape[0], fixed[1] / shape[1])
         elif size == "native" or (size is None and self.translation.size is None):
@@ -178,14 +191,14 @@ class Translator:
         return tuple(max(1, round(side * scale)) for side in shape)
 
     def _padded(self, working):
-        fixed = self.generator.input_shape[1:3]
+        fixed = self._shapes.image[1:3]
         if None not in fixed:
             return fixed
         # Reflection padding of 3 in the generator needs a few pixels to mirror.
         return tuple(max(-(-side // self.multiple), 4) * self.multiple for side in working)
 
 
-def translate_files(translator, sources, target, size=None, overwrite=False, progress=True):
+def translate_files(translator, sources, target, size=None, overwrite=False, progress=True, seed=0):
     """Translates files into a folder, each under its own name.
 
     Args:
@@ -196,6 +209,7 @@ def translate_files(translator, sources, target, size=None, overwrite=False, pro
         size: As in `Translator.__call__`.
         overwrite: Whether to replace files that exist; sources are never replaced.
         progress: Whether to show a progress bar.
+        seed: As in `Translator.__call__`; the same for all files.
 
     Returns:
         `(written, failed)`: a list of paths, and a list of sentences about files that could not
@@ -229,7 +243,7 @@ def translate_files(translator, sources, target, size=None, overwrite=False, pro
     written, failed = [], []
     for source, path in tqdm(paths.items(), unit="picture", disable=not progress):
         try:
-            _translate_file(translator, source, path, size)
+            _translate_file(translator, source, path, size, seed)
             written.append(path)
         except InputError as error:
             if source == sources:
@@ -238,8 +252,8 @@ def translate_files(translator, sources, target, size=None, overwrite=False, pro
     return written, failed
 
 
-def _translate_file(translator, source, path, size):
-    picture = translator(source, size)
+def _translate_file(translator, source, path, size, seed):
+    picture = translator(source, size, seed)
     suffix = path.suffix.lower()
     if picture.mode.startswith("I") and suffix not in (".png", ".tif", ".tiff"):
         picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))

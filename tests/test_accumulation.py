@@ -10,6 +10,7 @@ import tensorflow as tf
 from conftest import ROOT, make_dataset, make_model
 
 from cyclegan_tf import cli, generators, networks, recipes
+from cyclegan_tf.commands import train as train_command
 from cyclegan_tf.accumulation import in_pieces
 from cyclegan_tf.data import npz
 from cyclegan_tf.errors import InputError
@@ -125,7 +126,7 @@ def test_pieces_must_divide_the_batch(tmp_path, capsys, monkeypatch):
         train(model, dataset, tmp_path / "run", 1, batch_size=4)
     npz.save(tmp_path / "x.npz", dataset)
     # TensorFlow takes thread settings only before its first operation.
-    monkeypatch.setattr(cli, "_set_up_tensorflow", lambda deterministic: None)
+    monkeypatch.setattr(train_command, "_set_up_tensorflow", lambda deterministic: None)
     words = ["train", str(tmp_path / "x.npz"), str(tmp_path / "run"), "--disc-layers", "1"]
     assert cli.main([*words, "--batch", "4", "--accumulate", "3", "--blocks", "1"]) == 2
     assert sentence in capsys.readouterr().err

@@ -7,6 +7,7 @@ from conftest import ROOT, make_dataset
 from PIL import Image
 
 from cyclegan_tf import cli
+from cyclegan_tf.commands import train as train_command
 from cyclegan_tf.callbacks import read_history
 from cyclegan_tf.data import npz
 
@@ -16,7 +17,7 @@ TINY = ["--epochs", "1", "--steps", "2", "--filters", "4", "--blocks", "1", "--d
 @pytest.fixture(autouse=True)
 def threads_stay_as_they_are(monkeypatch):
     """TensorFlow takes thread settings only before its first operation."""
-    monkeypatch.setattr(cli, "_set_up_tensorflow", lambda deterministic: None)
+    monkeypatch.setattr(train_command, "_set_up_tensorflow", lambda deterministic: None)
 
 
 @pytest.fixture

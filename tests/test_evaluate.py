@@ -9,6 +9,7 @@ from conftest import make_dataset, make_model
 from PIL import Image
 
 from cyclegan_tf import cli, generators, translate
+from cyclegan_tf.commands import train as train_command
 from cyclegan_tf.data import npz
 from cyclegan_tf.data.npz import Dataset
 from cyclegan_tf.errors import InputError
@@ -114,7 +115,7 @@ def test_a_file_is_scored_in_the_direction_that_it_translates(tmp_path):
     dataset = make_dataset(channels=(3, 3))
     model = make_model(dataset)
     there, back = tmp_path / "there.keras", tmp_path / "back.keras"
-    known = generators.translations(dataset)
+    known = {f"gen_{way}": generators.translation(dataset, way) for way in ("ab", "ba")}
     generators.save(there, model.gen_ab, known["gen_ab"])
     generators.save(back, model.gen_ba, known["gen_ba"])
     options = {"metrics": ["texture"], "progress": False}
@@ -267,7 +268,7 @@ def test_arguments_out_of_their_range_are_told(pairs, arguments, message):
 
 @pytest.mark.parametrize("given", [None, 42, (lambda x: x, None), lambda x: x])
 def test_what_is_no_generator_is_told(pairs, given):
-    with pytest.raises(InputError, match="generator .*must be a .*Keras model"):
+    with pytest.raises(InputError, match="A generator (takes a picture|must be a file or a Keras model)"):
         evaluate(given, pairs, progress=False, **OFFLINE)
 
 
@@ -317,8 +318,8 @@ def test_data_that_do_not_fit_are_told(pairs):
 
 def test_pictures_that_a_run_may_have_learned_from_are_not_called_held_out(tmp_path):
     dataset = make_dataset(channels=(3, 3))
-    model, known = make_model(dataset), generators.translations(dataset)
-    generators.save(tmp_path / "best" / "gen_ab.keras", model.gen_ab, known["gen_ab"])
+    model, known = make_model(dataset), generators.translation(dataset, "ab")
+    generators.save(tmp_path / "best" / "gen_ab.keras", model.gen_ab, known)
 
     def split(trained_on):
         (tmp_path / "run.json").write_text(json.dumps({"data": {"hash": trained_on}}))
@@ -336,7 +337,7 @@ def test_pictures_that_a_run_may_have_learned_from_are_not_called_held_out(tmp_p
 @pytest.fixture
 def command(monkeypatch):
     """The command, which leaves the threads of this process as they are."""
-    monkeypatch.setattr(cli, "_set_up_tensorflow", lambda deterministic: None)
+    monkeypatch.setattr(train_command, "_set_up_tensorflow", lambda deterministic: None)
     return lambda *words: cli.main([str(word) for word in words])
 
 

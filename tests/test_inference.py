@@ -28,7 +28,7 @@ def test_a_shape_gets_a_graph_of_its_own_only_when_it_comes_back():
         network(noise(1, 8, 12, 3))
     assert not network._graphs
     network(noise(1, 8, 8, 3))
-    assert list(network._graphs) == [(1, 8, 8, 3)]
+    assert list(network._graphs) == [((1, 8, 8, 3),)]
 
 
 def test_kernels_are_transformed_once_for_all_shapes():

@@ -95,6 +95,18 @@ class Dataset:
         """`(height, width, channels)` of domain B."""
         return tuple(int(n) for n in self.train_b.shape[1:])
 
+    def swapped(self):
+        """The same pictures with A and B exchanged, under the same hash."""
+        return dataclasses.replace(
+            self,
+            train_a=self.train_b,
+            train_b=self.train_a,
+            test_a=self.test_b,
+            test_b=self.test_a,
+            names=self.names[::-1],
+            ranges=self.ranges[::-1],
+        )
+
     def __str__(self):
         """Says in a few lines what is in it."""
         lines = [

@@ -43,13 +43,14 @@ def batches(
     start=0,
     seed=0,
     augment=True,
+    pairs=None,
     replicas=1,
     worker=(0, 1),
 ):
     """Makes the training batches from step `start` on.
 
-    Each domain is walked in an order of its own, shuffled anew at each pass; in a dataset that
-    is paired in training both follow one order, one crop and one flip. Augmentation is the
+    Each domain is walked in an order of its own, shuffled anew at each pass; where pairs are
+    wanted both follow one order, one crop and one flip. Augmentation is the
     reference's: enlarge by 286/256 (bicubic), crop at random, mirror with probability 0.5.
 
     Where several replicas share each batch, replica i of R has the i-th R-th of it, and a worker
@@ -62,6 +63,8 @@ def batches(
         start: Number of the first batch.
         seed: Non-negative integer key of order and augmentation.
         augment: Whether to enlarge, crop and mirror.
+        pairs: Whether picture i of A comes with picture i of B; by default in a dataset that is
+            paired in training.
         replicas: Into how many parts each batch is divided.
         worker: `(number, of)`: whose parts to make, all workers having as many replicas.
 
@@ -75,7 +78,7 @@ def batches(
     part = part_of_batch(batch_size, replicas)
     number, of = worker
     share = batch_size // of  # of the worker in each batch
-    paired = dataset.paired["train"]
+    paired = dataset.paired["train"] if pairs is None else pairs
     domain_a = _sampler(dataset.train_a, dataset.ranges[0], 2 * seed, augment)
     domain_b = _sampler(dataset.train_b, dataset.ranges[1], 2 * seed + (not paired), augment)
     end = tf.int64.max if steps is None else (start + steps) * share

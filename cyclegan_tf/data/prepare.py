@@ -153,21 +153,23 @@ def from_pairs(
     )
 
 
-def generated(train=1000, test=100, *, size=64, seed=0, progress=True):
+def generated(train=1000, test=100, *, size=64, paired=False, seed=0, progress=True):
     """Draws a data set: sketches of cartoon faces (A, gray) and cartoon faces (B, RGB).
 
-    For training no face is in both domains. For testing each sketch is that of the cartoon with
-    its number, so that a translation can be compared with the truth.
+    For training no face is in both domains, unless pairs are asked for. For testing each sketch is
+    that of the cartoon with its number, so that a translation can be compared with the truth.
 
     Args:
         train: How many training pictures each domain has, at least 1.
         test: How many test pictures, at least 0.
         size: `(height, width)` in pixels, each at least 8, or one number for both.
+        paired: Whether each sketch is that of the cartoon with its number in training, too, as
+            pix2pix needs it. The cartoons are the same either way.
         seed: Non-negative integer that fixes the faces.
         progress: Whether to show a progress bar.
 
     Returns:
-        `npz.Dataset` named "sketch" and "cartoon", paired in "test".
+        `npz.Dataset` named "sketch" and "cartoon", paired in "test", and in "train" if asked for.
 
     Raises:
         InputError: If an argument cannot be used.
@@ -178,12 +180,12 @@ def generated(train=1000, test=100, *, size=64, seed=0, progress=True):
     # Test faces come first, so that they are the same for any number of training faces.
     test_b, for_sketches, train_b = np.split(faces, [test, test + train])
     return Dataset(
-        sketch(for_sketches),
+        sketch(train_b if paired else for_sketches),
         train_b,
         sketch(test_b),
         test_b,
         names=("sketch", "cartoon"),
-        paired={"train": False, "test": True},
+        paired={"train": paired, "test": True},
         sources=[f"generated faces, seed {seed}"],
     )
 

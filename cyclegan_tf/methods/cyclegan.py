@@ -9,10 +9,10 @@ import tensorflow as tf
 from cyclegan_tf.layers import ImagePool
 from cyclegan_tf.losses import l1, least_squares
 from cyclegan_tf.recomputation import recomputed
-from cyclegan_tf.training import AdversarialModel
+from cyclegan_tf.training import GenerativeModel
 
 
-class CycleGAN(AdversarialModel):
+class CycleGAN(GenerativeModel):
     """Two generators that undo each other, and a discriminator for each domain.
 
     Args:
@@ -33,7 +33,7 @@ class CycleGAN(AdversarialModel):
         seed: Key of the pools' draws.
         recompute: Whether the generators, which must have residual blocks, keep only the blocks'
             inputs for the backward pass and compute the rest again: less memory, more time.
-        strategy: As for `AdversarialModel`.
+        strategy: As for `GenerativeModel`.
 
     Raises:
         ValueError: If the networks' channels do not fit each other, or an identity loss is
@@ -85,9 +85,10 @@ class CycleGAN(AdversarialModel):
             raise ValueError("image_size is needed where gen_ab was built for any size.")
         self.gen_ab, self.gen_ba = gen_ab, gen_ba
         self.disc_a, self.disc_b = disc_a, disc_b
+        self.image_shapes = (*image_size, channels_a), (*image_size, channels_b)
         with self.strategy.scope():
-            self.pool_a = ImagePool((*image_size, channels_a), pool_size)
-            self.pool_b = ImagePool((*image_size, channels_b), pool_size)
+            self.pool_a = ImagePool(self.image_shapes[0], pool_size)
+            self.pool_b = ImagePool(self.image_shapes[1], pool_size)
         self.adversarial_loss = adversarial_loss
         self.adversarial_weight = adversarial_weight
         self.cycle_weight = cycle_weight
@@ -107,6 +108,24 @@ class CycleGAN(AdversarialModel):
     def discriminators(self):
         """Both discriminators, trained by one optimizer."""
         return [self.disc_a, self.disc_b]
+
+    @property
+    def saved(self):
+        """Both generators."""
+        return {"gen_ab": (self.gen_ab, "ab"), "gen_ba": (self.gen_ba, "ba")}
+
+    def columns(self, a, b, names):
+        """Pictures of both domains, translated, and translated back."""
+        (name_a, name_b), (fake_b, fake_a) = names, self((a, b))
+        return [
+            (name_a, a),
+            (f"as {name_b}", fake_b),
+            ("and back", self.gen_ba(fake_b)),
+            None,
+            (name_b, b),
+            (f"as {name_a}", fake_a),
+            ("and back", self.gen_ab(fake_a)),
+        ]
 
     def call(self, batch):
         """Translates `(a, b)` to `(fake_b, fake_a)`."""

@@ -1,12 +1,10 @@
-"""One function per method: the paper's defaults, wired into a compiled model."""
-
-import tensorflow as tf
+"""Recipes of the methods that learn from unpaired pictures of two domains."""
 
 from cyclegan_tf import losses, networks
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.cyclegan import CycleGAN
-from cyclegan_tf.optimizers import Adam, ConstantThenLinear
+from cyclegan_tf.recipes import wiring
 
 
 def cyclegan(
@@ -82,35 +80,19 @@ def cyclegan(
     """
     image_shape_a = tuple(image_shape_a)
     image_shape_b = tuple(image_shape_b or image_shape_a)
-    # A run may go on with these changed: they leave its results as they are, rounding aside.
-    unnamed = {"strategy", "accumulate", "recompute"}
-    if precision == "float32":  # as in every run from before there was a choice
-        unnamed.add("precision")
-    arguments = {name: value for name, value in locals().items() if name not in unnamed}
-    del arguments["unnamed"]
-    if tf.distribute.has_strategy():
-        raise InputError(
-            "The model must be made outside of strategy.scope(): give strategy= instead."
-        )
-    strategy = tf.distribute.get_strategy() if strategy is None else strategy
-    for name, shape in (("image_shape_a", image_shape_a), ("image_shape_b", image_shape_b)):
-        if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
-            raise InputError(f"{name} must be (height, width, channels), received {shape}.")
+    arguments = wiring.arguments_of(locals())
+    strategy = wiring.strategy_or_default(strategy)
+    wiring.check_shape("image_shape_a", image_shape_a)
+    wiring.check_shape("image_shape_b", image_shape_b)
     (height, width, channels_a), channels_b = image_shape_a, image_shape_b[-1]
-    _choice("generator", generator, ("resnet", "unet"))
-    _choice("upsampling", upsampling, ("transposed", "resize"))
-    _choice("precision", precision, reduced.POLICIES)
-    _choice("adversarial_loss", adversarial_loss, ("least_squares", "binary_crossentropy"))
-    if image_shape_b[:2] != (height, width):
-        raise InputError(
-            f"Both domains must have one height and width, received {image_shape_a} and "
-            f"{image_shape_b}: prepare them with one size."
-        )
-    if height % 4 or width % 4 or min(height, width) < 8:
-        raise InputError(
-            f"Height and width must be multiples of 4, at least 8, received {height}x{width}: "
-            "prepare the pictures with such a size."
-        )
+    wiring.check_choice("generator", generator, ("resnet", "unet"))
+    wiring.check_choice("upsampling", upsampling, ("transposed", "resize"))
+    wiring.check_choice("precision", precision, reduced.POLICIES)
+    wiring.check_choice(
+        "adversarial_loss", adversarial_loss, ("least_squares", "binary_crossentropy")
+    )
+    wiring.check_same_size(image_shape_a, image_shape_b)
+    wiring.check_sides(height, width, 4, 8)
     if identity_weight is None:
         identity_weight = cycle_weight / 2 if channels_a == channels_b else 0.0
     if identity_weight and channels_a != channels_b:
@@ -121,25 +103,20 @@ def cyclegan(
     if blocks is None:
         blocks = 6 if min(height, width) <= 128 else 9
     disc_filters = filters if disc_filters is None else disc_filters
-    for name, least in (
-        ("filters", 1),
-        ("disc_filters", 1),
-        ("blocks", 0),
-        ("disc_layers", 0),
-        ("pool_size", 0),
-        ("accumulate", 1),
-        ("seed", 0),
-        ("adversarial_weight", 0),
-        ("cycle_weight", 0),
-        ("identity_weight", 0),
-        ("learning_rate", 0),
-    ):
-        value = locals()[name]
-        real = name.endswith(("weight", "rate"))
-        known = isinstance(value, (int, float) if real else int)
-        if not known or not least <= value < 2**31:  # NaN fails this, too
-            kind = "a number" if real else "a whole number"
-            raise InputError(f"{name} must be {kind} of at least {least}, received {value!r}.")
+    wiring.check_numbers(
+        locals(),
+        filters=1,
+        disc_filters=1,
+        blocks=0,
+        disc_layers=0,
+        pool_size=0,
+        accumulate=1,
+        seed=0,
+        adversarial_weight=0,
+        cycle_weight=0,
+        identity_weight=0,
+        learning_rate=0,
+    )
 
     def make_generator(channels, channels_out, number):
         options = {
@@ -152,7 +129,7 @@ def cyclegan(
             "name": "gen_ab" if number == 0 else "gen_ba",
         }
         if generator == "unet":
-            return networks.unet_generator(depth=_halvings(height, width), **options)
+            return networks.unet_generator(depth=wiring.halvings(height, width), **options)
         return networks.resnet_generator(blocks=blocks, **options)
 
     def make_discriminator(channels, number):
@@ -174,9 +151,6 @@ def cyclegan(
             f"disc_layers={disc_layers} needs pictures of at least {smallest} pixels, received "
             f"{height}x{width}: give fewer layers."
         )
-    rate = learning_rate
-    if total_steps is not None:
-        rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
     with strategy.scope():
         networks_ = (
             make_generator(channels_a, channels_b, 0),
@@ -185,10 +159,8 @@ def cyclegan(
             make_discriminator(channels_b, 3),
         )
         networks_ = [reduced.in_precision(network, precision) for network in networks_]
-        gen_optimizer, disc_optimizer = (
-            reduced.with_loss_scale(Adam(rate, beta_1=beta_1, epsilon=1e-8), precision)
-            for _ in range(2)
-        )
+        rate = (learning_rate, beta_1, 0.999, total_steps, decay_from, precision)
+        optimizers = [wiring.adam(*rate) for _ in range(2)]
     model = CycleGAN(
         *networks_,
         image_size=(height, width),
@@ -201,20 +173,4 @@ def cyclegan(
         recompute=recompute,
         strategy=strategy,
     )
-    model.compile(gen_optimizer, disc_optimizer, jit_compile=jit_compile, accumulate=accumulate)
-    model.method, model.arguments = "cyclegan", arguments
-    return model
-
-
-def _choice(name, value, choices):
-    if value not in choices:
-        listed = " or ".join(repr(choice) for choice in choices)
-        raise InputError(f"{name} must be {listed}, received {value!r}.")
-
-
-def _halvings(height, width):
-    """How often both sides can be halved, at most 8 times."""
-    depth = 0
-    while depth < 8 and height % 2 ** (depth + 1) == 0 and width % 2 ** (depth + 1) == 0:
-        depth += 1
-    return depth
+    return wiring.finished(model, "cyclegan", arguments, optimizers, jit_compile, accumulate)

@@ -1,0 +1,205 @@
+"""`cyclegan-tf train`: a method's recipe, trained into a run's folder."""
+
+import importlib.util
+import inspect
+import os
+from pathlib import Path
+
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.options import (
+    add_data,
+    add_devices,
+    add_reading,
+    add_saving_memory,
+    add_scoring,
+    dataset_of,
+    measuring_of,
+    real,
+    tensorflow_without_chatter,
+    whole,
+)
+
+#: Recipes by their names, in the order of the help.
+METHODS = ("cyclegan",)
+
+
+def run(options):
+    """Does what the options say."""
+    _set_up_tensorflow(options.deterministic)
+    from cyclegan_tf import devices
+
+    strategy = devices.strategy(options.devices)
+    with devices.losses_told(strategy):
+        _train_on(strategy, options)
+
+
+def _train_on(strategy, options):
+    from cyclegan_tf import devices
+    from cyclegan_tf.data import pipeline
+    from cyclegan_tf.training_run import train
+
+    dataset = dataset_of(options)
+    if options.direction == "ba":
+        dataset = dataset.swapped()
+    steps = options.steps or pipeline.steps_per_epoch(dataset, options.batch)
+    total_steps = None if options.constant_rate else options.epochs * steps
+    model = _model(options, dataset, total_steps, strategy)
+    chief = devices.is_chief(model.strategy)
+    callbacks = _evaluate_callback(options, dataset, model) if chief else []
+    if options.tensorboard:
+        import keras
+
+        if importlib.util.find_spec("tensorboard") is None:
+            raise InputError(
+                "--tensorboard needs its package: pip install 'cyclegan_tf[tensorboard]'."
+            )
+        callbacks.append(keras.callbacks.TensorBoard(options.folder / "tensorboard"))
+    train(
+        model,
+        dataset,
+        options.folder,
+        options.epochs,
+        batch_size=options.batch,
+        steps_per_epoch=steps,
+        augment=options.augment,
+        pictures=options.pictures,
+        callbacks=callbacks,
+        steps_per_execution=options.steps_per_execution,
+    )
+    if not chief:
+        return
+    if (options.folder / "best").exists():
+        print(f"Best       {options.folder / 'best'}")
+    print(f"Pictures   {options.folder / 'epochs'}")
+    print(f"Report     {options.folder / 'report.html'}")
+    saved = ", ".join(str(options.folder / f"{name}.keras") for name in model.saved)
+    print(f"Generators {saved}")
+
+
+def _model(options, dataset, total_steps, strategy):
+    """The model that the method's recipe makes of the options that were given.
+
+    Raises:
+        InputError: If one was given that the method has no use for.
+    """
+    from cyclegan_tf import recipes
+
+    recipe = getattr(recipes, options.method)
+    known = inspect.signature(recipe).parameters
+    given = {name: getattr(options, name) for name in options.of_recipes}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if name not in known:
+            option = options.of_recipes[name]
+            raise InputError(f"{option} has no use with --method {options.method}: leave it out.")
+    shapes = {
+        "image_shape_a": dataset.image_shape_a,
+        "image_shape_b": dataset.image_shape_b,
+        "image_shape": dataset.image_shape_b,  # of methods for one domain, which is then B
+    }
+    shapes = {name: shape for name, shape in shapes.items() if name in known}
+    return recipe(**shapes, **given, total_steps=total_steps, seed=options.seed, strategy=strategy)
+
+
+def _evaluate_callback(options, dataset, model):
+    """The callback that `train --evaluate` asks for, in a list."""
+    words = {
+        "pictures": "evaluate_pictures",
+        "every": "evaluate_every",
+        "monitor": "monitor",
+        "patience": "patience",
+    }
+    given = {name: getattr(options, word) for name, word in words.items()}
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.evaluate is None:
+        for name in [*given, *measuring_of(options)]:
+            option = words.get(name, name).replace("_", "-")
+            raise InputError(f"--{option} needs --evaluate: say which scores, such as kid.")
+        return []
+    from cyclegan_tf.evaluate import DIRECTIONS, Evaluate
+
+    ways = {way for _, way in model.saved.values()}
+    directions = tuple(way for way in DIRECTIONS if way in ways)
+    if not directions:
+        raise InputError(
+            f"--evaluate scores translations, and {options.method} makes none: leave it out."
+        )
+    given |= measuring_of(options) | {"directions": directions}
+    return [Evaluate(options.folder, dataset, options.evaluate, **given)]
+
+
+def _set_up_tensorflow(deterministic):
+    """On a CPU the two directions run side by side, each on half of the cores."""
+    tf = tensorflow_without_chatter()
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    tf.config.threading.set_inter_op_parallelism_threads(2)
+    tf.config.threading.set_intra_op_parallelism_threads(max((os.cpu_count() or 2) // 2, 1))
+
+
+def add(subcommands):
+    """Adds the subcommand."""
+    parser = subcommands.add_parser(
+        "train",
+        help="train CycleGAN or another method, or go on with a run",
+        description="Trains into a folder; the same command again resumes.",
+    )
+    add_data(parser)
+    parser.add_argument("folder", type=Path, help="the run's folder, such as saved_models/faces")
+    parser.add_argument("--method", choices=METHODS, default="cyclegan", help="(default: cyclegan)")
+    parser.add_argument("--epochs", type=whole(1), default=200)
+    parser.add_argument("--steps", type=whole(1), help="steps per epoch")
+    parser.add_argument(
+        "--batch", type=whole(1), default=1, help="pictures per step, on all devices"
+    )
+    parser.add_argument(
+        "--direction", choices=("ab", "ba"), default="ab", help="ba: exchange both domains"
+    )
+    parser.add_argument("--constant-rate", action="store_true", help="no decay to zero")
+    augmenting = parser.add_mutually_exclusive_group()
+    augmenting.add_argument(
+        "--augment", action="store_true", default=None, help="crop and mirror (default: by method)"
+    )
+    augmenting.add_argument("--no-augment", dest="augment", action="store_false", default=None)
+    parser.add_argument("--pictures", type=whole(1), default=6, help="shown after each epoch")
+    parser.add_argument("--tensorboard", action="store_true", help="also log to FOLDER/tensorboard")
+    parser.add_argument(
+        "--deterministic", action="store_true", help="equal runs on a GPU, too, though slower"
+    )
+    parser.add_argument("--seed", type=whole(0), default=0)
+    known = {action.dest for action in parser._actions}
+    _add_networks(parser.add_argument_group("networks (those of the paper by default)"))
+    _add_losses(parser.add_argument_group("losses and learning (as in the paper by default)"))
+    add_devices(parser)
+    add_saving_memory(parser)
+    of_recipes = {
+        action.dest: action.option_strings[0]
+        for action in parser._actions
+        if action.dest not in known | {"devices", "steps_per_execution"}
+    }
+    add_reading(parser)
+    add_scoring(parser)
+    parser.set_defaults(run=run, of_recipes=of_recipes)
+
+
+# Each option of these has the name of the recipe's argument that it sets, and no default: those
+# of the recipes apply.
+
+
+def _add_networks(group):
+    group.add_argument("--generator", choices=("resnet", "unet"))
+    group.add_argument("--blocks", type=whole(0), help="residual blocks")
+    group.add_argument("--filters", type=whole(1), help="fewer than 64: smaller and faster")
+    group.add_argument("--upsampling", choices=("transposed", "resize"))
+    group.add_argument("--disc-layers", type=whole(0), help="3: 70x70 patches; 0: single pixels")
+
+
+def _add_losses(group):
+    group.add_argument(
+        "--loss", dest="adversarial_loss", choices=("least_squares", "binary_crossentropy")
+    )
+    group.add_argument("--adversarial-weight", type=real)
+    group.add_argument("--cycle-weight", type=real)
+    group.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
+    group.add_argument("--pool-size", type=whole(0))
+    group.add_argument("--learning-rate", type=real)

@@ -1,0 +1,65 @@
+"""`cyclegan-tf translate`: pictures through a trained generator."""
+
+import warnings
+from pathlib import Path
+
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.options import add_precision, tensorflow_without_chatter, whole
+
+
+def run(options):
+    """Does what the options say."""
+    tensorflow_without_chatter()
+    from cyclegan_tf import translate
+
+    translator = translate.load(options.model, options.direction, options.precision)
+    written, failed = translate.translate_files(
+        translator,
+        options.source,
+        options.target,
+        options.size,
+        options.overwrite,
+        seed=options.seed,
+    )
+    for sentence in failed:
+        warnings.warn(sentence, stacklevel=1)
+    if failed and not written:
+        raise InputError(f"None of the {len(failed)} pictures in {options.source} could be read.")
+    named = written[0] if len(written) == 1 else f"{len(written)} pictures in {options.target}"
+    print(f"Translated {translator}: {named}")
+    if options.precision != "float32":
+        source = Path(options.source)
+        if source.is_dir():
+            source /= Path(written[0]).relative_to(options.target)
+        mean, largest = translator.difference(source, options.size)
+        print(
+            f"{options.precision} differs from float32 by {mean:.2%} of the value range on average "
+            f"and {largest:.1%} at most ({source})."
+        )
+
+
+def add(subcommands):
+    """Adds the subcommand."""
+    parser = subcommands.add_parser(
+        "translate",
+        help="translate pictures with a trained generator",
+        description="Translates a picture, or a folder of them, at their own size.",
+    )
+    parser.add_argument("model", help="a run's folder, or a .keras or .h5 file")
+    parser.add_argument("source", help="a picture or a folder")
+    parser.add_argument("target", help="a folder, or a file's name for one picture")
+    parser.add_argument("--direction", choices=("ab", "ba"), help="of a run's folder (default: ab)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument(
+        "--size",
+        type=lambda text: text if text == "native" else whole(8)(text),
+        help='shorter side while translating: pixels or "native" (default: as in training)',
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole(0),
+        default=0,
+        help="which translation, where a picture has several (default: 0)",
+    )
+    add_precision(parser, "faster on new CPUs and on GPUs, differs by what is then printed")
+    parser.set_defaults(run=run)

@@ -1,0 +1,5 @@
+"""One function per method: the paper's defaults, wired into a compiled model."""
+
+from cyclegan_tf.recipes.unpaired import cyclegan
+
+__all__ = ["cyclegan"]

@@ -1,0 +1,124 @@
+"""What the recipes share: checks of arguments, optimizers, and the last steps to a model."""
+
+import tensorflow as tf
+
+from cyclegan_tf import precision as reduced
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.optimizers import Adam, ConstantThenLinear
+
+#: A run may go on with these changed: they leave its results as they are, rounding aside.
+_UNNAMED = {"strategy", "accumulate", "recompute"}
+
+
+def arguments_of(given):
+    """The arguments of a recipe that make a run what it is.
+
+    Args:
+        given: Dictionary of all, as `locals()` has them at the recipe's start.
+
+    Returns:
+        Dictionary without what may change while a run goes on.
+    """
+    unnamed = set(_UNNAMED)
+    if given.get("precision") == "float32":  # as in every run from before there was a choice
+        unnamed.add("precision")
+    return {name: value for name, value in given.items() if name not in unnamed}
+
+
+def check_choice(name, value, choices):
+    """Raises InputError unless `value` is among `choices`."""
+    if value not in choices:
+        listed = " or ".join(repr(choice) for choice in choices)
+        raise InputError(f"{name} must be {listed}, received {value!r}.")
+
+
+def check_shape(name, shape):
+    """Raises InputError unless `shape` is `(height, width, channels)`."""
+    if len(shape) != 3 or not all(isinstance(side, int) and side > 0 for side in shape):
+        raise InputError(f"{name} must be (height, width, channels), received {shape}.")
+
+
+def check_same_size(shape_a, shape_b):
+    """Raises InputError unless both domains have one height and width."""
+    if shape_a[:2] != shape_b[:2]:
+        raise InputError(
+            f"Both domains must have one height and width, received {shape_a} and {shape_b}: "
+            "prepare them with one size."
+        )
+
+
+def check_sides(height, width, multiple, least):
+    """Raises InputError unless both sides are multiples of `multiple`, and at least `least`."""
+    if height % multiple or width % multiple or min(height, width) < least:
+        raise InputError(
+            f"Height and width must be multiples of {multiple}, at least {least}, received "
+            f"{height}x{width}: prepare the pictures with such a size."
+        )
+
+
+def check_numbers(given, **least):
+    """Raises InputError unless each named number is at least what is said here.
+
+    Args:
+        given: Dictionary of the recipe's arguments.
+        **least: Smallest value by name. Names that end in "weight" or "rate" may be any number,
+            all others must be whole.
+    """
+    for name, smallest in least.items():
+        value = given[name]
+        real = name.endswith(("weight", "rate"))
+        known = isinstance(value, (int, float) if real else int)
+        if not known or not smallest <= value < 2**31:  # NaN fails this, too
+            kind = "a number" if real else "a whole number"
+            raise InputError(f"{name} must be {kind} of at least {smallest}, received {value!r}.")
+
+
+def halvings(height, width):
+    """How often both sides can be halved, at most 8 times."""
+    depth = 0
+    while depth < 8 and height % 2 ** (depth + 1) == 0 and width % 2 ** (depth + 1) == 0:
+        depth += 1
+    return depth
+
+
+def strategy_or_default(strategy):
+    """The strategy in whose scope networks and optimizers are to be made.
+
+    Raises:
+        InputError: If the recipe was called within a scope, where the model must not be made.
+    """
+    if tf.distribute.has_strategy():
+        raise InputError(
+            "The model must be made outside of strategy.scope(): give strategy= instead."
+        )
+    return tf.distribute.get_strategy() if strategy is None else strategy
+
+
+def adam(
+    learning_rate, beta_1, beta_2=0.999, total_steps=None, decay_from=0.5, precision="float32"
+):
+    """Adam as in the reference, its rate falling to zero at `total_steps` where that is given."""
+    rate = learning_rate
+    if total_steps is not None:
+        rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
+    optimizer = Adam(rate, beta_1=beta_1, beta_2=beta_2, epsilon=1e-8)
+    return reduced.with_loss_scale(optimizer, precision)
+
+
+def finished(model, method, arguments, optimizers, jit_compile=None, accumulate=1):
+    """Compiles a model and notes how it was made.
+
+    Args:
+        model: A `GenerativeModel`.
+        method: Its name in `run.json`, that of the recipe.
+        arguments: What `arguments_of` returned.
+        optimizers: That of the generators, then that of the discriminators if there are any.
+        jit_compile: As for `GenerativeModel.compile`.
+        accumulate: As for `GenerativeModel.compile`.
+
+    Returns:
+        The model.
+    """
+    model.compile(*optimizers, jit_compile=jit_compile, accumulate=accumulate)
+    model.method, model.arguments = method, arguments
+    return model
