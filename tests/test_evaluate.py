@@ -268,7 +268,9 @@ def test_arguments_out_of_their_range_are_told(pairs, arguments, message):
 
 @pytest.mark.parametrize("given", [None, 42, (lambda x: x, None), lambda x: x])
 def test_what_is_no_generator_is_told(pairs, given):
-    with pytest.raises(InputError, match="A generator (takes a picture|must be a file or a Keras model)"):
+    with pytest.raises(
+        InputError, match="A generator (takes a picture|must be a file or a Keras model)"
+    ):
         evaluate(given, pairs, progress=False, **OFFLINE)
 
 

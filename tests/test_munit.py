@@ -40,8 +40,8 @@ def toy(**options):
 # contents of the fakes 3 * 1.7 = 5.1 (of a) and 2 * 3.5 = 7 (of b), styles 3.5 and 17.
 BATCH = (*constants(0.1, 0.2), tf.fill((2, 1), 0.5), tf.fill((2, 1), 0.3))
 BY_HAND = {
-    "recon_a": 10 * 1.0,
-    "recon_b": 10 * 6.0,
+    "reconstruction_a": 10 * 1.0,
+    "reconstruction_b": 10 * 6.0,
     "style_a": 3.5 - 0.5,
     "style_b": 17 - 0.3,
     "content_a": 5.1 - 0.2,
@@ -70,7 +70,7 @@ def test_every_loss_by_hand():
 def test_each_weight_is_that_of_its_losses():
     weights = {
         "adversarial_weight": ("adv", "disc"),
-        "reconstruction_weight": ("recon",),
+        "reconstruction_weight": ("reconstruction",),
         "style_weight": ("style",),
         "content_weight": ("content",),
         "cycle_weight": ("cycle",),

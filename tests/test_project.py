@@ -55,6 +55,7 @@ def test_imports_point_down_the_floors():
         "training": 2,
         "networks": 2,
         "losses": 2,
+        "coders": 2,
         "generators": 2,
         "scoring": 2,
         "layers": 1,

@@ -45,8 +45,8 @@ def test_every_loss_by_hand():
     losses, fakes = model.generator_losses(BATCH)
     losses |= model.discriminator_losses(BATCH, model.remember(fakes, tf.constant([0, 0])))
     assert {name: float(value) for name, value in losses.items()} == {
-        "recon_a": pytest.approx(10 * 1.4, rel=1e-5),
-        "recon_b": pytest.approx(10 * 5.4, rel=1e-5),
+        "reconstruction_a": pytest.approx(10 * 1.4, rel=1e-5),
+        "reconstruction_b": pytest.approx(10 * 5.4, rel=1e-5),
         "kl_a": pytest.approx(0.01 * 0.2**2, rel=1e-5),
         "kl_b": pytest.approx(0.01 * 0.6**2, rel=1e-5),
         "cycle_a": pytest.approx(10 * (5 * 6.6 - 0.1), rel=1e-5),
@@ -64,7 +64,7 @@ def test_every_loss_by_hand():
 def test_each_weight_is_that_of_its_losses():
     weights = {
         "adversarial_weight": ("adv", "disc"),
-        "reconstruction_weight": ("recon",),
+        "reconstruction_weight": ("reconstruction",),
         "kl_weight": ("kl",),
         "cycle_weight": ("cycle_a", "cycle_b"),
         "cycle_kl_weight": ("cycle_kl",),

@@ -20,7 +20,7 @@ from cyclegan_tf.options import (
 )
 
 #: Recipes by their names, in the order of the help.
-METHODS = ("cyclegan",)
+METHODS = ("cyclegan", "unit", "munit")
 
 
 def run(options):
@@ -192,6 +192,9 @@ def _add_networks(group):
     group.add_argument("--filters", type=whole(1), help="fewer than 64: smaller and faster")
     group.add_argument("--upsampling", choices=("transposed", "resize"))
     group.add_argument("--disc-layers", type=whole(0), help="3: 70x70 patches; 0: single pixels")
+    group.add_argument("--disc-scales", type=whole(1), help="unit, munit: sizes that are judged")
+    group.add_argument("--shared-blocks", type=whole(0), help="unit: of both domains")
+    group.add_argument("--style-dims", type=whole(1), help="munit: numbers in a style")
 
 
 def _add_losses(group):
@@ -201,5 +204,11 @@ def _add_losses(group):
     group.add_argument("--adversarial-weight", type=real)
     group.add_argument("--cycle-weight", type=real)
     group.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
+    group.add_argument("--reconstruction-weight", type=real)
+    group.add_argument("--kl-weight", type=real)
+    group.add_argument("--cycle-kl-weight", type=real)
+    group.add_argument("--style-weight", type=real)
+    group.add_argument("--content-weight", type=real)
+    group.add_argument("--l2-weight", type=real, help="unit, munit: weight decay of Adam")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)

@@ -90,8 +90,8 @@ class MUNIT(GenerativeModel):
     loss_names = (
         "adv_ab",
         "adv_ba",
-        "recon_a",
-        "recon_b",
+        "reconstruction_a",
+        "reconstruction_b",
         "style_a",
         "style_b",
         "content_a",
@@ -184,8 +184,8 @@ class MUNIT(GenerativeModel):
             self.content_a(fake_a, training=True),
         )
         losses = {
-            "recon_a": self.reconstruction_weight * l1(recon_a, a),
-            "recon_b": self.reconstruction_weight * l1(recon_b, b),
+            "reconstruction_a": self.reconstruction_weight * l1(recon_a, a),
+            "reconstruction_b": self.reconstruction_weight * l1(recon_b, b),
             "style_a": self.style_weight * l1(self.style_a(fake_a, training=True), drawn_a),
             "style_b": self.style_weight * l1(self.style_b(fake_b, training=True), drawn_b),
             "content_a": self.content_weight * l1(again_a, content_a),

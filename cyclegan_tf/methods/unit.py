@@ -62,8 +62,8 @@ class UNIT(GenerativeModel):
     loss_names = (
         "adv_ab",
         "adv_ba",
-        "recon_a",
-        "recon_b",
+        "reconstruction_a",
+        "reconstruction_b",
         "kl_a",
         "kl_b",
         "cycle_a",
@@ -160,8 +160,8 @@ class UNIT(GenerativeModel):
         cycled_a = self.decode(self.dec_a, cycled_mean_a + noise[2])
         cycled_b = self.decode(self.dec_b, cycled_mean_b + noise[3])
         losses = {
-            "recon_a": self.reconstruction_weight * l1(recon_a, a),
-            "recon_b": self.reconstruction_weight * l1(recon_b, b),
+            "reconstruction_a": self.reconstruction_weight * l1(recon_a, a),
+            "reconstruction_b": self.reconstruction_weight * l1(recon_b, b),
             "kl_a": self.kl_weight * kl_to_normal(mean_a),
             "kl_b": self.kl_weight * kl_to_normal(mean_b),
             "cycle_a": self.cycle_weight * l1(cycled_a, a),
