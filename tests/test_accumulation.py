@@ -10,8 +10,8 @@ import tensorflow as tf
 from conftest import ROOT, make_dataset, make_model
 
 from cyclegan_tf import cli, generators, networks, recipes
-from cyclegan_tf.commands import train as train_command
 from cyclegan_tf.accumulation import in_pieces
+from cyclegan_tf.commands import train as train_command
 from cyclegan_tf.data import npz
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.recomputation import recomputed, segments

@@ -7,8 +7,8 @@ from conftest import ROOT, make_dataset
 from PIL import Image
 
 from cyclegan_tf import cli
-from cyclegan_tf.commands import train as train_command
 from cyclegan_tf.callbacks import read_history
+from cyclegan_tf.commands import train as train_command
 from cyclegan_tf.data import npz
 
 TINY = ["--epochs", "1", "--steps", "2", "--filters", "4", "--blocks", "1", "--disc-layers", "1"]

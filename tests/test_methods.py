@@ -1,0 +1,91 @@
+"""What every method must do: train, be stopped and go on to the bit, save what can be used."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from conftest import all_variables, make_dataset, make_model
+
+from cyclegan_tf import generators
+from cyclegan_tf.callbacks import read_history
+from cyclegan_tf.training_run import train
+
+
+def cyclegan():
+    dataset = make_dataset()
+    return dataset, make_model(dataset)
+
+
+#: Functions that return a dataset and the smallest model that learns from it, made anew.
+METHODS = [cyclegan]
+
+each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops in the middle of the second epoch, as a machine that vanishes."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.gen_optimizer.iterations) == 3:
+            raise KeyboardInterrupt
+
+
+def run(method, folder, callbacks=(), epochs=2):
+    dataset, model = method()
+    options = {"batch_size": 2, "steps_per_epoch": 2, "pictures": 2, "verbose": 0}
+    train(model, dataset, folder, epochs, callbacks=callbacks, **options)
+    return dataset, model
+
+
+@each
+def test_a_stopped_run_goes_on_to_the_same_bits(method, tmp_path):
+    _, undisturbed = run(method, tmp_path / "undisturbed")
+    with pytest.raises(KeyboardInterrupt):
+        run(method, tmp_path / "stopped", [Stop()])
+    _, resumed = run(method, tmp_path / "stopped")
+    pairs = list(zip(all_variables(undisturbed), all_variables(resumed), strict=True))
+    assert len(pairs) > 5
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
+    strips = [tmp_path / name / "epochs/epoch_002.png" for name in ("undisturbed", "stopped")]
+    assert strips[0].read_bytes() == strips[1].read_bytes()
+
+
+@each
+def test_every_network_is_trained_and_every_loss_logged(method, tmp_path):
+    _, before = method()
+    start = {network.name: network.get_weights() for network in before.generators}
+    _, model = run(method, tmp_path / "run", epochs=1)
+    for network in [*model.generators, *model.discriminators]:
+        kernels = [v for v in network.trainable_variables if len(v.shape) > 1]
+        assert kernels, network.name
+    for network in model.generators:
+        pairs = zip(start[network.name], network.get_weights(), strict=True)
+        moved = [np.abs(x - y).max() for x, y in pairs if x.ndim > 1]
+        assert min(moved) > 0, network.name
+    (row,) = read_history(tmp_path / "run")
+    assert set(model.loss_names) <= set(row)
+    assert all(np.isfinite(row[name]) for name in model.loss_names)
+    assert json.loads((tmp_path / "run/run.json").read_text())["method"] == method.__name__
+
+
+@each
+def test_saved_networks_give_the_same_pictures(method, tmp_path):
+    dataset, model = run(method, tmp_path / "run", epochs=1)
+    assert model.saved
+    for name, (network, direction) in model.saved.items():
+        loaded, translation = generators.load(tmp_path / "run" / f"{name}.keras")
+        names = {"a": dataset.names[0], "b": dataset.names[1], "z": "noise"}
+        assert (translation.source, translation.target) == tuple(names[one] for one in direction)
+        images = None
+        if direction[0] != "z":
+            shape = (3, *getattr(dataset, f"image_shape_{direction[0]}"))
+            images = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+        given = generators.inputs(network, images, seed=5, count=3)
+        results = [
+            np.asarray(one(given if len(given) > 1 else given[0], training=False))
+            for one in (network, loaded)
+        ]
+        np.testing.assert_allclose(*results, atol=1e-6)
+        assert np.isfinite(results[0]).all() and np.ptp(results[0]) > 0
