@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import all_variables, make_dataset, make_model
 
-from cyclegan_tf import generators
+from cyclegan_tf import generators, recipes
 from cyclegan_tf.callbacks import read_history
 from cyclegan_tf.training_run import train
 
@@ -17,8 +17,20 @@ def cyclegan():
     return dataset, make_model(dataset)
 
 
+def unit():
+    dataset = make_dataset()
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2}
+    return dataset, recipes.unit(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
+def munit():
+    dataset = make_dataset()
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2, "hidden": 4}
+    return dataset, recipes.munit(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan]
+METHODS = [cyclegan, unit, munit]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 

@@ -20,6 +20,8 @@ def run(options):
         options.size,
         options.overwrite,
         seed=options.seed,
+        style=options.guide,
+        outputs=options.outputs,
     )
     for sentence in failed:
         warnings.warn(sentence, stacklevel=1)
@@ -61,5 +63,9 @@ def add(subcommands):
         default=0,
         help="which translation, where a picture has several (default: 0)",
     )
+    parser.add_argument(
+        "--outputs", type=whole(1), default=1, metavar="N", help="translations of each picture"
+    )
+    parser.add_argument("--guide", metavar="FILE", help="munit: the picture whose style to take")
     add_precision(parser, "faster on new CPUs and on GPUs, differs by what is then printed")
     parser.set_defaults(run=run)
