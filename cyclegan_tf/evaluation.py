@@ -196,12 +196,12 @@ def _tables(result):
         ]
         if not names:
             continue
-        rows = [["", *(_head(METRICS[name]) for name in names)]]
+        rows = [["", *(head(METRICS[name]) for name in names)]]
         for row, scores in result.rows.items():
-            cells = [_cell(scores.get(name), METRICS[name]) for name in names]
+            cells = [cell(scores.get(name), METRICS[name]) for name in names]
             if any(cells):
                 rows.append([ROWS[row].format(*result.names), *cells])
-        parts.append(f"{title}:\n\n{_markdown(rows)}")
+        parts.append(f"{title}:\n\n{markdown(rows)}")
     if result.left_out:
         parts.append(_left_out(result.left_out))
     return "\n\n".join(parts)
@@ -215,12 +215,14 @@ def _left_out(left_out):
     return "\n".join(["Left out:", "", *lines])
 
 
-def _head(metric):
+def head(metric):
+    """How a column of a metric is headed."""
     scale = f" x{metric.scale:g}" if metric.scale != 1 else ""
     return f"{metric.title}{scale} {'↓' if metric.better == 'lower' else '↑'}"
 
 
-def _cell(score, metric):
+def cell(score, metric):
+    """A score as a table shows it, with half of its interval; empty where there is none."""
     if score is None:
         return ""
     text = f"{score.value * metric.scale:.4g}"
@@ -231,7 +233,8 @@ def _cell(score, metric):
     return text if half <= 5e-5 * abs(score.value) else f"{text} ±{half * metric.scale:.2g}"
 
 
-def _markdown(rows):
+def markdown(rows):
+    """A table in Markdown, its columns aligned; the first row is the head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from cyclegan_tf import devices
+from cyclegan_tf.errors import InputError
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
@@ -59,11 +60,11 @@ class InstanceNormalization(keras.layers.Layer):
         }
 
 
-def _normalize(x, epsilon):
-    """Mean 0 and variance 1 over height and width; keeps one tensor for the backward pass."""
+def _normalize(x, epsilon, axes=(1, 2)):
+    """Mean 0 and variance 1 over `axes`; keeps one tensor for the backward pass."""
 
     def mean(x):
-        return tf.reduce_mean(x, (1, 2), keepdims=True)
+        return tf.reduce_mean(x, axes, keepdims=True)
 
     @tf.custom_gradient
     def normalize(x):
@@ -78,6 +79,161 @@ def _normalize(x, epsilon):
         return normalized, gradient
 
     return normalize(x)
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class BatchNormalization(keras.layers.Layer):
+    """Normalizes each channel over the batch in training, over the picture alone in use.
+
+    pix2pix goes on normalizing by the statistics of the batch at hand after training, with one
+    picture in it. So does this layer, picture by picture: what becomes of one never depends on
+    what else is translated. `statistics` asks for the running averages of the training instead.
+
+    Statistics are computed in float32 whatever the layer's compute type is. They are those of
+    the part of the batch that the layer sees: under several replicas, or where a batch is
+    computed in pieces, each part has its own, and the running averages are the first replica's.
+
+    Args:
+        statistics: "picture" or "running": what normalizes outside of training. May be changed
+            on the layer; see `set_test_time`.
+        momentum: Share of the running averages that a training step keeps.
+        epsilon: Added to the variance.
+        seed: Integer that fixes the initial `gamma`, drawn from N(1, 0.02); or None.
+
+    Input and output shape: `(batch, height, width, channels)`.
+
+    Reference:
+        Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167; Isola et al. 2017,
+        https://arxiv.org/abs/1611.07004, section 3.4
+    """
+
+    def __init__(self, statistics="picture", momentum=0.9, epsilon=1e-5, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.statistics, self.momentum, self.epsilon = statistics, momentum, epsilon
+        self.seed = seed
+
+    def build(self, input_shape):
+        channels = (input_shape[-1],)
+        near_one = keras.initializers.RandomNormal(1.0, 0.02, seed=self.seed)
+        self.gamma = self.add_weight(shape=channels, initializer=near_one, name="gamma")
+        self.beta = self.add_weight(shape=channels, initializer="zeros", name="beta")
+        # Each replica averages what it sees; the first one's averages are saved.
+        running = {
+            "trainable": False,
+            "autocast": False,
+            "synchronization": "on_read",
+            "aggregation": "only_first_replica",
+        }
+        self.mean = keras.Variable("zeros", channels, name="mean", **running)
+        self.variance = keras.Variable("ones", channels, name="variance", **running)
+
+    def call(self, inputs, training=False):
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        if training:
+            self._remember(tf.stop_gradient(x))
+            x = _normalize(x, self.epsilon, (0, 1, 2))
+        elif self.statistics == "picture":
+            x = _normalize(x, self.epsilon)
+        else:
+            x = (x - self.mean) * ops.rsqrt(self.variance + self.epsilon)
+        x = x * ops.cast(self.gamma, x.dtype) + ops.cast(self.beta, x.dtype)
+        return ops.cast(x, self.compute_dtype)
+
+    def _remember(self, x):
+        mean, variance = tf.nn.moments(x, (0, 1, 2))
+        count = tf.cast(tf.size(x) / tf.size(mean), x.dtype)
+        # The running variance is the unbiased one, as PyTorch keeps it.
+        variance *= count / tf.maximum(count - 1, 1)
+        for average, new in ((self.mean, mean), (self.variance, variance)):
+            average.assign(self.momentum * average + (1 - self.momentum) * new)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        own = ("statistics", "momentum", "epsilon", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class Dropout(keras.layers.Layer):
+    """Sets numbers to zero at random, in training and in use, as a noise input says.
+
+    The layer has no random state. One number per picture, of which every bit counts, is the
+    key of the picture's mask: equal noise gives equal pictures, whatever else is in the batch
+    and however many devices share it.
+
+    Args:
+        rate: Share of the numbers that become zero; the others are divided by `1 - rate`.
+        number: Integer that tells the masks of a network's several dropout layers apart.
+        always: Whether to drop outside of training, too. May be changed on the layer; see
+            `set_test_time`.
+
+    Input: `[x, noise]` of shapes `(batch, ...)` and `(batch, 1)`; noise is float32.
+    Output shape: that of `x`.
+
+    Reference:
+        Srivastava et al. 2014, http://jmlr.org/papers/v15/srivastava14a.html; Isola et al. 2017,
+        https://arxiv.org/abs/1611.07004, section 3.2: dropout at test time is pix2pix's noise
+    """
+
+    def __init__(self, rate=0.5, number=0, always=True, **kwargs):
+        # Of noise that was cast to a shorter type few bits would be left.
+        super().__init__(autocast=False, **kwargs)
+        self.rate, self.number, self.always = rate, number, always
+
+    def call(self, inputs, training=False):
+        x, noise = inputs
+        if not training and not self.always:
+            return x
+        shape = tf.shape(x)[1:]
+
+        def draw(key):
+            # Whole integers: XLA draws the same ones, which is not so of fractions.
+            seed = tf.stack([key, self.number])
+            return tf.random.stateless_uniform(shape, seed, None, None, tf.int32, alg="philox")
+
+        keys = tf.bitcast(tf.cast(noise[:, 0], tf.float32), tf.int32)
+        draws = tf.map_fn(draw, keys, fn_output_signature=tf.int32)
+        dropped = tf.reshape(draws, tf.shape(x)) < round(self.rate * 2**32) - 2**31
+        return tf.where(dropped, tf.zeros([], x.dtype), x / (1 - self.rate))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        own = {"rate": self.rate, "number": self.number, "always": self.always}
+        return {**super().get_config(), **own}
+
+
+def set_test_time(network, dropout=None, statistics=None):
+    """Changes what a loaded network does in use where pix2pix leaves a choice.
+
+    Call it before the network's first use; it also goes into what is saved from then on.
+
+    Args:
+        network: Functional `keras.Model`.
+        dropout: Whether to drop at random (True as in pix2pix); None leaves it.
+        statistics: "picture" (as in pix2pix) or "running"; None leaves it. See
+            `BatchNormalization`.
+
+    Raises:
+        InputError: If the network has no such layer, or `statistics` is neither.
+    """
+    if statistics not in (None, "picture", "running"):
+        raise InputError(f"statistics must be 'picture' or 'running', received {statistics!r}.")
+    for name, value, kind, attribute in (
+        ("dropout", dropout, Dropout, "always"),
+        ("statistics", statistics, BatchNormalization, "statistics"),
+    ):
+        layers = [layer for layer in network.layers if isinstance(layer, kind)]
+        if value is not None and not layers:
+            raise InputError(
+                f"{name}={value!r} has no use here: the network has no {kind.__name__} layer; "
+                "leave it out."
+            )
+        for layer in layers if value is not None else ():
+            setattr(layer, attribute, value)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
@@ -108,6 +264,63 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "padding": self.padding}
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class AdaptiveInstanceNormalization(keras.layers.Layer):
+    """Instance normalization whose shift and scale come from elsewhere, such as a style.
+
+    Args:
+        epsilon: Added to the variance; 1e-5 as in the MUNIT authors' code.
+
+    Input: a pair of pictures `(batch, height, width, channels)` and of what is given for each,
+    `(batch, 2 * channels)`: first the shift of every channel, then its scale.
+    Output: the shape of the pictures.
+
+    Reference:
+        Huang and Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance
+        Normalization", equation 8, https://arxiv.org/abs/1703.06868
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, inputs):
+        x, given = inputs
+        wide = keras.backend.result_type(x.dtype, "float32")
+        shift, scale = ops.split(ops.cast(given, wide)[:, None, None, :], 2, axis=-1)
+        x = _normalize(ops.cast(x, wide), self.epsilon) * scale + shift
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class HalvingAverage(keras.layers.Layer):
+    """Halves height and width: the average of each 3x3 pixels around every second one.
+
+    At the border only the pixels that there are count. Equals PyTorch's average pooling with
+    padding 1 without counting it; Keras's `padding="same"` lies half a pixel elsewhere.
+
+    Input shape: `(batch, height, width, channels)`.
+    Output shape: `(batch, ceil(height / 2), ceil(width / 2), channels)`.
+    """
+
+    def call(self, inputs):
+        sums, counts = (
+            ops.average_pool(ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), 3, 2)
+            for x in (inputs, ops.ones_like(inputs[:1, :, :, :1]))
+        )
+        return sums / counts
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        return (batch, *(None if side is None else -(-side // 2) for side in sides), channels)
 
 
 class ImagePool(keras.layers.Layer):

@@ -16,7 +16,7 @@ from keras.layers import (
 )
 
 from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
-from cyclegan_tf.layers import InstanceNormalization
+from cyclegan_tf.layers import BatchNormalization, HalvingAverage, InstanceNormalization
 
 
 def _initializers(seed):
@@ -24,6 +24,13 @@ def _initializers(seed):
     rng = np.random.default_rng(seed)
     while True:
         yield keras.initializers.RandomNormal(0.0, 0.02, seed=int(rng.integers(2**31)))
+
+
+def _normalize(x, norm, init):
+    """Normalizes by instance or batch; a batch norm's initial `gamma` has a seed of its own."""
+    if norm == "batch":
+        return BatchNormalization(seed=next(init).seed)(x)
+    return InstanceNormalization()(x)
 
 
 def resnet_generator(
@@ -161,7 +168,12 @@ def unet_generator(
 
 
 def patch_discriminator(
-    input_shape=(None, None, 3), filters=64, layers=3, seed=None, name="discriminator"
+    input_shape=(None, None, 3),
+    filters=64,
+    layers=3,
+    norm="instance",
+    seed=None,
+    name="discriminator",
 ):
     """The PatchGAN discriminator: one logit for each overlapping patch of the picture.
 
@@ -169,6 +181,7 @@ def patch_discriminator(
         input_shape: `(height, width, channels)`; height and width may be None.
         filters: Channels after the first convolution; doubled at each layer up to eightfold.
         layers: Number of stride-2 convolutions. 3 sees patches of 70x70 pixels, 2 of 34, 1 of 16.
+        norm: "instance", or "batch" as in pix2pix: the convolutions before it have no bias.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -183,6 +196,7 @@ def patch_discriminator(
 
     def convolution(x, filters, strides, normalized=False):
         options = {"zeros": 1, "normalized": normalized, "kernel_initializer": next(init)}
+        options["use_bias"] = not normalized or norm == "instance"
         return Conv2D(filters, 4, strides, **options)(x)
 
     image = keras.Input(input_shape)
@@ -190,17 +204,19 @@ def patch_discriminator(
     for level in range(1, layers + 1):
         strides = 2 if level < layers else 1
         x = convolution(x, filters * min(2**level, 8), strides, normalized=True)
-        x = InstanceNormalization()(x)
-        x = LeakyReLU(0.2)(x)
+        x = LeakyReLU(0.2)(_normalize(x, norm, init))
     return keras.Model(image, convolution(x, 1, 1), name=name)
 
 
-def pixel_discriminator(input_shape=(None, None, 3), filters=64, seed=None, name="discriminator"):
+def pixel_discriminator(
+    input_shape=(None, None, 3), filters=64, norm="instance", seed=None, name="discriminator"
+):
     """The 1x1 "PixelGAN" discriminator: judges each pixel by its colour alone.
 
     Args:
         input_shape: `(height, width, channels)`; height and width may be None.
         filters: Channels after the first convolution; doubled once.
+        norm: "instance", or "batch" as in pix2pix: the convolutions around it have no bias.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -211,10 +227,67 @@ def pixel_discriminator(input_shape=(None, None, 3), filters=64, seed=None, name
     Reference:
         Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2
     """
-    init = _initializers(seed)
+    init, biased = _initializers(seed), norm == "instance"
     image = keras.Input(input_shape)
     x = Conv2D(filters, 1, kernel_initializer=next(init))(image)
-    x = Conv2D(2 * filters, 1, kernel_initializer=next(init))(LeakyReLU(0.2)(x))
-    x = LeakyReLU(0.2)(InstanceNormalization()(x))
-    x = Conv2D(1, 1, kernel_initializer=next(init))(x)
+    x = Conv2D(2 * filters, 1, use_bias=biased, kernel_initializer=next(init))(LeakyReLU(0.2)(x))
+    x = LeakyReLU(0.2)(_normalize(x, norm, init))
+    x = Conv2D(1, 1, use_bias=biased, kernel_initializer=next(init))(x)
     return keras.Model(image, x, name=name)
+
+
+def multiscale_discriminator(
+    input_shape=(None, None, 3), filters=64, layers=4, scales=3, seed=None, name="discriminator"
+):
+    """Patch discriminators of the picture and of smaller versions of it, without normalization.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None, and must be at
+            least `2 ** (layers + scales - 1)` in use.
+        filters: Channels after the first convolution; doubled at each layer.
+        layers: Number of stride-2 convolutions at each scale; a 1x1 convolution follows.
+        scales: Number of sizes that are judged, each half of the one before.
+        seed: Integer that fixes the initial weights, or None.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` to a list of `scales` logits
+        `(batch, height', width', 1)`, the largest first.
+
+    Reference:
+        Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2; layers as in Huang et al.
+        2018, https://arxiv.org/abs/1804.04732, appendix B.2, where there are 3 scales of 4 layers.
+    """
+    init = _initializers(seed)
+    image = keras.Input(input_shape)
+    smaller, logits = image, []
+    for scale in range(scales):
+        if scale:
+            smaller = HalvingAverage()(smaller)
+        x = smaller
+        for level in range(layers):
+            options = {"reflect": 1, "kernel_initializer": next(init)}
+            x = LeakyReLU(0.2)(Conv2D(filters * 2**level, 4, 2, **options)(x))
+        logits.append(Conv2D(1, 1, kernel_initializer=next(init))(x))
+    return keras.Model(image, logits, name=name)
+
+
+def chained(networks, name=None):
+    """One network of several, each taking what the one before gives; they share their layers.
+
+    Args:
+        networks: Functional models of one output. Inputs that they have beside the first are
+            inputs of the result, in their order.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` without networks inside, so that it is saved, cloned and counted as any.
+    """
+    inputs = [keras.Input(networks[0].inputs[0].shape[1:])]
+    x = inputs[0]
+    for network in networks:
+        others = [keras.Input(other.shape[1:]) for other in network.inputs[1:]]
+        inputs += others
+        # `call` goes through the network's layers; calling the network would nest it.
+        x = network.call([x, *others] if others else x)
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)

@@ -65,6 +65,29 @@ def strip(columns, *, min_side=96):
     return sheet
 
 
+def rows(kinds, *, min_side=96):
+    """Lays pictures out as a table with one row per kind, labelled on the left.
+
+    Args:
+        kinds: List of `(label, pictures)`, as many pictures each, `(n, height, width, channels)`
+            in [-1, 1].
+        min_side: As for `strip`.
+
+    Returns:
+        `PIL.Image` in RGB.
+    """
+    font = _font(16)
+    left = 2 * MARGIN + int(max(font.getlength(label) for label, _ in kinds))
+    sheets = [grid(images, len(images), min_side=min_side) for _, images in kinds]
+    height = sheets[0].height - MARGIN
+    page = Image.new("RGB", (left + sheets[0].width, MARGIN + len(kinds) * height), PAPER)
+    draw = ImageDraw.Draw(page)
+    for row, ((label, _), sheet) in enumerate(zip(kinds, sheets, strict=True)):
+        draw.text((MARGIN, row * height + sheet.height // 2), label, INK, font, anchor="lm")
+        page.paste(sheet, (left, row * height))
+    return page
+
+
 def grid(images, columns=8, *, min_side=56):
     """Lays pictures out row by row.
 

@@ -176,10 +176,28 @@ def overflow(folder, strategy):
     np.savez(folder / "overflow.npz", *weights, scale=scale, steps=steps)
 
 
+def noise(folder, strategy):
+    """One step of a method that draws."""
+    import numpy as np
+    import tensorflow as tf
+    from test_training import noisy
+
+    model = noisy(strategy=strategy)
+
+    def part(context):
+        first = 2 * context.replica_id_in_sync_group
+        pictures = tf.reshape(tf.constant([first + 1.0, first + 2.0]), (2, 1, 1, 1))
+        return pictures, pictures
+
+    batch = strategy.experimental_distribute_values_from_function(part)
+    tf.function(model.train_step)(batch)
+    np.savez(folder / "noise.npz", weight=model.network.weights[0].numpy().item())
+
+
 if __name__ == "__main__":
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from cyclegan_tf import devices as rooms
 
-    every = (pool_and_sgd, adam, fast_convolutions, stopped, resumed, overflow)
+    every = (pool_and_sgd, adam, fast_convolutions, stopped, resumed, overflow, noise)
     jobs = {f.__name__: f for f in every}
     jobs[sys.argv[1]](Path(sys.argv[2]), rooms.strategy(int(sys.argv[3])))

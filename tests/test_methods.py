@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from conftest import all_variables, make_dataset, make_model
+from conftest import all_variables, make_dataset, make_digits, make_model
 
 from cyclegan_tf import generators, recipes
 from cyclegan_tf.callbacks import read_history
@@ -16,6 +16,12 @@ from cyclegan_tf.training_run import train
 def cyclegan():
     dataset = make_dataset()
     return dataset, make_model(dataset)
+
+
+def pix2pix():
+    dataset = make_dataset(4, 4, size=64, paired=True)  # the least size that has dropout
+    shapes = dataset.image_shape_a, dataset.image_shape_b
+    return dataset, recipes.pix2pix(*shapes, filters=2, disc_layers=1)
 
 
 def labelled():
@@ -36,8 +42,36 @@ def cgan():
     return dataset, recipes.cgan(*shapes, network="convolutional", noise_size=3, filters=2)
 
 
+def autoencoder():
+    dataset = make_dataset()
+    return dataset, recipes.autoencoder(dataset.image_shape_b, filters=2, latent=3)
+
+
+def vae():
+    dataset = make_digits()
+    return dataset, recipes.vae(dataset.image_shape_b, latent=3)
+
+
+def cvae():
+    dataset = make_dataset(count_a=5, paired=True)
+    options = {"filters": 2, "latent": 3}
+    return dataset, recipes.cvae(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
+def unit():
+    dataset = make_dataset()
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2}
+    return dataset, recipes.unit(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
+def munit():
+    dataset = make_dataset()
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2, "hidden": 4}
+    return dataset, recipes.munit(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan, dcgan, cgan]
+METHODS = [cyclegan, unit, munit, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 

@@ -20,7 +20,17 @@ from cyclegan_tf.options import (
 )
 
 #: Recipes by their names, in the order of the help.
-METHODS = ("cyclegan", "dcgan", "cgan")
+METHODS = (
+    "cyclegan",
+    "unit",
+    "munit",
+    "pix2pix",
+    "dcgan",
+    "cgan",
+    "autoencoder",
+    "vae",
+    "cvae",
+)
 
 
 def run(options):
@@ -170,6 +180,7 @@ def add(subcommands):
     known = {action.dest for action in parser._actions}
     _add_networks(parser.add_argument_group("networks (those of the paper by default)"))
     _add_losses(parser.add_argument_group("losses and learning (as in the paper by default)"))
+    _add_autoencoding(parser.add_argument_group("autoencoders"))
     add_devices(parser)
     add_saving_memory(parser)
     of_recipes = {
@@ -191,9 +202,15 @@ def _add_networks(group):
     group.add_argument("--blocks", type=whole(0), help="residual blocks")
     group.add_argument("--filters", type=whole(1), help="fewer than 64: smaller and faster")
     group.add_argument("--upsampling", choices=("transposed", "resize"))
-    group.add_argument("--network", choices=("maxout", "convolutional"), help="of cgan")
+    group.add_argument(
+        "--no-dropout", dest="dropout", action="store_const", const=False, help="no noise inside"
+    )
+    group.add_argument("--network", choices=("maxout", "dense", "convolutional", "unet"))
     group.add_argument("--noise-size", type=whole(1), help="numbers that a sample is made from")
     group.add_argument("--disc-layers", type=whole(0), help="3: 70x70 patches; 0: single pixels")
+    group.add_argument("--disc-scales", type=whole(1), help="unit, munit: sizes that are judged")
+    group.add_argument("--shared-blocks", type=whole(0), help="unit: of both domains")
+    group.add_argument("--style-dims", type=whole(1), help="munit: numbers in a style")
 
 
 def _add_losses(group):
@@ -206,5 +223,20 @@ def _add_losses(group):
     group.add_argument("--adversarial-weight", type=real)
     group.add_argument("--cycle-weight", type=real)
     group.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
+    group.add_argument("--l1-weight", type=real, help="of the difference to the true picture")
+    group.add_argument("--reconstruction-weight", type=real)
+    group.add_argument("--kl-weight", type=real)
+    group.add_argument("--cycle-kl-weight", type=real)
+    group.add_argument("--style-weight", type=real)
+    group.add_argument("--content-weight", type=real)
+    group.add_argument("--l2-weight", type=real, help="unit, munit: weight decay of Adam")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)
+
+
+def _add_autoencoding(group):
+    group.add_argument("--latent", type=whole(1), metavar="N", help="numbers in a code")
+    group.add_argument("--prior", choices=("learned", "standard"), help="of cvae")
+    group.add_argument("--likelihood", choices=("bernoulli", "gaussian", "laplace"))
+    group.add_argument("--spread", type=real, help="of a gaussian or laplace pixel in [-1, 1]")
+    group.add_argument("--brightness", type=real, help="of a pixel at the start, in (0, 1)")

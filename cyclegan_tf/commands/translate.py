@@ -12,7 +12,13 @@ def run(options):
     tensorflow_without_chatter()
     from cyclegan_tf import translate
 
-    translator = translate.load(options.model, options.direction, options.precision)
+    translator = translate.load(
+        options.model,
+        options.direction,
+        options.precision,
+        dropout={"on": True, "off": False, None: None}[options.dropout],
+        statistics=options.statistics,
+    )
     written, failed = translate.translate_files(
         translator,
         options.source,
@@ -20,6 +26,8 @@ def run(options):
         options.size,
         options.overwrite,
         seed=options.seed,
+        style=options.guide,
+        outputs=options.outputs,
     )
     for sentence in failed:
         warnings.warn(sentence, stacklevel=1)
@@ -61,5 +69,17 @@ def add(subcommands):
         default=0,
         help="which translation, where a picture has several (default: 0)",
     )
+    parser.add_argument(
+        "--dropout", choices=("on", "off"), help="of pix2pix (default: as trained, which is on)"
+    )
+    parser.add_argument(
+        "--statistics",
+        choices=("picture", "running"),
+        help="what batch norms of pix2pix go by: the picture's own, or averages of the training "
+        "(default: picture)",
+    )
+        "--outputs", type=whole(1), default=1, metavar="N", help="translations of each picture"
+    )
+    parser.add_argument("--guide", metavar="FILE", help="munit: the picture whose style to take")
     add_precision(parser, "faster on new CPUs and on GPUs, differs by what is then printed")
     parser.set_defaults(run=run)
