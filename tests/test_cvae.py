@@ -76,8 +76,8 @@ def test_reconstruction_takes_the_picture_s_own_code():
 @pytest.mark.parametrize("kind", ["dense", "convolutional"])
 def test_a_class_is_a_condition(kind):
     digit, shape = (1, 1, 10), (8, 8, 1)
-    encoder = getattr(coders, f"{kind}_encoder")([digit, shape], 2)
-    decoder = getattr(coders, f"{kind}_decoder")(shape, 2, digit)
+    encoder = getattr(vector_coders, f"{kind}_encoder")([digit, shape], 2)
+    decoder = getattr(vector_coders, f"{kind}_decoder")(shape, 2, digit)
     model = CVAE(encoder, decoder, None, Likelihood("bernoulli"), binarize=True)
     assert not model.augments and model.image_shapes == (digit, shape)
     classes = 2 * np.eye(10, dtype="float32").reshape(10, *digit) - 1

@@ -157,7 +157,10 @@ def test_convolutional_coders_go_down_by_rule(size, smallest):
 
 
 def test_saved_networks_draw_and_reconstruct():
-    encoder, decoder = vector_coders.dense_encoder([SHAPE], 2), vector_coders.dense_decoder(SHAPE, 2)
+    encoder, decoder = (
+        vector_coders.dense_encoder([SHAPE], 2),
+        vector_coders.dense_decoder(SHAPE, 2),
+    )
     model = VAE(encoder, decoder, Likelihood("bernoulli"))
     (reconstructor, there), (sampler, drawn) = model.saved["vae"], model.saved["decoder"]
     assert (there, drawn) == ("bb", "zb")

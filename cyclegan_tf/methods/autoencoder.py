@@ -7,9 +7,9 @@ Networks", Science 313, https://doi.org/10.1126/science.1127647
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.vector_coders import picture
 from cyclegan_tf.likelihoods import Likelihood
 from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.vector_coders import picture
 
 
 class Autoencoder(GenerativeModel):

@@ -20,11 +20,11 @@ from keras.layers import (
 )
 
 from cyclegan_tf import generators
-from cyclegan_tf.vector_coders import halvings, picture
 from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.layers import InstanceNormalization
 from cyclegan_tf.likelihoods import Likelihood, kl_divergence, log_normal
 from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.vector_coders import halvings, picture
 
 
 class CVAE(GenerativeModel):

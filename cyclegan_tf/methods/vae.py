@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf import generators
-from cyclegan_tf.vector_coders import picture
 from cyclegan_tf.likelihoods import Likelihood, kl_divergence, log_normal
 from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.vector_coders import picture
 
 
 class VAE(GenerativeModel):
