@@ -266,6 +266,63 @@ class ReflectionPadding2D(keras.layers.Layer):
         return {**super().get_config(), "padding": self.padding}
 
 
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class AdaptiveInstanceNormalization(keras.layers.Layer):
+    """Instance normalization whose shift and scale come from elsewhere, such as a style.
+
+    Args:
+        epsilon: Added to the variance; 1e-5 as in the MUNIT authors' code.
+
+    Input: a pair of pictures `(batch, height, width, channels)` and of what is given for each,
+    `(batch, 2 * channels)`: first the shift of every channel, then its scale.
+    Output: the shape of the pictures.
+
+    Reference:
+        Huang and Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance
+        Normalization", equation 8, https://arxiv.org/abs/1703.06868
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, inputs):
+        x, given = inputs
+        wide = keras.backend.result_type(x.dtype, "float32")
+        shift, scale = ops.split(ops.cast(given, wide)[:, None, None, :], 2, axis=-1)
+        x = _normalize(ops.cast(x, wide), self.epsilon) * scale + shift
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class HalvingAverage(keras.layers.Layer):
+    """Halves height and width: the average of each 3x3 pixels around every second one.
+
+    At the border only the pixels that there are count. Equals PyTorch's average pooling with
+    padding 1 without counting it; Keras's `padding="same"` lies half a pixel elsewhere.
+
+    Input shape: `(batch, height, width, channels)`.
+    Output shape: `(batch, ceil(height / 2), ceil(width / 2), channels)`.
+    """
+
+    def call(self, inputs):
+        sums, counts = (
+            ops.average_pool(ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), 3, 2)
+            for x in (inputs, ops.ones_like(inputs[:1, :, :, :1]))
+        )
+        return sums / counts
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        return (batch, *(None if side is None else -(-side // 2) for side in sides), channels)
+
+
 class ImagePool(keras.layers.Layer):
     """A history of generated pictures, shown to the discriminator in place of the newest.
 

@@ -37,6 +37,24 @@ def binary_crossentropy(logits, target):
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits))
 
 
+def over_scales(adversarial_loss, logits, target):
+    """Sum of an adversarial loss over the outputs of a discriminator of several scales.
+
+    Args:
+        adversarial_loss: Function of `(logits, target)`, such as `least_squares`.
+        logits: List of tensors, one of each scale.
+        target: As for `adversarial_loss`.
+
+    Returns:
+        Scalar tensor, float32 at least.
+
+    Reference:
+        Wang et al. 2018, https://arxiv.org/abs/1711.11585, equation 3
+    """
+    wide = [x if x.dtype == tf.float64 else tf.cast(x, tf.float32) for x in logits]
+    return tf.add_n([adversarial_loss(x, target) for x in wide])
+
+
 def l1(x, y):
     """Mean absolute difference of two tensors of the same shape, as a scalar tensor."""
     return tf.reduce_mean(tf.abs(x - y))

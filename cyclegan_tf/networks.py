@@ -16,7 +16,7 @@ from keras.layers import (
 )
 
 from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
-from cyclegan_tf.layers import BatchNormalization, InstanceNormalization
+from cyclegan_tf.layers import BatchNormalization, HalvingAverage, InstanceNormalization
 
 
 def _initializers(seed):
@@ -234,3 +234,60 @@ def pixel_discriminator(
     x = LeakyReLU(0.2)(_normalize(x, norm, init))
     x = Conv2D(1, 1, use_bias=biased, kernel_initializer=next(init))(x)
     return keras.Model(image, x, name=name)
+
+
+def multiscale_discriminator(
+    input_shape=(None, None, 3), filters=64, layers=4, scales=3, seed=None, name="discriminator"
+):
+    """Patch discriminators of the picture and of smaller versions of it, without normalization.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be None, and must be at
+            least `2 ** (layers + scales - 1)` in use.
+        filters: Channels after the first convolution; doubled at each layer.
+        layers: Number of stride-2 convolutions at each scale; a 1x1 convolution follows.
+        scales: Number of sizes that are judged, each half of the one before.
+        seed: Integer that fixes the initial weights, or None.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, channels)` to a list of `scales` logits
+        `(batch, height', width', 1)`, the largest first.
+
+    Reference:
+        Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2; layers as in Huang et al.
+        2018, https://arxiv.org/abs/1804.04732, appendix B.2, where there are 3 scales of 4 layers.
+    """
+    init = _initializers(seed)
+    image = keras.Input(input_shape)
+    smaller, logits = image, []
+    for scale in range(scales):
+        if scale:
+            smaller = HalvingAverage()(smaller)
+        x = smaller
+        for level in range(layers):
+            options = {"reflect": 1, "kernel_initializer": next(init)}
+            x = LeakyReLU(0.2)(Conv2D(filters * 2**level, 4, 2, **options)(x))
+        logits.append(Conv2D(1, 1, kernel_initializer=next(init))(x))
+    return keras.Model(image, logits, name=name)
+
+
+def chained(networks, name=None):
+    """One network of several, each taking what the one before gives; they share their layers.
+
+    Args:
+        networks: Functional models of one output. Inputs that they have beside the first are
+            inputs of the result, in their order.
+        name: Name of the model.
+
+    Returns:
+        `keras.Model` without networks inside, so that it is saved, cloned and counted as any.
+    """
+    inputs = [keras.Input(networks[0].inputs[0].shape[1:])]
+    x = inputs[0]
+    for network in networks:
+        others = [keras.Input(other.shape[1:]) for other in network.inputs[1:]]
+        inputs += others
+        # `call` goes through the network's layers; calling the network would nest it.
+        x = network.call([x, *others] if others else x)
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)

@@ -8,7 +8,21 @@ class Adam(keras.optimizers.Adam):
     """Keras's Adam, each update of a weight in one pass over memory.
 
     Same arguments, same variables, same numbers but for rounding; `amsgrad` is not in it.
+
+    Args:
+        *args: As for `keras.optimizers.Adam`.
+        l2: What is added to each gradient, times the weight: what PyTorch's Adam means by weight
+            decay. (Keras's `weight_decay` shrinks the weights themselves.)
+        **kwargs: As for `keras.optimizers.Adam`.
     """
+
+    def __init__(self, *args, l2=0.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.l2 = l2
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "l2": self.l2}
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates one weight and its two moments."""
@@ -18,6 +32,8 @@ class Adam(keras.optimizers.Adam):
         first, second = self._momentums[index].value, self._velocities[index].value
         if isinstance(variable, keras.Variable):
             variable = variable.value
+        if self.l2:
+            gradient = tf.cast(gradient, dtype) + self.l2 * variable
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=first.handle,

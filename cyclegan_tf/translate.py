@@ -53,7 +53,9 @@ def load(path, direction=None, precision="float32", dropout=None, statistics=Non
         raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
     generator, translation = generators.load(path)
     set_test_time(generator, dropout, statistics)
-    return Translator(in_precision(generator, precision), translation)
+    of_styles = path.with_name(f"style_{path.stem.removeprefix('gen_')[-1]}.keras")
+    styles = generators.load(of_styles)[0] if of_styles.is_file() else None
+    return Translator(in_precision(generator, precision), translation, styles)
 
 
 class Translator:
@@ -63,11 +65,14 @@ class Translator:
         generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1]; where a picture
             has several translations, on noise `(batch, dimensions)` as well.
         translation: `generators.Translation`: names, value ranges and training size.
+        styles: `keras.Model` from the target's pictures to such noise, where there is one: it
+            gives the style of a guide.
     """
 
-    def __init__(self, generator, translation):
+    def __init__(self, generator, translation, styles=None):
         self.generator = generator
         self.translation = translation
+        self.styles = styles
         self._shapes = generators.shapes(generator)
         if self._shapes.image is None or len(self._shapes.output) != 4:
             raise InputError(
@@ -80,7 +85,7 @@ class Translator:
     def __str__(self):
         return f"{self.translation.source} → {self.translation.target}"
 
-    def __call__(self, image, size=None, seed=0):
+    def __call__(self, image, size=None, seed=0, style=None):
         """Translates one picture, or an array of several.
 
         The picture is brought to a working size (aspect kept, edges extended to what the
@@ -94,28 +99,57 @@ class Translator:
             size: Working length of the shorter side in pixels; by default that of training,
                 where the generator has seen things at their scale. "native" keeps the picture's.
             seed: Non-negative integer: where a picture has several translations, which of them.
+            style: In place of the seed a guide, whose style the translations get (for `style`,
+                see there), or a style itself, an array `(dimensions,)`.
 
         Returns:
             For an array, an array of the same height and width and the target's type; for a PIL
             image or path, a `PIL.Image` (16-bit only for gray: Pillow has no 16-bit colour).
 
         Raises:
-            InputError: If the picture or `size` cannot be used.
+            InputError: If the picture, `size` or `style` cannot be used.
         """
-        if isinstance(image, (str, os.PathLike)):
-            return self._to_pil(self._translate([images.read(image)], size, [seed])[0])
-        if isinstance(image, Image.Image):
-            return self._to_pil(self._translate([images.from_pil(image)], size, [seed])[0])
+        if isinstance(image, (str, os.PathLike, Image.Image)):
+            noise = self._noise([seed], style)
+            return self._to_pil(self._translate([_array(image)], size, noise)[0])
         image = np.asarray(image)
         if image.ndim == 4:
             if not len(image):
                 raise InputError("image holds no picture: give at least one.")
             # Picture i has a seed of its own, that of the first being `seed` itself.
-            seeds = [seed, *((seed, i) for i in range(1, len(image)))]
+            noise = self._noise([seed, *((seed, i) for i in range(1, len(image)))], style)
             parts = [slice(i, i + TOGETHER) for i in range(0, len(image), TOGETHER)]
-            return np.concatenate([self._translate(image[p], size, seeds[p]) for p in parts])
-        result = self._translate([image], size, [seed])[0]
+            return np.concatenate([self._translate(image[p], size, noise[p]) for p in parts])
+        result = self._translate([image], size, self._noise([seed], style))[0]
         return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
+
+    def style(self, guide):
+        """The style of a picture, to translate others in it.
+
+        Args:
+            guide: One picture of the target domain: an array, a `PIL.Image` or a path, as for
+                calls. It is taken at the training's size, what does not fit its shape cut off.
+
+        Returns:
+            float32 array `(dimensions,)`.
+
+        Raises:
+            InputError: If the picture cannot be used, or there is no network that gives styles.
+        """
+        if self.styles is None:
+            raise InputError(
+                f"The generator {self} comes with no network that gives styles: leave the guide "
+                "out, or load the run's folder of a method that has one, such as munit."
+            )
+        guide, target = _check(_array(guide)), self.translation
+        channels = self.styles.input_shape[-1]
+        if guide.shape[-1] in (2, 4) and channels != 4:
+            guide = guide[..., :-1]
+        value_range = FULL_RANGE.get(str(guide.dtype), target.target_range)
+        guide = np.clip(normalize(images.to_channels(guide, channels), value_range), -1, 1)
+        if target.size is not None:
+            guide = images.fit(guide, target.size)
+        return np.asarray(self.styles(guide[None], training=False))[0]
 
     def difference(self, image, size=None):
         """How far a translator of reduced precision is from one of full precision.
@@ -131,7 +165,7 @@ class Translator:
         if isinstance(image, (str, os.PathLike)):
             image = images.read(image)
         low, high = self.translation.target_range
-        exact = Translator(in_precision(self.generator, "float32"), self.translation)
+        exact = Translator(in_precision(self.generator, "float32"), self.translation, self.styles)
         ours, theirs = (
             np.asarray(translator(image, size), np.float32) / (high - low)
             for translator in (self, exact)
@@ -139,7 +173,21 @@ class Translator:
         off = np.abs(ours - theirs)
         return float(off.mean()), float(off.max())
 
-    def _translate(self, pictures, size, seeds):
+    def _noise(self, seeds, style):
+        """A row of noise for each seed: drawn, or the style that was asked for."""
+        dimensions = (self._shapes.noise or (None, 0))[1]
+        if style is None:
+            drawn = [generators.noise(self.generator, 1, seed) for seed in seeds]
+            return np.concatenate(drawn) if dimensions else np.zeros((len(seeds), 0), np.float32)
+        if isinstance(style, (str, os.PathLike, Image.Image)) or np.ndim(style) != 1:
+            style = self.style(style)
+        style = np.asarray(style, np.float32)
+        if len(style) != dimensions or not dimensions:
+            takes = f"styles of {dimensions} numbers" if dimensions else "no style"
+            raise InputError(f"The generator {self} takes {takes}, received {len(style)}.")
+        return np.repeat(style[None], len(seeds), axis=0)
+
+    def _translate(self, pictures, size, noise):
         """Translates pictures of one shape together."""
         pictures = np.stack([_check(picture) for picture in pictures])
         channels, alphas = self._shapes.image[-1], [None] * len(pictures)
@@ -151,7 +199,7 @@ class Translator:
         x = [_extend(images.fit(one, working, "stretch"), self._padded(working)) for one in x]
         given = [np.stack(x)]
         if self._shapes.noise is not None:
-            given.append(np.concatenate([generators.noise(self.generator, 1, s) for s in seeds]))
+            given.append(noise)
         y = self._network(*given)
         if y.shape[1:3] != x[0].shape[:2]:
             raise InputError(
@@ -206,7 +254,17 @@ class Translator:
         return tuple(-(-max(side, least) // self.multiple) * self.multiple for side in working)
 
 
-def translate_files(translator, sources, target, size=None, overwrite=False, progress=True, seed=0):
+def translate_files(
+    translator,
+    sources,
+    target,
+    size=None,
+    overwrite=False,
+    progress=True,
+    seed=0,
+    style=None,
+    outputs=1,
+):
     """Translates files into a folder, each under its own name.
 
     Args:
@@ -218,6 +276,9 @@ def translate_files(translator, sources, target, size=None, overwrite=False, pro
         overwrite: Whether to replace files that exist; sources are never replaced.
         progress: Whether to show a progress bar.
         seed: As in `Translator.__call__`; the same for all files.
+        style: As in `Translator.__call__`; the same for all files.
+        outputs: Number of translations of each picture: of `seed`, the next, and so on. More than
+            one are numbered, as in "face_1.png".
 
     Returns:
         `(written, failed)`: a list of paths, and a list of sentences about files that could not
@@ -242,16 +303,28 @@ def translate_files(translator, sources, target, size=None, overwrite=False, pro
         paths = {path: target / path.relative_to(sources) for path in found}
     else:
         paths = {sources: target if is_file else target / sources.name}
-    for source, path in paths.items():
+    if outputs > 1 and (len(translator.generator.inputs) == 1 or style is not None):
+        raise InputError(
+            f"outputs must be 1 where a picture has one translation, received {outputs}: leave "
+            "it out."
+        )
+    tasks = [
+        (source, path if outputs == 1 else path.with_stem(f"{path.stem}_{i + 1}"), seed + i)
+        for source, path in paths.items()
+        for i in range(outputs)
+    ]
+    for source, path, _ in tasks:
         if path.exists() and (not overwrite or path.samefile(source)):
             raise InputError(
                 f"{path} exists and would be replaced: give another target"
                 + ("." if path.samefile(source) else ", or allow it with overwrite.")
             )
+    if style is not None and np.ndim(style) != 1:
+        style = translator.style(style)
     written, failed = [], []
-    for source, path in tqdm(paths.items(), unit="picture", disable=not progress):
+    for source, path, seed in tqdm(tasks, unit="picture", disable=not progress):
         try:
-            _translate_file(translator, source, path, size, seed)
+            _translate_file(translator, source, path, size, seed, style)
             written.append(path)
         except InputError as error:
             if source == sources:
@@ -260,8 +333,8 @@ def translate_files(translator, sources, target, size=None, overwrite=False, pro
     return written, failed
 
 
-def _translate_file(translator, source, path, size, seed):
-    picture = translator(source, size, seed)
+def _translate_file(translator, source, path, size, seed, style):
+    picture = translator(source, size, seed, style)
     suffix = path.suffix.lower()
     if picture.mode.startswith("I") and suffix not in (".png", ".tif", ".tiff"):
         picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
@@ -269,6 +342,13 @@ def _translate_file(translator, source, path, size, seed):
         picture = picture.convert("L" if picture.mode in ("L", "LA") else "RGB")
     with replacing(path) as temporary:
         picture.save(temporary, quality=95)
+
+
+def _array(image):
+    """The picture as an array, from a path or a `PIL.Image` as well."""
+    if isinstance(image, (str, os.PathLike)):
+        return images.read(image)
+    return images.from_pil(image) if isinstance(image, Image.Image) else np.asarray(image)
 
 
 def _check(image):

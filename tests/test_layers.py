@@ -5,8 +5,10 @@ import tensorflow as tf
 
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import (
+    AdaptiveInstanceNormalization,
     BatchNormalization,
     Dropout,
+    HalvingAverage,
     ImagePool,
     InstanceNormalization,
     ReflectionPadding2D,
@@ -162,6 +164,36 @@ def test_reflection_padding_equals_numpy():
     expected = np.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
     np.testing.assert_array_equal(ReflectionPadding2D(3)(x), expected)
     assert ReflectionPadding2D(3).compute_output_shape((None, 5, None, 3)) == (None, 11, None, 3)
+
+
+def test_adaptive_instance_normalization_shifts_first_and_scales_last():
+    x = np.random.default_rng(4).normal(size=(2, 6, 5, 2)).astype("float32") * 3 + 1
+    given = np.array([[10, 20, 2, -3], [0, 0, 1, 1]], "float32")
+    expected = np.array(InstanceNormalization()(x))
+    expected[0] = expected[0] * [2, -3] + [10, 20]
+    layer = AdaptiveInstanceNormalization()
+    np.testing.assert_allclose(layer([x, given]), expected, atol=1e-5)
+    assert layer.compute_output_shape([(None, 6, None, 2), (None, 4)]) == (None, 6, None, 2)
+    assert AdaptiveInstanceNormalization.from_config(layer.get_config()).epsilon == 1e-5
+
+
+def test_adaptive_instance_normalization_in_half_precision():
+    x = (np.random.default_rng(3).normal(size=(1, 32, 32, 1)) * 100).astype("float16")
+    result = AdaptiveInstanceNormalization(dtype="mixed_float16")([x, np.array([[1.0, 2.0]])])
+    assert result.dtype == "float16"
+    assert abs(float(np.mean(result)) - 1) < 0.01 and abs(float(np.std(result)) - 2) < 0.01
+
+
+def test_halving_average_counts_only_pixels_that_are_there():
+    x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
+    # Around (0, 0) there are 4 pixels, around (0, 2) and (2, 0) six, around (2, 2) nine.
+    expected = [
+        [(0 + 1 + 4 + 5) / 4, (1 + 2 + 3 + 5 + 6 + 7) / 6],
+        [(4 + 5 + 8 + 9 + 12 + 13) / 6, 10],
+    ]
+    np.testing.assert_allclose(HalvingAverage()(x)[0, :, :, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(HalvingAverage()(np.ones((1, 5, 7, 2), "float32")), 1, rtol=1e-6)
+    assert HalvingAverage().compute_output_shape((None, 5, None, 2)) == (None, 3, None, 2)
 
 
 def pictures(*values):

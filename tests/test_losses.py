@@ -25,3 +25,9 @@ def test_binary_crossentropy_survives_large_logits():
 
 def test_l1_by_hand():
     assert float(losses.l1(tf.constant([1.0, -2.0]), tf.constant([0.0, 2.0]))) == 2.5
+
+
+def test_scales_are_summed_in_float32():
+    logits = [tf.constant([0.0, 2.0], tf.float16), tf.constant([3.0], tf.float16)]
+    total = losses.over_scales(losses.least_squares, logits, 1.0)
+    assert total.dtype == tf.float32 and float(total) == (1 + 1) / 2 + 4

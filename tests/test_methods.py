@@ -58,8 +58,20 @@ def cvae():
     return dataset, recipes.cvae(dataset.image_shape_a, dataset.image_shape_b, **options)
 
 
+def unit():
+    dataset = make_dataset()
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2}
+    return dataset, recipes.unit(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
+def munit():
+    dataset = make_dataset()
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2, "hidden": 4}
+    return dataset, recipes.munit(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
+METHODS = [cyclegan, unit, munit, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 

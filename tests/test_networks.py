@@ -5,6 +5,8 @@ import pytest
 from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
 from cyclegan_tf.layers import InstanceNormalization
 from cyclegan_tf.networks import (
+    chained,
+    multiscale_discriminator,
     patch_discriminator,
     pixel_discriminator,
     resnet_generator,
@@ -147,6 +149,35 @@ def test_save_load_same_output(network, tmp_path):
     x = np.random.default_rng(0).normal(size=(1, 8, 8, model.input_shape[-1])).astype("float32")
     again = keras.models.load_model(tmp_path / "network.keras")
     np.testing.assert_array_equal(model(x), again(x))
+
+
+@pytest.mark.parametrize(("size", "sides"), [(64, [4, 2, 1]), (256, [16, 8, 4])])
+def test_multiscale_discriminator_maps(size, sides):
+    model = multiscale_discriminator((size, size, 3), filters=1)
+    assert model.output_shape == [(None, side, side, 1) for side in sides]
+
+
+def test_a_chain_is_flat_and_shares_its_layers(tmp_path):
+    first = resnet_generator((None, None, 1), 2, 1, output_channels=3, seed=0)
+    second = resnet_generator((None, None, 3), 2, 1, output_channels=2, seed=1)
+    chain = chained([first, second], name="chain")
+    x = np.random.default_rng(0).normal(size=(1, 8, 8, 1)).astype("float32")
+    np.testing.assert_array_equal(chain(x), second(first(x)))
+    assert not [layer for layer in chain.layers if isinstance(layer, keras.Model)]
+    assert {id(w) for w in chain.weights} == {id(w) for n in (first, second) for w in n.weights}
+    chain.save(tmp_path / "chain.keras")
+    again = keras.models.load_model(tmp_path / "chain.keras")
+    np.testing.assert_array_equal(chain(x), again(x))
+
+
+def test_inputs_beside_the_first_are_inputs_of_a_chain():
+    first = resnet_generator((None, None, 1), 2, 0, seed=0)
+    a, z = keras.Input((None, None, 1)), keras.Input((1,))
+    second = keras.Model([a, z], a + keras.layers.Reshape((1, 1, 1))(z))
+    chain = chained([first, second])
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    z = np.array([[1.0], [2.0]], "float32")
+    np.testing.assert_allclose(chain([x, z]), first(x) + z[:, :, None, None], rtol=1e-6)
 
 
 def test_unknown_upsampling_is_named():

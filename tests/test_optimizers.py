@@ -31,3 +31,15 @@ def test_fused_adam_equals_keras_adam(dtype):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
     still = [np.random.default_rng(0).normal(size=(3, 4))]
     assert np.abs(ours[0] - still[0]).max() > 1e-2
+
+
+def test_l2_is_added_to_the_gradient_as_in_pytorch():
+    # First step of Adam: the rate times the sign of gradient + l2 * weight.
+    variable = keras.Variable([2.0, 2.0, -2.0])
+    optimizer = Adam(0.1, epsilon=1e-8, l2=0.5)
+    optimizer.build([variable])
+    optimizer.apply([tf.constant([0.0, -1.5, 0.5])])
+    np.testing.assert_allclose(variable, [1.9, 2.1, -1.9], rtol=1e-6)
+    # The moments hold it, too: 0.1 * (gradient + l2 * weight).
+    np.testing.assert_allclose(optimizer._momentums[0], [0.1, -0.05, -0.05], rtol=1e-5)
+    assert Adam.from_config(optimizer.get_config()).l2 == 0.5

@@ -60,6 +60,7 @@ def test_imports_point_down_the_floors():
         "likelihoods": 2,
         "evidence": 4,
         "losses": 2,
+        "coders": 2,
         "generators": 2,
         "scoring": 2,
         "layers": 1,

@@ -20,7 +20,17 @@ from cyclegan_tf.options import (
 )
 
 #: Recipes by their names, in the order of the help.
-METHODS = ("cyclegan", "pix2pix", "dcgan", "cgan", "autoencoder", "vae", "cvae")
+METHODS = (
+    "cyclegan",
+    "unit",
+    "munit",
+    "pix2pix",
+    "dcgan",
+    "cgan",
+    "autoencoder",
+    "vae",
+    "cvae",
+)
 
 
 def run(options):
@@ -198,6 +208,9 @@ def _add_networks(group):
     group.add_argument("--network", choices=("maxout", "dense", "convolutional", "unet"))
     group.add_argument("--noise-size", type=whole(1), help="numbers that a sample is made from")
     group.add_argument("--disc-layers", type=whole(0), help="3: 70x70 patches; 0: single pixels")
+    group.add_argument("--disc-scales", type=whole(1), help="unit, munit: sizes that are judged")
+    group.add_argument("--shared-blocks", type=whole(0), help="unit: of both domains")
+    group.add_argument("--style-dims", type=whole(1), help="munit: numbers in a style")
 
 
 def _add_losses(group):
@@ -211,6 +224,12 @@ def _add_losses(group):
     group.add_argument("--cycle-weight", type=real)
     group.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
     group.add_argument("--l1-weight", type=real, help="of the difference to the true picture")
+    group.add_argument("--reconstruction-weight", type=real)
+    group.add_argument("--kl-weight", type=real)
+    group.add_argument("--cycle-kl-weight", type=real)
+    group.add_argument("--style-weight", type=real)
+    group.add_argument("--content-weight", type=real)
+    group.add_argument("--l2-weight", type=real, help="unit, munit: weight decay of Adam")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)
 
@@ -220,5 +239,4 @@ def _add_autoencoding(group):
     group.add_argument("--prior", choices=("learned", "standard"), help="of cvae")
     group.add_argument("--likelihood", choices=("bernoulli", "gaussian", "laplace"))
     group.add_argument("--spread", type=real, help="of a gaussian or laplace pixel in [-1, 1]")
-    group.add_argument("--kl-weight", type=real)
     group.add_argument("--brightness", type=real, help="of a pixel at the start, in (0, 1)")

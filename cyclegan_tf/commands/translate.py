@@ -26,6 +26,8 @@ def run(options):
         options.size,
         options.overwrite,
         seed=options.seed,
+        style=options.guide,
+        outputs=options.outputs,
     )
     for sentence in failed:
         warnings.warn(sentence, stacklevel=1)
@@ -76,5 +78,8 @@ def add(subcommands):
         help="what batch norms of pix2pix go by: the picture's own, or averages of the training "
         "(default: picture)",
     )
+        "--outputs", type=whole(1), default=1, metavar="N", help="translations of each picture"
+    )
+    parser.add_argument("--guide", metavar="FILE", help="munit: the picture whose style to take")
     add_precision(parser, "faster on new CPUs and on GPUs, differs by what is then printed")
     parser.set_defaults(run=run)

@@ -1,8 +1,19 @@
 """One function per method: the paper's defaults, wired into a compiled model."""
 
 from cyclegan_tf.recipes.autoencoding import autoencoder, cvae, vae
+from cyclegan_tf.recipes.latent import munit, unit
 from cyclegan_tf.recipes.paired import pix2pix
 from cyclegan_tf.recipes.sampling import cgan, dcgan
 from cyclegan_tf.recipes.unpaired import cyclegan
 
-__all__ = ["autoencoder", "cgan", "cvae", "cyclegan", "dcgan", "pix2pix", "vae"]
+__all__ = [
+    "autoencoder",
+    "cgan",
+    "cvae",
+    "cyclegan",
+    "dcgan",
+    "munit",
+    "pix2pix",
+    "unit",
+    "vae",
+]
