@@ -90,18 +90,18 @@ def test_a_vae_learns_two_pictures_and_a_saved_run_shows_them(tmp_path):
         paired={"train": False, "test": True},
         sources=["two"],
     )
-    model = recipes.vae((8, 8, 1), latent=2, learning_rate=1e-2)
+    model = recipes.vae((8, 8, 1), latent=2, learning_rate=5e-3)
     # All that there is to know is which of the two it is: log 2 nats, and the bound costs more.
     _, b = pipeline.fixed_pictures(dataset, 2)
     before = evidence(model, None, b, draws=100)
     assert before.elbo.mean() == pytest.approx(-64 * np.log(2), abs=15)
-    options = OPTIONS | {"steps_per_epoch": 200, "batch_size": 2}
+    options = OPTIONS | {"steps_per_epoch": 500, "batch_size": 2}
     train(model, dataset, tmp_path / "run", 1, **options)
     after = evidence(model, None, b, draws=100)
-    assert -25 < after.elbo.mean() < after.importance.mean() + 0.02 < -np.log(2) + 0.1
+    assert -15 < after.elbo.mean() < after.importance.mean() + 0.02 < -np.log(2) + 0.1
     reconstruct = translate.load(tmp_path / "run" / "vae.keras")
     for picture in shown:
-        assert np.abs(reconstruct(picture).astype(int) - picture).max() < 60
+        assert np.abs(reconstruct(picture).astype(int) - picture).max() < 100
 
 
 def test_the_code_is_drawn_alike_whatever_the_pieces(tmp_path):
