@@ -119,11 +119,11 @@ def test_command_line(tmp_path, capsys, monkeypatch):
     npz.save(tmp_path / "digits.npz", make_digits())
     run = tmp_path / "run"
     command = ["train", tmp_path / "digits.npz", run, "--epochs", 1, "--steps", 2, "--batch", 4]
-    given = ["--method", "cvae", "--latent", 3, "--prior", "standard", "--kl-weight", 0.5]
+    given = ["--method", "cvae", "--latent", 3, "--prior", "standard", "--no-binarize"]
     assert cli.main([str(word) for word in [*command, *given]]) == 0
     stored = json.loads((run / "run.json").read_text())
     assert stored["method"] == "cvae" and stored["training"]["augment"] is False
-    for name, value in {"latent": 3, "prior": "standard", "kl_weight": 0.5}.items():
+    for name, value in {"latent": 3, "prior": "standard", "binarize": False}.items():
         assert stored["arguments"][name] == value
     assert (run / "gen_ab.keras").exists() and (run / "epochs" / "epoch_001.png").exists()
     command[2] = tmp_path / "other"
