@@ -78,6 +78,7 @@ def add(subcommands):
         help="what batch norms of pix2pix go by: the picture's own, or averages of the training "
         "(default: picture)",
     )
+    parser.add_argument(
         "--outputs", type=whole(1), default=1, metavar="N", help="translations of each picture"
     )
     parser.add_argument("--guide", metavar="FILE", help="munit: the picture whose style to take")
