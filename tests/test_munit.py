@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from test_unit import SHAPE, constants, scale
 
-from cyclegan_tf import coders, networks
+from cyclegan_tf import coders, generators, networks, recipes
+from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.munit import MUNIT, style_encoder
 
 
@@ -144,3 +145,31 @@ def test_columns_show_three_styles_that_stay():
     np.testing.assert_array_equal(columns[2][1], again[2][1])
     assert np.abs(columns[1][1] - columns[2][1]).max() > 0
     assert columns[1][1].shape == (2, 16, 16, 3)
+
+
+def test_recipe_passes_on_what_it_is_given():
+    weights = {"adversarial": 2, "reconstruction": 3, "style": 4, "content": 5, "cycle": 6}
+    weights = {f"{name}_weight": value for name, value in weights.items()}
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 1, "hidden": 4}
+    model = recipes.munit((16, 16, 1), (16, 16, 3), **options, **weights, style_dims=3)
+    assert {name: getattr(model, name) for name in weights} == weights
+    assert "cycle_a" in model.loss_names and model.method == "munit"
+    assert [x.shape[1:] for x in model.gen_ba.inputs] == [(None, None, 3), (3,)]
+    with pytest.raises(InputError, match="style_dims must be"):
+        recipes.munit((16, 16, 1), style_dims=0)
+    with pytest.raises(InputError, match="at least 16"):
+        recipes.munit((8, 8, 1), **options)
+
+
+def test_reduced_precision_saves_float32(tmp_path):
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2, "hidden": 4}
+    model = recipes.munit((16, 16, 1), (16, 16, 3), **options, precision="mixed_bfloat16")
+    a, b = (tf.random.stateless_uniform((1, 16, 16, c), (0, c), -1.0) for c in (1, 3))
+    losses = model.train_step((a, b))
+    assert all(np.isfinite(float(value)) for value in losses.values())
+    generators.save(tmp_path / "gen_ab.keras", model.gen_ab, generators.Translation())
+    loaded, _ = generators.load(tmp_path / "gen_ab.keras")
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+    style = tf.ones((1, 8))
+    reduced, exact = (np.asarray(network([a, style])) for network in (model.gen_ab, loaded))
+    assert 0 < np.abs(reduced - exact).max() < 0.1

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import coders, networks
+from cyclegan_tf import coders, networks, recipes
+from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.unit import UNIT, kl_to_normal
+from cyclegan_tf.recipes import latent
 
 SHAPE = (4, 4, 1)
 
@@ -154,3 +156,66 @@ def test_columns_show_both_ways():
     assert labels[:4] == ["sketch", "as cartoon", "and back", None]
     np.testing.assert_array_equal(columns[1][1], model.gen_ab(a))
     np.testing.assert_array_equal(columns[6][1], model.gen_ab(model.gen_ba(b)))
+
+
+DEFAULTS = {
+    "learning_rate": 1e-4,
+    "beta_1": 0.5,
+    "l2_weight": 1e-4,
+    "halve_every": None,
+    "total_steps": None,
+}
+TINY = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 1}
+
+
+def test_recipe_passes_on_what_it_is_given():
+    weights = {"adversarial": 2, "reconstruction": 3, "kl": 4, "cycle": 5, "cycle_kl": 6}
+    weights = {f"{name}_weight": value for name, value in weights.items()}
+    model = recipes.unit((8, 8, 1), (8, 8, 3), **TINY, **weights, l2_weight=7, beta_1=0.25)
+    assert {name: getattr(model, name) for name in weights} == weights
+    assert model.image_shapes == ((8, 8, 1), (8, 8, 3))
+    assert model.method == "unit" and model.arguments["kl_weight"] == 4
+    for optimizer in (model.gen_optimizer, model.disc_optimizer):
+        assert (optimizer.l2, optimizer.beta_1, optimizer.epsilon) == (7, 0.25, 1e-8)
+    assert not recipes.unit((8, 8, 1), **TINY, shared_blocks=0).enc_shared.weights
+
+
+@pytest.mark.parametrize(
+    ("options", "step", "rate"),
+    [
+        ({}, 99_999, 1e-4),
+        ({}, 100_000, 5e-5),
+        ({"total_steps": 1_000_000}, 399_999, 1.25e-5),  # published: 100,000 is less than a quarter
+        ({"total_steps": 4000}, 999, 1e-4),
+        ({"total_steps": 4000}, 3000, 1.25e-5),
+        ({"total_steps": 4000, "halve_every": 2000}, 3000, 5e-5),
+    ],
+)
+def test_rate_is_halved_as_published_or_four_times_in_a_short_run(options, step, rate):
+    optimizer = latent._adam(DEFAULTS | options, "float32")
+    assert float(optimizer._learning_rate(step)) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("recipe", [recipes.unit, recipes.munit])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_shape_a": (16, 16)}, "image_shape_a must be"),
+        ({"image_shape_a": (18, 16, 1)}, "multiples of 4"),
+        ({"image_shape_b": (32, 16, 1)}, "one height and width"),
+        ({"disc_layers": 4}, "disc_layers=4 with disc_scales=2 needs pictures of at least 32"),
+        ({"filters": 0}, "filters must be a whole number of at least 1, received 0"),
+        ({"l2_weight": -1}, "l2_weight must be a number of at least 0"),
+        ({"halve_every": 0}, "halve_every must be"),
+        ({"precision": "float8"}, "precision must be"),
+    ],
+)
+def test_bad_arguments_are_named(recipe, options, message):
+    given = {"image_shape_a": (16, 16, 1), "disc_scales": 2, "disc_layers": 1} | options
+    with pytest.raises(InputError, match=message):
+        recipe(**given)
+
+
+def test_no_more_blocks_are_shared_than_there_are():
+    with pytest.raises(InputError, match="shared_blocks must be at most blocks, 1, received 2"):
+        recipes.unit((8, 8, 1), **TINY, shared_blocks=2)
