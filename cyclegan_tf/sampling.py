@@ -157,6 +157,20 @@ class Sampler:
         return label
 
 
+def sheet(pictures, value_range=(0, 255), columns=8):
+    """Lays samples out row by row.
+
+    Args:
+        pictures: Array `(n, height, width, channels)` of stored values.
+        value_range: `(low, high)`: stored values of black and white.
+        columns: How many in a row.
+
+    Returns:
+        `PIL.Image` in RGB.
+    """
+    return plotting.grid(normalize(pictures, value_range), columns)
+
+
 def save(pictures, target, value_range=(0, 255), columns=8, overwrite=False):
     """Writes pictures as one sheet, or each as a file of its own, in 8 bits.
 
@@ -174,9 +188,8 @@ def save(pictures, target, value_range=(0, 255), columns=8, overwrite=False):
         InputError: If a file would be replaced, or cannot be written.
     """
     target = Path(target)
-    pictures = normalize(pictures, value_range)
     if target.suffix.lower() in images.SUFFIXES and not target.is_dir():
-        files = {target: plotting.grid(pictures, columns)}
+        files = {target: sheet(pictures, value_range, columns)}
     else:
         if target.is_file() or target.suffix.lower() in Image.registered_extensions():
             raise InputError(
@@ -184,7 +197,8 @@ def save(pictures, target, value_range=(0, 255), columns=8, overwrite=False):
                 f"{target}."
             )
         width = max(4, len(str(len(pictures) - 1)))
-        single = [Image.fromarray(picture) for picture in plotting.to_rgb(pictures)]
+        single = plotting.to_rgb(normalize(pictures, value_range))
+        single = [Image.fromarray(picture) for picture in single]
         single = [picture.convert("L") if pictures.shape[-1] < 3 else picture for picture in single]
         files = {target / f"{i:0{width}d}.png": picture for i, picture in enumerate(single)}
     for path in files:

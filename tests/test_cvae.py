@@ -109,7 +109,7 @@ def test_parameters_of_the_unet():
     assert decoder.count_params() == 1_071_427
 
 
-def test_every_network_is_trained(dataset):
+def test_every_network_is_trained():
     shapes = (16, 16, 1), (16, 16, 3)
     encoder = vector_coders.convolutional_encoder(shapes, 2, filters=2)
     decoder = unet_decoder(*shapes, 2, filters=2)

@@ -9,7 +9,6 @@ from conftest import all_variables, make_dataset, make_digits, make_model
 
 from cyclegan_tf import generators, recipes
 from cyclegan_tf.callbacks import read_history
-from cyclegan_tf.data import digits
 from cyclegan_tf.training_run import train
 
 
@@ -24,20 +23,13 @@ def pix2pix():
     return dataset, recipes.pix2pix(*shapes, filters=2, disc_layers=1)
 
 
-def labelled():
-    """Noise with classes: of its eight 8x8 pictures, each of another class."""
-    noise = make_dataset(8, 8, size=8, channels=(1, 1))
-    split = (noise.train_b[..., 0], np.arange(8)), (noise.test_b[..., 0], np.arange(3))
-    return digits.labelled(*split, source="noise")
-
-
 def dcgan():
-    dataset = labelled()
+    dataset = make_digits()
     return dataset, recipes.dcgan(dataset.image_shape_b, noise_size=3, filters=2)
 
 
 def cgan():
-    dataset = labelled()
+    dataset = make_digits()
     shapes = (dataset.image_shape_a, dataset.image_shape_b)
     return dataset, recipes.cgan(*shapes, network="convolutional", noise_size=3, filters=2)
 

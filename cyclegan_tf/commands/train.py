@@ -225,6 +225,9 @@ def _add_losses(group):
     group.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
     group.add_argument("--l1-weight", type=real, help="of the difference to the true picture")
     group.add_argument("--reconstruction-weight", type=real)
+    group.add_argument(
+        "--no-binarize", dest="binarize", action="store_const", const=False, help="keep gray pixels"
+    )
     group.add_argument("--kl-weight", type=real)
     group.add_argument("--cycle-kl-weight", type=real)
     group.add_argument("--style-weight", type=real)

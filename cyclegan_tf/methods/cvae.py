@@ -7,17 +7,7 @@ Generative Models", NeurIPS 28, equation 4
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.layers import (
-    Activation,
-    Add,
-    Concatenate,
-    Dense,
-    LeakyReLU,
-    Multiply,
-    Rescaling,
-    Reshape,
-    UpSampling2D,
-)
+from keras import layers
 
 from cyclegan_tf import generators
 from cyclegan_tf.convolutions import Conv2D
@@ -71,8 +61,8 @@ class CVAE(GenerativeModel):
         code = noise
         if prior is not None:
             mean, log_variance = prior(a)
-            deviation = Activation("exponential")(Rescaling(0.5)(log_variance))
-            code = Add()([mean, Multiply()([deviation, noise])])
+            deviation = layers.Activation("exponential")(layers.Rescaling(0.5)(log_variance))
+            code = layers.Add()([mean, layers.Multiply()([deviation, noise])])
         fake_b = picture(decoder([a, code]), self.likelihood.scale)
         self.gen_ab = keras.Model([a, noise], fake_b, name="gen_ab")
         self.built = True
@@ -178,33 +168,32 @@ def unet_decoder(
     rng = np.random.default_rng(seed)
 
     def options():
-        he = keras.initializers.HeNormal(seed=int(rng.integers(2**31)))
-        return {"kernel_initializer": he}
+        return {"kernel_initializer": keras.initializers.HeNormal(seed=int(rng.integers(2**31)))}
 
     def dense(x, units, activation=None, bias=0.0):
         glorot = keras.initializers.GlorotUniform(seed=int(rng.integers(2**31)))
         start = keras.initializers.Constant(bias)
-        return Dense(units, activation, kernel_initializer=glorot, bias_initializer=start)(x)
+        return layers.Dense(units, activation, kernel_initializer=glorot, bias_initializer=start)(x)
 
     def steered(x):
         channels = x.shape[-1]
-        scale = Reshape((1, 1, channels))(dense(style, channels, bias=1.0))
-        shift = Reshape((1, 1, channels))(dense(style, channels))
-        x = Add()([Multiply()([InstanceNormalization()(x), scale]), shift])
-        return Activation("relu")(x)
+        scale = layers.Reshape((1, 1, channels))(dense(style, channels, bias=1.0))
+        shift = layers.Reshape((1, 1, channels))(dense(style, channels))
+        x = layers.Add()([layers.Multiply()([InstanceNormalization()(x), scale]), shift])
+        return layers.Activation("relu")(x)
 
     image, code = keras.Input(input_shape), keras.Input((latent,))
     style = dense(code, 64, "relu")
     depth = halvings(*input_shape[:2])
     widths = [filters * min(2**level, 8) for level in range(depth + 1)]
-    x, skips = LeakyReLU(0.2)(Conv2D(filters, 3, reflect=1, **options())(image)), []
+    x, skips = layers.LeakyReLU(0.2)(Conv2D(filters, 3, reflect=1, **options())(image)), []
     for width in widths[1:]:
         skips.append(x)
         x = Conv2D(width, 4, 2, zeros=1, normalized=True, **options())(x)
-        x = LeakyReLU(0.2)(InstanceNormalization()(x))
+        x = layers.LeakyReLU(0.2)(InstanceNormalization()(x))
     x = steered(Conv2D(widths[-1], 3, reflect=1, normalized=True, **options())(x))
     for width in reversed(widths[:-1]):
-        x = Concatenate()([UpSampling2D(2)(x), skips.pop()])
+        x = layers.Concatenate()([layers.UpSampling2D(2)(x), skips.pop()])
         x = steered(Conv2D(width, 3, reflect=1, normalized=True, **options())(x))
     start = keras.initializers.Constant(bias)
     x = Conv2D(output_shape[-1], 3, reflect=1, bias_initializer=start, **options())(x)

@@ -56,9 +56,8 @@ def train(dataset, epochs=3, batch_size=100, seed=0):
     batch_size = min(batch_size, len(pictures))
     steps = len(pictures) // batch_size
     rate = keras.optimizers.schedules.PolynomialDecay(1e-3, epochs * steps, 0.0)
-    network.compile(
-        keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
     for epoch in range(epochs):
         order = np.random.default_rng([seed, epoch]).permutation(len(pictures))
         for chosen in np.split(order[: steps * batch_size], steps):
