@@ -60,23 +60,25 @@ def exact_evidence(x):
 
 def test_bounds_touch_the_evidence_at_the_exact_posterior():
     x = pictures()
-    bounds = evidence(linear_vae(), None, x, draws=400, batch_size=20)
+    bounds = evidence(linear_vae(), None, x, draws=200, batch_size=25)
     # Every draw's weight is the evidence itself; the ELBO's reconstruction varies with the draw.
     np.testing.assert_allclose(bounds.importance, exact_evidence(x), atol=1e-5)
-    np.testing.assert_allclose(bounds.elbo, exact_evidence(x), atol=0.4)
-    assert bounds.elbo.mean() == pytest.approx(exact_evidence(x).mean(), abs=0.03)
+    np.testing.assert_allclose(bounds.elbo, exact_evidence(x), atol=0.5)
+    assert bounds.elbo.mean() == pytest.approx(exact_evidence(x).mean(), abs=0.05)
 
 
 def test_more_draws_raise_the_importance_weighted_bound_towards_the_evidence():
     x, model = pictures(200), linear_vae(exact=False)
-    one, ten, many = (evidence(model, None, x, draws=k).importance.mean() for k in (1, 10, 1000))
+    bounds = [evidence(model, None, x, draws=k, batch_size=200) for k in (1, 10, 300)]
+    one, ten, many = (bound.importance.mean() for bound in bounds)
     exact = exact_evidence(x).mean()
     assert one + 0.3 < ten < exact - 0.02
-    assert many == pytest.approx(exact, abs=0.02)
+    assert many == pytest.approx(exact, abs=0.05)
     # Of one draw it is the ELBO in expectation: here E[log p(x|z)], known by hand.
     by_hand = -0.5 * ((x**2).sum((1, 2, 3)) + (W**2).sum()) / NOISE**2
     by_hand = (by_hand - 1.5 * np.log(2 * np.pi * NOISE**2)).mean()
-    assert evidence(model, None, x, draws=200).elbo.mean() == pytest.approx(by_hand, abs=0.1)
+    elbo = evidence(model, None, x, draws=100, batch_size=200).elbo
+    assert elbo.mean() == pytest.approx(by_hand, abs=0.1)
 
 
 def test_bounds_print_their_error():

@@ -59,7 +59,7 @@ class Autoencoder(GenerativeModel):
         """What is lost on the way, mean over the batch."""
         _, b, *_ = batch
         outputs = self.decoder(self.encoder(b, training=True), training=True)
-        loss = self.likelihood(b, tf.cast(outputs, tf.float32))
+        loss = self.likelihood(b, outputs)
         return {"reconstruction": tf.reduce_mean(loss)}, ()
 
     def columns(self, a, b, names):

@@ -97,10 +97,9 @@ class VAE(GenerativeModel):
         _, b, *thresholds, normal = batch
         if thresholds:
             b = tf.where(thresholds[0] < (b + 1) / 2, 1.0, -1.0)
-        mean, log_variance = (tf.cast(x, tf.float32) for x in self.encoder(b, training=True))
+        mean, log_variance = self.encoder(b, training=True)
         z = mean + tf.exp(0.5 * log_variance) * normal  # equation 4: the gradient passes the draw
-        outputs = tf.cast(self.decoder(z, training=True), tf.float32)
-        surprise = self.likelihood(b, outputs)
+        surprise = self.likelihood(b, self.decoder(z, training=True))
         weight = log_normal(z) - log_normal(z, mean, log_variance) - surprise
         return surprise, kl_divergence(mean, log_variance), weight
 
