@@ -288,6 +288,6 @@ def chained(networks, name=None):
     for network in networks:
         others = [keras.Input(other.shape[1:]) for other in network.inputs[1:]]
         inputs += others
-        # `call` goes through the network's layers; calling the network would nest it.
-        x = network.call([x, *others] if others else x)
+        # Layer by layer: calling the network itself would nest it.
+        x = keras.Function.call(network, [x, *others] if others else x)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)

@@ -156,7 +156,7 @@ def test_recipe_passes_on_what_it_is_given():
     assert "cycle_a" in model.loss_names and model.method == "munit"
     assert [x.shape[1:] for x in model.gen_ba.inputs] == [(None, None, 3), (3,)]
     with pytest.raises(InputError, match="style_dims must be"):
-        recipes.munit((16, 16, 1), style_dims=0)
+        recipes.munit((16, 16, 1), **options, style_dims=0)
     with pytest.raises(InputError, match="at least 16"):
         recipes.munit((8, 8, 1), **options)
 

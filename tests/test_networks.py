@@ -163,7 +163,8 @@ def test_a_chain_is_flat_and_shares_its_layers(tmp_path):
     chain = chained([first, second], name="chain")
     x = np.random.default_rng(0).normal(size=(1, 8, 8, 1)).astype("float32")
     np.testing.assert_array_equal(chain(x), second(first(x)))
-    assert not [layer for layer in chain.layers if isinstance(layer, keras.Model)]
+    assert len(chain.operations) == len(first.operations) + len(second.operations) - 1
+    assert not [layer for layer in chain.operations if isinstance(layer, keras.Model)]
     assert {id(w) for w in chain.weights} == {id(w) for n in (first, second) for w in n.weights}
     chain.save(tmp_path / "chain.keras")
     again = keras.models.load_model(tmp_path / "chain.keras")
