@@ -183,7 +183,7 @@ def cvae(
 
     Args:
         image_shape_a: `(height, width, channels)` of A's training pictures: `(1, 1, classes)` for
-            classes, or the size of B's.
+            classes, or the size of B's. What is saved takes this size; others are scaled to it.
         image_shape_b: The same of B.
         network: "dense", "convolutional" or "unet" (for pictures of A; its encoder and prior are
             convolutional); the U-Net by default where A has the size of B, else as for `vae`.
