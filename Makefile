@@ -20,13 +20,13 @@ demo: $(VENV)/installed
 	@echo "Translated pictures         $(DEMO)/sketch_as_cartoon.png, $(DEMO)/cartoon_as_sketch.png"
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	rm -rf saved_models/short data/short.npz
 	CYCLEGAN_TF_SHORT=1 $(BIN)/python -m pytest --nbval-lax --nbval-sanitize-with notebooks/sanitize.cfg \
 	    --nbval-cell-timeout 600 notebooks
 
 fast: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
