@@ -100,7 +100,7 @@ class HealthWarnings(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Looks at the epoch's numbers."""
-        for sentence in health.diagnose(logs or {}):
+        for sentence in health.diagnose(logs or {}, self.model.needs_pairs):
             print(f"\nWarning, epoch {epoch + 1}: {sentence}", file=sys.stderr)
 
 

@@ -35,11 +35,13 @@ def signs(direction, inputs, outputs):
     return measured
 
 
-def diagnose(row):
+def diagnose(row, paired=False):
     """Says what looks wrong in one epoch.
 
     Args:
         row: Dictionary of an epoch's losses and `signs`.
+        paired: Whether the method was shown the true translations. It then knows better than these
+            signs whether colours are to be inverted, or the input to be kept.
 
     Returns:
         List of sentences, empty for a healthy epoch.
@@ -48,12 +50,12 @@ def diagnose(row):
     for key, value in row.items():
         kind, _, direction = key.rpartition("_")
         # Weaker than -0.05 is no relation at all (an untrained generator's), not inversion.
-        if kind == "correlation" and value < -0.05:
+        if kind == "correlation" and value < -0.05 and not paired:
             warnings.append(
                 f"Colours of {direction} come out inverted (correlation of input and output "
                 f"{value:.2f}): start again with another seed, or with a larger identity weight."
             )
-        elif kind == "change" and value < 0.01:
+        elif kind == "change" and value < 0.01 and not paired:
             warnings.append(
                 f"Generator {direction} has become the identity (mean change {value:.4f} of 2): "
                 "lower the identity and cycle weights."

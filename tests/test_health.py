@@ -33,6 +33,13 @@ def test_each_ill_is_named_with_something_to_try(row, words):
     assert sentence.startswith(words) and ": " in sentence
 
 
+def test_pairs_say_themselves_what_colours_are_right():
+    row = {"correlation_ab": -0.5, "change_ab": 0.001, "spread_ab": 0.001}
+    assert len(health.diagnose(row)) == 3
+    (sentence,) = health.diagnose(row, paired=True)
+    assert "same picture for every input" in sentence
+
+
 def test_a_healthy_epoch_has_no_warning():
     row = {"epoch": 3, "correlation_ab": 0.4, "change_ab": 0.3, "spread_ab": 0.2, "disc_a": 0.2}
     assert health.diagnose(row | {"cycle_a": 0.0}) == []

@@ -19,18 +19,18 @@ from cyclegan_tf.options import (
     whole,
 )
 
-#: Recipes by their names, in the order of the help.
-METHODS = (
-    "cyclegan",
-    "unit",
-    "munit",
-    "pix2pix",
-    "dcgan",
-    "cgan",
-    "autoencoder",
-    "vae",
-    "cvae",
-)
+#: Recipes by their names, in the order of the help, and the batch of their papers.
+METHODS = {
+    "cyclegan": 1,
+    "unit": 1,
+    "munit": 1,
+    "pix2pix": 1,
+    "dcgan": 128,
+    "cgan": 100,
+    "autoencoder": 100,
+    "vae": 100,
+    "cvae": 4,  # what suits pictures; no paper says
+}
 
 
 def run(options):
@@ -51,7 +51,8 @@ def _train_on(strategy, options):
     dataset = dataset_of(options)
     if options.direction == "ba":
         dataset = dataset.swapped()
-    steps = options.steps or pipeline.steps_per_epoch(dataset, options.batch)
+    batch = options.batch or METHODS[options.method]
+    steps = options.steps or pipeline.steps_per_epoch(dataset, batch)
     total_steps = None if options.constant_rate else options.epochs * steps
     model = _model(options, dataset, total_steps, strategy)
     chief = devices.is_chief(model.strategy)
@@ -69,7 +70,7 @@ def _train_on(strategy, options):
         dataset,
         options.folder,
         options.epochs,
-        batch_size=options.batch,
+        batch_size=batch,
         steps_per_epoch=steps,
         augment=options.augment,
         pictures=options.pictures,
@@ -160,7 +161,7 @@ def add(subcommands):
     parser.add_argument("--epochs", type=whole(1), default=200)
     parser.add_argument("--steps", type=whole(1), help="steps per epoch")
     parser.add_argument(
-        "--batch", type=whole(1), default=1, help="pictures per step, on all devices"
+        "--batch", type=whole(1), help="pictures per step, on all devices (default: by method)"
     )
     parser.add_argument(
         "--direction", choices=("ab", "ba"), default="ab", help="ba: exchange both domains"
@@ -235,6 +236,9 @@ def _add_losses(group):
     group.add_argument("--l2-weight", type=real, help="unit, munit: weight decay of Adam")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)
+    group.add_argument(
+        "--decay-from", type=real, help="share of the run after which the rate falls to zero"
+    )
 
 
 def _add_autoencoding(group):

@@ -97,7 +97,13 @@ def strategy_or_default(strategy):
 def adam(
     learning_rate, beta_1, beta_2=0.999, total_steps=None, decay_from=0.5, precision="float32"
 ):
-    """Adam as in the reference, its rate falling to zero at `total_steps` where that is given."""
+    """Adam as in the reference, its rate falling to zero at `total_steps` where that is given.
+
+    Raises:
+        InputError: If `decay_from` is no share.
+    """
+    if not 0 <= decay_from <= 1:
+        raise InputError(f"decay_from must be from 0 to 1, a share, received {decay_from!r}.")
     rate = learning_rate
     if total_steps is not None:
         rate = ConstantThenLinear(learning_rate, total_steps, decay_from)
