@@ -269,7 +269,8 @@ def _fits(generator, source, target, names):
             f"The generator gives {found.output[-1]} channels, and {names[1]} has {channels}: give "
             "the data that it was trained on."
         )
-    multiple = generators.size_multiple(generator)
+    # A network of one size has been asked about it already.
+    multiple = generators.size_multiple(generator) if None in wanted else 1
     if shape[0] % multiple or shape[1] % multiple:
         raise InputError(
             f"The generator takes sides that {multiple} divides, and the pictures are "

@@ -102,3 +102,21 @@ def test_rows_are_laid_out_by_hand():
 def test_bad_arguments_are_told(makers, steps, sentence, tmp_path):
     with pytest.raises(InputError, match=sentence):
         compare(makers, make_dataset(channels=(3, 3)), tmp_path, steps=steps, seconds=1, **OFFLINE)
+
+
+@pytest.mark.slow
+def test_methods_for_one_way_train_a_run_for_each(tmp_path):
+    dataset = make_dataset(4, 4, channels=(3, 3), paired=True)
+    makers = {
+        "pix2pix": functools.partial(recipes.pix2pix, filters=2, disc_layers=1),
+        "cvae": functools.partial(recipes.cvae, filters=2, latent=3, learning_rate=1e-4),
+    }
+    found = compare(makers, dataset, tmp_path, steps=10, seconds=0.01, **OFFLINE)
+    for name in makers:
+        assert (tmp_path / name / "ab" / "gen_ab.keras").exists()
+        of_ba = generators.load(tmp_path / name / "ba" / "gen_ab.keras")[1]
+        assert (of_ba.source, of_ba.target) == ("cartoon", "sketch")
+        for way in ("ab", "ba"):
+            assert found.entries["steps", way, name].learns_from == "pairs"
+    assert found.entries["steps", "ab", "cvae"].diversity.value > 0
+    assert found.entries["steps", "ab", "pix2pix"].diversity is None  # too small for dropout
