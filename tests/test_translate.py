@@ -260,7 +260,7 @@ def test_files_that_are_no_generators_are_named(tmp_path):
         translate.load(tmp_path / "half.keras")
     flat = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     flat.save(tmp_path / "flat.keras")
-    with pytest.raises(InputError, match=r"received Functional of shapes \(None, 4\) to"):
+    with pytest.raises(InputError, match=r"received Sequential of shapes \(None, 4\) to"):
         translate.load(tmp_path / "flat.keras")
     with pytest.raises(InputError, match="direction must be 'ab' or 'ba', received 'cd'"):
         translate.load(tmp_path, "cd")
