@@ -33,7 +33,10 @@ def run(options):
         warnings.warn(sentence, stacklevel=1)
     if failed and not written:
         raise InputError(f"None of the {len(failed)} pictures in {options.source} could be read.")
-    named = written[0] if len(written) == 1 else f"{len(written)} pictures in {options.target}"
+    if len(written) == 1 or not Path(options.target).is_dir():  # outputs of one name and a number
+        named = ", ".join(map(str, written))
+    else:
+        named = f"{len(written)} pictures in {options.target}"
     print(f"Translated {translator}: {named}")
     if options.precision != "float32":
         source = Path(options.source)
