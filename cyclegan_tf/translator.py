@@ -34,7 +34,8 @@ class Translator:
         self.styles = styles
         self._network = _ready(generator)
         self._shapes, self.multiple = self._network.shapes, self._network.multiple
-        if self._shapes.image is None or len(self._shapes.output) != 4:
+        image, output = self._shapes.image, self._shapes.output
+        if image is None or image[-1] not in (1, 3, 4) or len(output) != 4:
             raise InputError(
                 f"The network {translation} does not translate pictures to pictures: give a "
                 "generator that does, such as gen_ab.keras."
@@ -73,7 +74,7 @@ class Translator:
             InputError: If the picture, `size` or `style` cannot be used.
         """
         if isinstance(image, (str, os.PathLike, Image.Image)):
-            return self._to_pil(self.several([_array(image)], size, [seed], style)[0])
+            return self.to_pil(self.several([_array(image)], size, [seed], style)[0])
         image = np.asarray(image)
         if image.ndim == 4:
             if not len(image):
@@ -128,8 +129,27 @@ class Translator:
         known = self.translation.likeness
         if known is None:
             return None
-        x, working, _ = self._as_input(_check(_array(picture)), None)
+        picture = _check(_array(picture))
+        working = self._working_shape(picture.shape[:2], None)
+        if working < picture.shape[:2]:  # before it becomes four times as large in memory
+            picture = images.fit(picture, working, "stretch")
+        x, working, _ = self._as_input(picture, None)
         return likeness.distance(x[: working[0], : working[1]], known)
+
+    def input_size(self, shape, size=None):
+        """At how many pixels the network sees a picture.
+
+        Args:
+            shape: `(height, width)` of the picture.
+            size: As for calls.
+
+        Returns:
+            `(height, width)`.
+
+        Raises:
+            InputError: If `size` is none.
+        """
+        return self._padded(self._working_shape(shape, size))
 
     def style(self, guide):
         """The style of a picture, to translate others in it.
@@ -242,7 +262,15 @@ class Translator:
         value_range = FULL_RANGE.get(str(image.dtype), self.translation.source_range)
         return np.clip(normalize(image, value_range), -1, 1)
 
-    def _to_pil(self, image):
+    def to_pil(self, image):
+        """Makes a `PIL.Image` of a translated picture.
+
+        Args:
+            image: Array `(height, width, 1 to 4 channels)` as calls give it.
+
+        Returns:
+            `PIL.Image`, 8-bit but for 16-bit gray.
+        """
         if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.shape[-1] == 1):
             full_range = FULL_RANGE.get(str(image.dtype), self.translation.target_range)
             image = denormalize(normalize(image, full_range), (0, 255), np.uint8)

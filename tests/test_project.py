@@ -39,6 +39,7 @@ def test_imports_point_down_the_floors():
     floors = {
         "translation": 0,
         "translator": 3,
+        "app": 4.7,
         "cli": 6,
         "commands": 5,
         "__main__": 7,
