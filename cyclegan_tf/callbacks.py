@@ -26,8 +26,8 @@ from cyclegan_tf.errors import InputError
 class EpochPictures(keras.callbacks.Callback):
     """Shows what the method makes of fixed pictures after each epoch.
 
-    Writes `epochs/epoch_005.png`, once a picture of each domain as `examples/a.png` and `b.png` (for
-    people who are to choose a translation), and adds `health.signs` of each direction to the logs.
+    Writes `epochs/epoch_005.png`, once a picture of each domain as `examples/a.png` and `b.png`
+    (for people who choose a translation), and adds `health.signs` of each direction to the logs.
 
     Args:
         folder: The run's folder.
