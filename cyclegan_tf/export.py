@@ -285,22 +285,23 @@ def _write_onnx(network, path, translation, *_):
 def _write_openvino(network, path, translation, *_):
     import openvino
 
-    module, graph = _module(network)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        tf.saved_model.save(module, folder, signatures=graph)
-        # By the runtime itself: the package's own converter reports its use to its makers.
-        model = openvino.Core().read_model(folder)
-        model.set_rt_info(translation.to_json(), runtimes.INFORMATION)
-        openvino.save_model(model, str(path), compress_to_fp16=False)
+    _, graph = _module(network)
+    frozen = path.with_name("frozen.pb")
+    frozen.write_bytes(_without_variables(graph).graph.as_graph_def().SerializeToString())
+    # By the runtime itself: the package's own converter reports its use to its makers.
+    model = openvino.Core().read_model(frozen)
+    for end in model.inputs:
+        end.set_names({end.any_name.partition(":")[0]})
+    model.outputs[0].set_names({"translation"})
+    model.set_rt_info(translation.to_json(), runtimes.INFORMATION)
+    openvino.save_model(model, str(path), compress_to_fp16=False)
+    del model
+    frozen.unlink()
 
 
 def _write_tflite(network, path, translation, format, calibration):
-    from tensorflow.python.framework import convert_to_constants
-
     module, graph = _module(network)
-    # Of weights that are still variables it makes operations that only TensorFlow knows.
-    graph = convert_to_constants.convert_variables_to_constants_v2(graph)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], module)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([_without_variables(graph)], module)
     if format != "tflite":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if format == "tflite_full_int8":
@@ -309,6 +310,13 @@ def _write_tflite(network, path, translation, format, calibration):
     path.write_bytes(converter.convert())
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(ENTRY, translation.to_json())
+
+
+def _without_variables(graph):
+    """The graph with constants for weights: of variables converters make what only TensorFlow knows."""
+    from tensorflow.python.framework import convert_to_constants
+
+    return convert_to_constants.convert_variables_to_constants_v2(graph)
 
 
 _WRITERS = {

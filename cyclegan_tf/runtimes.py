@@ -178,8 +178,8 @@ class OpenVINO:
         library = _library("openvino", path)
         core = library.Core()
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        # What it prepares for one shape, it would keep for each.
-        options["CPU_RUNTIME_CACHE_CAPACITY"] = "0"
+        # What it prepares for a shape, it would keep for thousands of them.
+        options["CPU_RUNTIME_CACHE_CAPACITY"] = "64"
         if threads:
             options["INFERENCE_NUM_THREADS"] = str(threads)
         with _readable(path):
@@ -193,16 +193,22 @@ class OpenVINO:
         if model.has_rt_info(INFORMATION):
             text = model.get_rt_info(INFORMATION).value
         self.translation, self.multiple = _translated(path, text, self.shapes)
+        self._idle = []
 
     def __call__(self, *inputs):
         """Translates, as `Onnx` does."""
         arrays = _arrays(inputs, self.shapes)
-        request = self._compiled.create_infer_request()
-        return np.array(request.infer(dict(zip(self._inputs, arrays, strict=True)))[0])
+        try:
+            request = self._idle.pop()
+        except IndexError:  # as many as there are calls at a time
+            request = self._compiled.create_infer_request()
+        result = np.array(request.infer(dict(zip(self._inputs, arrays, strict=True)))[0])
+        self._idle.append(request)
+        return result
 
 
 class SavedModel:
-    """A generator as TensorFlow's SavedModel, run by TensorFlow without Keras.
+    """A generator as TensorFlow's SavedModel, run by TensorFlow alone.
 
     Args, calls, attributes and errors are those of `Onnx`, but that TensorFlow has one number of
     threads for the whole process, whatever `threads` says. A SavedModel is a program that may read
@@ -282,7 +288,9 @@ def _described(path, given, outputs):
     """`(names, shapes)`: what inputs are called, the picture first, and the `Shapes`."""
     given = dict(sorted(given.items(), key=lambda item: -len(item[1])))
     try:
-        shapes = shapes_of(list(given.values()), outputs[0] if len(outputs) == 1 else None, "a file")
+        shapes = shapes_of(
+            list(given.values()), outputs[0] if len(outputs) == 1 else None, "a file"
+        )
     except InputError as error:
         raise InputError(f"{path} holds no generator: {error}") from error
     if shapes.image is None or len(shapes.output) != 4:
