@@ -9,8 +9,10 @@ from cyclegan_tf.options import add_precision, tensorflow_without_chatter, whole
 
 def run(options):
     """Does what the options say."""
-    tensorflow_without_chatter()
-    from cyclegan_tf import translate
+    from cyclegan_tf import runtimes, translate
+
+    if not runtimes.is_exported(options.model):  # most of those need no TensorFlow
+        tensorflow_without_chatter()
 
     translator = translate.load(
         options.model,
