@@ -65,6 +65,7 @@ def test_imports_point_down_the_floors():
         "scoring": 2,
         "layers": 1,
         "inference": 2,
+        "tiling": 2.5,
         "convolutions": 1,
         "optimizers": 1,
         "winograd": 0.5,
