@@ -79,6 +79,7 @@ class Tiled:
         self._tensors = _tensors(generator)
         self._inputs = [next(t for t in self._tensors if t.key == id(x)) for x in generator.inputs]
         self._passes = _passes(self._tensors)
+        self.passes = len(self._passes)
 
     def __call__(self, *inputs):
         """Translates.
