@@ -1,12 +1,12 @@
 """Large pictures in pieces: the same translation, without the memory for all of it at once.
 
 A network is computed piece by piece of the picture, from one of its tensors to the next that is
-*held*: kept for the whole picture. Held are those smaller than the picture (at half of its height
-and width or less) that are normalized or used twice; what lies between is computed where it is
-needed. Each piece is computed with a border of pixels around it, as wide as the few layers of
-that pass reach, which is then cut off. Instance normalization goes by the mean and variance of
-the whole picture: they are put together from those of the pieces before the next pass begins. So
-nothing is approximated, and there are no seams: only the rounding differs.
+*held*: kept for the whole picture. Held are those smaller than the picture (half its height and
+width or less) that are normalized or used twice; what lies between is computed wherever it is
+needed. Each piece has a border of pixels, as wide as the few layers of that pass reach, that is
+cut off. Instance normalization goes by the mean and variance of the whole picture: they are put
+together from those of the pieces before the next pass begins. So nothing is approximated, and
+there are no seams: only the rounding differs.
 """
 
 import math
@@ -29,7 +29,7 @@ from cyclegan_tf.layers import (
 )
 
 #: Layers that compute each pixel from that pixel alone.
-_BY_PIXEL = (
+BY_PIXEL = (
     *(kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.Identity, kl.Rescaling),
     *(kl.Add, kl.Subtract, kl.Multiply, kl.Average, kl.Maximum, kl.Minimum, kl.Concatenate),
     *(kl.BatchNormalization, kl.Dropout, kl.SpatialDropout2D, kl.GaussianNoise),
@@ -37,48 +37,51 @@ _BY_PIXEL = (
 
 
 def can_tile(generator):
-    """Whether `Tiled` can compute a generator.
+    """Whether `Tiled` can compute a generator; `Tiled` itself says why not.
 
     Args:
         generator: `keras.Model`.
 
     Returns:
-        True or False; `Tiled` says why not.
+        True or False.
     """
     try:
-        _passes(_tensors(generator))
+        _tensors(generator)
     except InputError:
         return False
     return True
 
 
 class Tiled:
-    """Translates pictures of any size in little memory, as the generator itself would.
+    """Translates large pictures in little memory, as the generator itself would.
 
-    What is kept of the whole picture are a few tensors of reduced size: for the ResNet generator
-    three at a time of a quarter of the height and width, `12 * filters` bytes for each pixel of
-    the picture. The rest is bounded by the size of a tile.
-
-    There is no state: it may be called from several threads at once.
+    What is kept for the whole picture are at most three tensors of reduced size: for the ResNet
+    generator `3 * filters` bytes for each pixel of the picture (a U-Net's skips may be more). The
+    rest is bounded by the size of a tile. Nothing is remembered: it may be called from
+    several threads at once.
 
     Args:
         generator: Functional `keras.Model` of convolutions on pictures `(1, height, width,
-            channels)` of any size, with or without noise `(1, dimensions)` beside them. It may
-            be normalized by instance, group, batch or adaptively.
-        tile: Height and width of the pieces in pixels, not counting the border of each.
+            channels)` of any size, with or without noise `(1, dimensions)` beside them. Its
+            normalizations may be instance, group, batch and adaptive ones.
+        tile: Height and width of the pieces in pixels, their overlap included. Multiples of 64
+            are fastest.
+
+    Attributes:
+        passes: Number of times that it goes through all the pieces, each time a few layers.
 
     Raises:
         InputError: If `tile` is no positive whole number, or the generator has a layer that cannot
             be computed in pieces.
     """
 
-    def __init__(self, generator, tile=512):
+    def __init__(self, generator, tile=576):
         if not isinstance(tile, (int, np.integer)) or tile < 1:
             raise InputError(f"tile must be a positive whole number of pixels, received {tile!r}.")
-        self.tile = int(tile)
-        self._tensors = _tensors(generator)
-        self._inputs = [next(t for t in self._tensors if t.key == id(x)) for x in generator.inputs]
-        self._passes = _passes(self._tensors)
+        tensors = _tensors(generator)
+        self._inputs = [tensors[id(x)] for x in generator.inputs]
+        self._vectors = [t for t in tensors.values() if t.is_vector and t.layer is not None]
+        self._passes = [_Pass(t, tile) for t in tensors.values() if t.is_held or t.is_measured]
         self.passes = len(self._passes)
 
     def __call__(self, *inputs):
@@ -91,43 +94,43 @@ class Tiled:
 
         Returns:
             float32 array `(1, height, width, channels')` in [-1, 1].
+
+        Raises:
+            InputError: If there is more than one picture.
         """
-        shape = next(x.shape for x in inputs if np.ndim(x) == 4)
+        shape = next(np.shape(x) for x in inputs if np.ndim(x) == 4)
         if shape[0] != 1:
             raise InputError(f"inputs must hold one picture, received {shape[0]}: give each alone.")
         held, moments = dict(zip(self._inputs, inputs, strict=True)), {}
-        for tensor in self._tensors:
-            if tensor.is_vector and tensor not in held:
-                given = [held[source] for source in tensor.sources]
-                held[tensor] = tensor.layer(given if len(given) > 1 else given[0])
-        for i, target in enumerate(self._passes):
-            target.compute(shape[1:3], self.tile, held, moments)
-            needed = {tensor for later in self._passes[i + 1 :] for tensor in later.begins}
-            for tensor in [t for t in held if not t.is_vector and t not in needed]:
-                if tensor is not self._passes[-1].tensor:
-                    del held[tensor]
-        return held[self._passes[-1].tensor].astype("float32", copy=False)
+        for vector in self._vectors:
+            held[vector] = vector.layer(_one_or_all([held[t] for t in vector.sources]))
+        for i, this in enumerate(self._passes):
+            this.compute(shape[1:3], held, moments)
+            needed = {this.tensor, *self._vectors, *self._inputs}
+            needed.update(*(later.begins for later in self._passes[i + 1 :]))
+            held = {tensor: array for tensor, array in held.items() if tensor in needed}
+        return held[this.tensor].astype("float32", copy=False)
 
 
 class _Tensor:
     """One tensor of a network: what makes it of what, and how it lies on the picture.
 
     Attributes:
-        key: Identity of the symbolic tensor.
         layer: Layer that makes it; None for an input.
         sources: List of `_Tensor`, of which the layer makes it.
         shape: Its shape for a picture of a certain size.
-        scale: Its pixels for each of the picture's, a `Fraction`; None if their number does not
-            just grow with the picture's, as in the midst of padding, and for vectors.
+        dtype: Its type.
+        scale: Its pixels for each of the picture's, a `Fraction`; None where their number does
+            not just grow with the picture's, as in the midst of padding, and for vectors.
         uses: Number of layers that take it.
         is_measured: Whether its mean and variance are asked for.
-        is_held: Whether it is kept for the whole picture.
+        is_held: Whether it is computed to be kept for the whole picture.
     """
 
-    def __init__(self, key, layer, sources, shape, picture):
-        self.key, self.layer, self.sources, self.shape = key, layer, sources, shape
-        self.scale, self.uses = None, 0
-        self.is_measured, self.is_held = False, layer is None
+    def __init__(self, layer, sources, shape, dtype, picture):
+        self.layer, self.sources, self.shape, self.dtype = layer, sources, shape, dtype
+        self.uses, self.is_measured, self.is_held = 0, False, False
+        self.scale = None
         if not self.is_vector:
             rows, columns = (Fraction(*pair) for pair in zip(shape[1:3], picture, strict=True))
             self.scale = rows if rows == columns else None
@@ -138,24 +141,29 @@ class _Tensor:
         return len(self.shape) == 2
 
     @property
-    def pictures(self):
-        """The sources that have pixels."""
-        return [source for source in self.sources if not source.is_vector]
+    def is_kept(self):
+        """Whether it is there for the whole picture when a pass begins."""
+        return self.is_held or self.layer is None
+
+    @property
+    def wide(self):
+        """The type that its mean and variance are computed in."""
+        return keras.backend.result_type(self.dtype, "float32")
 
     @property
     def is_normalized(self):
         """Whether its layer needs the mean and variance of its first source."""
-        by_batch = isinstance(self.layer, BatchNormalization)
         kinds = (InstanceNormalization, AdaptiveInstanceNormalization, kl.GroupNormalization)
-        return isinstance(self.layer, kinds) or (by_batch and self.layer.statistics == "picture")
+        by_picture = getattr(self.layer, "statistics", None) == "picture"
+        return isinstance(self.layer, kinds) or by_picture
 
     @property
     def is_at_hand(self):
-        """Whether it follows from one held tensor, pixel by pixel."""
-        if self.is_held or self.is_vector:
+        """Whether it follows from one tensor that is kept, pixel by pixel."""
+        if self.is_kept:
             return True
-        one = len(self.pictures) == 1 and self.spread(0) == 0
-        return one and self.scale == self.pictures[0].scale and self.pictures[0].is_at_hand
+        first, *others = (source for source in self.sources if not source.is_vector)
+        return not others and self.scale == first.scale and not self.spread(0) and first.is_at_hand
 
     def spread(self, margin):
         """Wrong pixels at an artificial border after the layer, where before it are `margin`.
@@ -164,7 +172,7 @@ class _Tensor:
             InputError: If the layer is of a kind that is not known to reach only so far.
         """
         layer = self.layer
-        if self.is_normalized or isinstance(layer, (*_BY_PIXEL, BatchNormalization)):
+        if self.is_normalized or isinstance(layer, (*BY_PIXEL, BatchNormalization)):
             return margin
         if isinstance(layer, Dropout) and not layer.always:
             return margin
@@ -177,72 +185,12 @@ class _Tensor:
         if isinstance(layer, HalvingAverage):
             return -(-(margin + 1) // 2)
         if isinstance(layer, kl.Conv2D):
-            border = getattr(layer, "reflect", 0) + getattr(layer, "zeros", 0)
+            added = getattr(layer, "reflect", 0) + getattr(layer, "zeros", 0)
             if layer.padding == "same":
-                longest = max(layer.kernel_size) - 1
-                border += -(-longest * max(layer.dilation_rate) // 2)
-            return -(-(margin + border) // min(layer.strides))
-        kind = f"a {type(layer).__name__} layer ({layer.name!r})"
+                added += math.ceil((max(layer.kernel_size) - 1) * max(layer.dilation_rate) / 2)
+            return -(-(margin + added) // min(layer.strides))
         why = "drops at random" if isinstance(layer, Dropout) else "may see all of the picture"
-        raise InputError(f"The generator cannot be tiled: {kind} {why}; translate it whole.")
-
-
-def _tensors(generator):
-    """The tensors of a network, each after those that it is made of."""
-    if not hasattr(generator, "_nodes_by_depth") or len(generator.outputs) != 1:
-        raise InputError(
-            "The generator cannot be tiled: give a functional keras.Model of one output, received "
-            f"{type(generator).__name__}."
-        )
-    if any(None not in x.shape[1:3] for x in generator.inputs if len(x.shape) == 4):
-        raise InputError(
-            f"The generator cannot be tiled: it takes {generator.inputs[0].shape[1:3]} pixels alone."
-        )
-    multiple = generators.size_multiple(generator)
-    picture = (64 * multiple, 65 * multiple)
-    made = {}
-    for depth in sorted(generator._nodes_by_depth, reverse=True):
-        for node in generator._nodes_by_depth[depth]:
-            output = node.outputs[0]
-            sources = [made[id(x)] for x in node.input_tensors]
-            layer = None if node.is_input else node.operation
-            if layer is None:
-                shape = (1, *picture, output.shape[-1]) if len(output.shape) == 4 else output.shape
-            elif not output.shape[1:] or len(node.outputs) > 1 or len(output.shape) not in (2, 4):
-                raise InputError(
-                    f"The generator cannot be tiled: the layer {layer.name!r} gives no picture."
-                )
-            else:
-                shapes = [source.shape for source in sources]
-                shape = layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
-            tensor = made[id(output)] = _Tensor(id(output), layer, sources, shape, picture)
-            if sources and not tensor.is_vector:
-                tensor.spread(0)
-                for source in sources:
-                    source.uses += 1
-                sources[0].is_measured |= tensor.is_normalized
-    output = made[id(generator.outputs[0])]
-    for tensor in made.values():
-        if tensor.is_vector or tensor.layer is None:
-            continue
-        is_small = tensor.scale is not None and tensor.scale < 1
-        twice = tensor.uses > 1 and not tensor.is_at_hand
-        tensor.is_held = tensor is output or twice or (is_small and tensor.is_measured)
-        if (tensor.is_held or tensor.is_measured) and tensor.scale is None:
-            raise InputError(
-                f"The generator cannot be tiled: what the layer {tensor.layer.name!r} gives does "
-                "not keep the picture's proportions; translate it whole."
-            )
-    return list(made.values())
-
-
-def _passes(tensors):
-    """One pass for each tensor that is held or measured, in the order of the network."""
-    return [
-        _Pass(t)
-        for t in tensors
-        if t.layer is not None and not t.is_vector and (t.is_held or t.is_measured)
-    ]
+        raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) {why}")
 
 
 class _Pass:
@@ -250,93 +198,123 @@ class _Pass:
 
     Attributes:
         tensor: The `_Tensor`.
-        begins: Set of the held ones that it is computed from.
+        begins: List of the held ones that it is computed from.
+        vectors: List of the vectors that it is computed from.
+        measured: List of the tensors whose mean and variance that takes.
         step: Pixels of the picture that pieces must begin and end at multiples of.
         border: Pixels of the picture by which a piece is larger than what is right of it.
+        length: Height and width of the pieces in pixels of the picture.
     """
 
-    def __init__(self, tensor):
-        self.tensor, self.begins = tensor, set()
-        scales = set()
-
-        def reach(t):
-            scales.add(t.scale)
-            if t.is_held and t is not tensor:
-                self.begins.add(t)
-                return 0
-            return t.spread(max(reach(source) for source in t.pictures))
-
-        margin = reach(tensor)
+    def __init__(self, tensor, tile):
+        self.tensor, self.begins, self.vectors, self.measured = tensor, [], [], []
+        scales = {tensor.scale}
+        margin = self._reach(tensor, scales)
         self.step = math.lcm(*(scale.denominator for scale in scales if scale is not None))
-        self.border = -(-math.ceil(margin / tensor.scale) // self.step) * self.step
+        self.border = _rounded_up(margin / tensor.scale, self.step)
+        # Of what is computed at least a quarter is used, also where the border is wide.
+        self.length = _rounded_up(max(tile, 4 * self.border), self.step)
+        # Shapes that are known allow faster convolutions; pictures below a tile have any.
+        self._fixed, self._any = (
+            tf.function(self._piece, self._signature(length), autograph=False)
+            for length in (self.length, None)
+        )
 
-    def compute(self, picture, tile, held, moments):
+    def compute(self, picture, held, moments):
         """Computes it, and puts it into `held` or its mean and variance into `moments`, or both.
 
         Args:
             picture: Height and width of the picture.
-            tile: Height and width of the pieces in pixels of the picture.
             held: Arrays of the tensors that are held, to which this one may be added.
-            moments: `(mean, variance)` of the tensors that were measured.
+            moments: Arrays `(2, channels)` of mean and variance, likewise.
         """
-        tensor = self.tensor
-        parts = []
-        for rows in pieces(picture[0], tile, self.border, self.step):
-            for columns in pieces(picture[1], tile, self.border, self.step):
-                values = self._values(tensor, (rows[:2], columns[:2]), held, moments)
-                (top, bottom), (left, right) = (
-                    [int((side - piece[0]) * tensor.scale) for side in piece[2:]]
-                    for piece in (rows, columns)
-                )
-                values = values[:, top:bottom, left:right]
-                if tensor.is_measured:
-                    wide = tf.cast(values, keras.backend.result_type(values.dtype, "float32"))
-                    parts.append(((bottom - top) * (right - left), *tf.nn.moments(wide, (0, 1, 2))))
-                if tensor.is_held:
-                    values = values.numpy()
-                    if tensor not in held:
-                        sides = [int(side * tensor.scale) for side in picture]
-                        held[tensor] = np.empty((1, *sides, values.shape[-1]), values.dtype)
-                    held[tensor][_cut(tensor, rows[2:], columns[2:])] = values
+        tensor, parts = self.tensor, []
+        if tensor.is_held:
+            sides = [int(side * tensor.scale) for side in picture]
+            dtype = tf.as_dtype(tensor.dtype).as_numpy_dtype
+            held[tensor] = np.empty((1, *sides, tensor.shape[-1]), dtype)
+        call = self._fixed if min(picture) >= self.length else self._any
+        vectors, measured = [held[t] for t in self.vectors], [moments[t] for t in self.measured]
+        cuts = [pieces(side, self.length, self.border, self.step) for side in picture]
+        for window in ((rows, columns) for rows in cuts[0] for columns in cuts[1]):
+            begins = [held[t][_part(t, *(side[:2] for side in window))] for t in self.begins]
+            used = [[int((at - side[0]) * tensor.scale) for at in side[2:]] for side in window]
+            result = call(begins, vectors, measured, np.transpose(used).astype("int32"))
+            if tensor.is_held:
+                held[tensor][_part(tensor, *(side[2:] for side in window))] = result.pop(0)
+            if tensor.is_measured:
+                counts = np.full(len(result[0]), used[1][1] - used[1][0])
+                parts.append((counts, *result))
         if parts:
-            moments[tensor] = merge(*(np.stack(part) for part in zip(*parts, strict=True)))
+            merged = merge(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+            moments[tensor] = np.stack(merged).astype(tensor.wide)
 
-    def _values(self, tensor, window, held, moments):
-        """Values of a tensor in a window of the picture, wrong within `border` of its edges."""
-        if tensor.is_vector:
-            return held[tensor]
-        if tensor in self.begins:
-            return tf.convert_to_tensor(held[tensor][_cut(tensor, *window)])
-        given = [self._values(source, window, held, moments) for source in tensor.sources]
-        if tensor.is_normalized:
-            return _normalize(tensor.layer, *given, *moments[tensor.sources[0]])
-        return tensor.layer(given if len(given) > 1 else given[0])
+    def _reach(self, tensor, scales):
+        """Wrong pixels at a border of a piece; notes what lies between it and what is held."""
+        if tensor.is_kept and tensor is not self.tensor:
+            self.begins += [tensor] if tensor not in self.begins else []
+            return 0
+        margins = []
+        for source in tensor.sources:
+            if source.is_vector:
+                self.vectors += [source] if source not in self.vectors else []
+            else:
+                scales.add(source.scale)
+                margins.append(self._reach(source, scales))
+        self.measured += tensor.sources[:1] if tensor.is_normalized else []
+        return tensor.spread(max(margins))
+
+    def _signature(self, length):
+        def side(tensor):
+            return None if length is None else int(length * tensor.scale)
+
+        return (
+            [tf.TensorSpec((1, side(t), side(t), t.shape[-1]), t.dtype) for t in self.begins],
+            [tf.TensorSpec((1, t.shape[-1]), t.dtype) for t in self.vectors],
+            [tf.TensorSpec((2, t.shape[-1]), t.wide) for t in self.measured],
+            tf.TensorSpec((2, 2), tf.int32),
+        )
+
+    def _piece(self, begins, vectors, measured, used):
+        """What a piece gives: its pixels if held; mean and variance of its rows if measured."""
+        known = dict(zip(self.begins + self.vectors, begins + vectors, strict=True))
+        moments = dict(zip(self.measured, measured, strict=True))
+
+        def values(tensor):
+            if tensor in known:
+                return known[tensor]
+            given = [values(source) for source in tensor.sources]
+            if tensor.is_normalized:
+                return _normalize(tensor.layer, moments[tensor.sources[0]], *given)
+            return tensor.layer(_one_or_all(given))
+
+        tensor = self.tensor
+        (top, left), (bottom, right) = tf.unstack(used[0]), tf.unstack(used[1])
+        result = values(tensor)[:, top:bottom, left:right]
+        # Row by row, since short sums round less.
+        rows = tf.nn.moments(tf.cast(result[0], tensor.wide), 1) if tensor.is_measured else ()
+        return [result, *rows] if tensor.is_held else [*rows]
 
 
-def _cut(tensor, *sides):
-    """Where sides of the picture, each `(start, stop)`, lie in a tensor's array."""
-    return (slice(None), *(slice(*(int(x * tensor.scale) for x in side)) for side in sides))
-
-
-def pieces(side, tile, border, step):
+def pieces(side, length, border, step):
     """Cuts one side of a picture into pieces that overlap.
 
     Args:
         side: Pixels of the side, a multiple of `step`.
-        tile: Pixels that a piece adds to the ones before it, rounded up to a multiple of `step`.
-        border: Pixels that a piece has on both sides of them, where the picture goes on.
+        length: Pixels of a piece, a multiple of `step`.
+        border: Pixels of it that are not used, at either end that is not the picture's own.
         step: Pixels that everything begins and ends at multiples of.
 
     Returns:
-        List of `(start, stop, low, high)`: the piece is `start:stop`, of which `low:high` is used.
-        All are of one length.
+        List of `(start, stop, first, end)`: the piece is `start:stop`, of which `first:end` is
+        used. All have one length, the side's where that is less.
     """
-    tile = -(-tile // step) * step
-    length = min(side, tile + 2 * border)
-    cut = []
-    for low in range(0, side, tile):
-        start = min(max(low - border, 0), side - length)
-        cut.append((start, start + length, low, min(low + tile, side)))
+    cut, end = [], 0
+    while end < side:
+        first, start = end, max(min(end - border, side - length), 0)
+        stop = min(start + length, side)
+        end = stop if stop == side else stop - border
+        cut.append((start, stop, first, end))
     return cut
 
 
@@ -355,27 +333,91 @@ def merge(counts, means, variances):
         Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample Variance",
         https://doi.org/10.2307/2683386
     """
-    means, variances = np.float64(means), np.float64(variances)
-    mean = np.average(means, 0, counts)
+    mean = np.average(np.float64(means), 0, counts)
     return mean, np.average(variances + (means - mean) ** 2, 0, counts)
 
 
-def _normalize(layer, x, *given):
-    """What a normalization makes of part of a picture whose mean and variance are given."""
-    *style, mean, variance = given
-    if isinstance(layer, kl.GroupNormalization):
-        groups = layer.groups if layer.groups > 0 else len(mean)
-        mean, variance = (m.reshape(groups, -1).T for m in (mean, variance))
-        mean, variance = merge(np.ones(len(mean)), mean, variance)
-        mean, variance = (np.repeat(m, x.shape[-1] // groups) for m in (mean, variance))
-    wide = keras.backend.result_type(x.dtype, "float32")
-    x = tf.cast(x, wide) - tf.constant(mean, wide)
-    scale = 1 / np.sqrt(variance + layer.epsilon)
-    if style:
-        shift, factor = tf.split(tf.cast(style[0], wide)[:, None, None, :], 2, -1)
-    else:
-        shift, factor = (getattr(layer, name, None) for name in ("beta", "gamma"))
-    x *= tf.constant(scale, wide) * (1.0 if factor is None else tf.cast(factor, wide))
-    if shift is not None:
-        x += tf.cast(shift, wide)
-    return tf.cast(x, layer.compute_dtype)
+def _tensors(generator):
+    """The tensors of a network by the identity of Keras's, each after those it is made of."""
+    if not hasattr(generator, "_nodes_by_depth") or len(generator.outputs) != 1:
+        raise _refusal("it is no functional keras.Model of one output")
+    for given in generator.inputs:
+        if len(given.shape) == 4 and None not in given.shape[1:3]:
+            raise _refusal(f"it takes no other pictures than those of {given.shape[1:3]} pixels")
+    multiple = generators.size_multiple(generator)
+    picture = (64 * multiple, 65 * multiple)
+    made = {}
+    for depth in sorted(generator._nodes_by_depth, reverse=True):
+        for node in generator._nodes_by_depth[depth]:
+            made[id(node.outputs[0])] = _tensor(node, made, picture)
+    made[id(generator.outputs[0])].is_held = True
+    for tensor in made.values():
+        if tensor.layer is None or tensor.is_vector:
+            continue
+        is_small = tensor.scale is not None and tensor.scale < 1
+        is_shared = tensor.uses > 1 and not tensor.is_at_hand
+        tensor.is_held |= is_shared or (is_small and tensor.is_measured)
+        if (tensor.is_held or tensor.is_measured) and tensor.scale is None:
+            raise _refusal(f"its layer {tensor.layer.name!r} loses the picture's proportions")
+    return made
+
+
+def _tensor(node, made, picture):
+    """The `_Tensor` of one of Keras's nodes; `made` are those that there are already."""
+    symbolic, sources = node.outputs[0], [made[id(x)] for x in node.input_tensors]
+    if len(node.outputs) > 1 or len(symbolic.shape) not in (2, 4):
+        raise _refusal(f"its layer {node.operation.name!r} gives no picture")
+    if node.is_input:
+        pixels = picture if len(symbolic.shape) == 4 else ()
+        return _Tensor(None, [], (1, *pixels, symbolic.shape[-1]), symbolic.dtype, picture)
+    layer, is_picture = node.operation, len(symbolic.shape) == 4
+    shape = (1, symbolic.shape[-1])
+    if is_picture:
+        _Tensor(layer, sources, shape, symbolic.dtype, picture).spread(0)  # refuses others
+        shape = layer.compute_output_shape(_one_or_all([source.shape for source in sources]))
+    tensor = _Tensor(layer, sources, shape, symbolic.dtype, picture)
+    if is_picture:
+        for source in sources:
+            source.uses += 1
+        sources[0].is_measured |= tensor.is_normalized
+    elif not all(source.is_vector for source in sources):
+        raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) sees all of the picture")
+    return tensor
+
+
+def _normalize(layer, moments, x, style=None):
+    """What a normalization makes of a part, given mean and variance of all."""
+    mean, variance = tf.unstack(moments)
+    if isinstance(layer, kl.GroupNormalization) and layer.groups > 0:
+        size = mean.shape[0] // layer.groups
+        means, variances = (tf.reshape(m, (layer.groups, size)) for m in (mean, variance))
+        mean = tf.repeat(tf.reduce_mean(means, 1), size)
+        apart = tf.square(means - tf.reshape(mean, means.shape))
+        variance = tf.repeat(tf.reduce_mean(variances + apart, 1), size)
+    shift, factor = (getattr(layer, name, None) for name in ("beta", "gamma"))
+    if style is not None:
+        shift, factor = tf.split(style[:, None, None, :], 2, -1)
+    scale = tf.math.rsqrt(variance + layer.epsilon)
+    if factor is not None:
+        scale *= tf.cast(factor, scale.dtype)
+    x = (tf.cast(x, scale.dtype) - mean) * scale
+    return tf.cast(x if shift is None else x + tf.cast(shift, x.dtype), layer.compute_dtype)
+
+
+def _part(tensor, rows, columns):
+    """Where rows and columns of the picture, both `(start, stop)`, lie in a tensor's array."""
+    sides = (slice(*(int(at * tensor.scale) for at in side)) for side in (rows, columns))
+    return (slice(None), *sides)
+
+
+def _rounded_up(pixels, step):
+    return math.ceil(Fraction(pixels) / step) * step
+
+
+def _one_or_all(given):
+    """What a layer is called on: a tensor, or a list of several."""
+    return given[0] if len(given) == 1 else given
+
+
+def _refusal(reason):
+    return InputError(f"The generator cannot be tiled, since {reason}: translate it whole.")
