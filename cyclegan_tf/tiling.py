@@ -10,6 +10,7 @@ there are no seams: only the rounding differs.
 """
 
 import math
+from collections import Counter
 from fractions import Fraction
 
 import keras
@@ -23,7 +24,6 @@ from cyclegan_tf.layers import (
     AdaptiveInstanceNormalization,
     BatchNormalization,
     Dropout,
-    HalvingAverage,
     InstanceNormalization,
     ReflectionPadding2D,
 )
@@ -83,6 +83,7 @@ class Tiled:
         self._vectors = [t for t in tensors.values() if t.is_vector and t.layer is not None]
         self._passes = [_Pass(t, tile) for t in tensors.values() if t.is_held or t.is_measured]
         self.passes = len(self._passes)
+        self._multiple = math.lcm(*(each.step for each in self._passes))
 
     def __call__(self, *inputs):
         """Translates.
@@ -96,11 +97,16 @@ class Tiled:
             float32 array `(1, height, width, channels')` in [-1, 1].
 
         Raises:
-            InputError: If there is more than one picture.
+            InputError: If there is more than one picture, or its sides are no such multiples.
         """
         shape = next(np.shape(x) for x in inputs if np.ndim(x) == 4)
         if shape[0] != 1:
             raise InputError(f"inputs must hold one picture, received {shape[0]}: give each alone.")
+        if any(side % self._multiple for side in shape[1:3]):
+            raise InputError(
+                f"inputs must have sides that are multiples of {self._multiple} pixels, received "
+                f"{shape[1:3]}: pad the picture."
+            )
         held, moments = dict(zip(self._inputs, inputs, strict=True)), {}
         for vector in self._vectors:
             held[vector] = vector.layer(_one_or_all([held[t] for t in vector.sources]))
@@ -118,22 +124,21 @@ class _Tensor:
     Attributes:
         layer: Layer that makes it; None for an input.
         sources: List of `_Tensor`, of which the layer makes it.
+        dtype: Its type, a string.
         shape: Its shape for a picture of a certain size.
-        dtype: Its type.
-        scale: Its pixels for each of the picture's, a `Fraction`; None where their number does
-            not just grow with the picture's, as in the midst of padding, and for vectors.
-        uses: Number of layers that take it.
+        scale: Its pixels for each of the picture's along a side, a `Fraction`; padding aside.
         is_measured: Whether its mean and variance are asked for.
         is_held: Whether it is computed to be kept for the whole picture.
     """
 
-    def __init__(self, layer, sources, shape, dtype, picture):
-        self.layer, self.sources, self.shape, self.dtype = layer, sources, shape, dtype
-        self.uses, self.is_measured, self.is_held = 0, False, False
-        self.scale = None
-        if not self.is_vector:
-            rows, columns = (Fraction(*pair) for pair in zip(shape[1:3], picture, strict=True))
-            self.scale = rows if rows == columns else None
+    def __init__(self, layer, sources, symbolic, side):
+        self.layer, self.sources, self.dtype = layer, sources, symbolic.dtype
+        self.is_measured, self.is_held = False, False
+        self.shape = (1, *[side] * (len(symbolic.shape) - 2), symbolic.shape[-1])
+        self.scale = Fraction(1)
+        if self.pictures:
+            self.scale = self.pictures[0].scale * _reach(layer)[0]
+            self.shape = layer.compute_output_shape(_one_or_all([t.shape for t in sources]))
 
     @property
     def is_vector(self):
@@ -141,9 +146,9 @@ class _Tensor:
         return len(self.shape) == 2
 
     @property
-    def is_kept(self):
-        """Whether it is there for the whole picture when a pass begins."""
-        return self.is_held or self.layer is None
+    def pictures(self):
+        """The sources that have pixels."""
+        return [source for source in self.sources if not source.is_vector]
 
     @property
     def wide(self):
@@ -151,46 +156,12 @@ class _Tensor:
         return keras.backend.result_type(self.dtype, "float32")
 
     @property
-    def is_normalized(self):
-        """Whether its layer needs the mean and variance of its first source."""
-        kinds = (InstanceNormalization, AdaptiveInstanceNormalization, kl.GroupNormalization)
-        by_picture = getattr(self.layer, "statistics", None) == "picture"
-        return isinstance(self.layer, kinds) or by_picture
-
-    @property
     def is_at_hand(self):
-        """Whether it follows from one tensor that is kept, pixel by pixel."""
-        if self.is_kept:
+        """Whether it follows, pixel by pixel, from one tensor that is there for the whole."""
+        if self.is_held or self.layer is None:
             return True
-        first, *others = (source for source in self.sources if not source.is_vector)
-        return not others and self.scale == first.scale and not self.spread(0) and first.is_at_hand
-
-    def spread(self, margin):
-        """Wrong pixels at an artificial border after the layer, where before it are `margin`.
-
-        Raises:
-            InputError: If the layer is of a kind that is not known to reach only so far.
-        """
-        layer = self.layer
-        if self.is_normalized or isinstance(layer, (*BY_PIXEL, BatchNormalization)):
-            return margin
-        if isinstance(layer, Dropout) and not layer.always:
-            return margin
-        if isinstance(layer, kl.UpSampling2D) and layer.interpolation == "nearest":
-            return margin * max(layer.size)
-        if isinstance(layer, kl.Conv2DTranspose):
-            return margin * max(layer.strides) + max(layer.kernel_size)
-        if isinstance(layer, (ReflectionPadding2D, kl.ZeroPadding2D)):
-            return margin + int(np.max(layer.padding))
-        if isinstance(layer, HalvingAverage):
-            return -(-(margin + 1) // 2)
-        if isinstance(layer, kl.Conv2D):
-            added = getattr(layer, "reflect", 0) + getattr(layer, "zeros", 0)
-            if layer.padding == "same":
-                added += math.ceil((max(layer.kernel_size) - 1) * max(layer.dilation_rate) / 2)
-            return -(-(margin + added) // min(layer.strides))
-        why = "drops at random" if isinstance(layer, Dropout) else "may see all of the picture"
-        raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) {why}")
+        by_pixel = _reach(self.layer) == (1, 0, 0)
+        return by_pixel and len(self.pictures) == 1 and self.pictures[0].is_at_hand
 
 
 class _Pass:
@@ -208,9 +179,8 @@ class _Pass:
 
     def __init__(self, tensor, tile):
         self.tensor, self.begins, self.vectors, self.measured = tensor, [], [], []
-        scales = {tensor.scale}
-        margin = self._reach(tensor, scales)
-        self.step = math.lcm(*(scale.denominator for scale in scales if scale is not None))
+        self.step = 1
+        margin = self._margin(tensor)
         self.border = _rounded_up(margin / tensor.scale, self.step)
         # Of what is computed at least a quarter is used, also where the border is wide.
         self.length = _rounded_up(max(tile, 4 * self.border), self.step)
@@ -249,20 +219,17 @@ class _Pass:
             merged = merge(*(np.concatenate(part) for part in zip(*parts, strict=True)))
             moments[tensor] = np.stack(merged).astype(tensor.wide)
 
-    def _reach(self, tensor, scales):
-        """Wrong pixels at a border of a piece; notes what lies between it and what is held."""
-        if tensor.is_kept and tensor is not self.tensor:
+    def _margin(self, tensor):
+        """Wrong pixels at a border within the picture; notes what lies up to what is held."""
+        self.step = math.lcm(self.step, tensor.scale.denominator)
+        if tensor is not self.tensor and (tensor.is_held or tensor.layer is None):
             self.begins += [tensor] if tensor not in self.begins else []
             return 0
-        margins = []
-        for source in tensor.sources:
-            if source.is_vector:
-                self.vectors += [source] if source not in self.vectors else []
-            else:
-                scales.add(source.scale)
-                margins.append(self._reach(source, scales))
-        self.measured += tensor.sources[:1] if tensor.is_normalized else []
-        return tensor.spread(max(margins))
+        self.vectors += [t for t in tensor.sources if t.is_vector and t not in self.vectors]
+        self.measured += tensor.sources[:1] if _by_picture(tensor.layer) else []
+        scale, before, after = _reach(tensor.layer)
+        margin = max(self._margin(source) for source in tensor.pictures)
+        return math.ceil((margin + before) * scale) + after
 
     def _signature(self, length):
         def side(tensor):
@@ -284,7 +251,7 @@ class _Pass:
             if tensor in known:
                 return known[tensor]
             given = [values(source) for source in tensor.sources]
-            if tensor.is_normalized:
+            if _by_picture(tensor.layer):
                 return _normalize(tensor.layer, moments[tensor.sources[0]], *given)
             return tensor.layer(_one_or_all(given))
 
@@ -337,6 +304,43 @@ def merge(counts, means, variances):
     return mean, np.average(variances + (means - mean) ** 2, 0, counts)
 
 
+def _by_picture(layer):
+    """Whether a layer normalizes by the mean and variance of the whole picture."""
+    kinds = (InstanceNormalization, AdaptiveInstanceNormalization, kl.GroupNormalization)
+    return isinstance(layer, kinds) or getattr(layer, "statistics", None) == "picture"
+
+
+def _reach(layer):
+    """How a layer scales pictures, and how far it reaches.
+
+    Returns:
+        `(scale, before, after)`: if at some border `n` pixels are wrong, then after the layer
+        `ceil((n + before) * scale) + after` are, or fewer.
+
+    Raises:
+        InputError: If the layer is of a kind of which this is not known.
+    """
+    if _by_picture(layer) or isinstance(layer, (*BY_PIXEL, BatchNormalization)):
+        return Fraction(1), 0, 0
+    if isinstance(layer, Dropout):
+        if layer.always:
+            raise _refusal(f"its layer {layer.name!r} drops at random")
+        return Fraction(1), 0, 0
+    if isinstance(layer, (ReflectionPadding2D, kl.ZeroPadding2D)):
+        return Fraction(1), int(np.max(layer.padding)), 0
+    pair = getattr(layer, "strides", getattr(layer, "size", (0, 1)))
+    if pair[0] == pair[1] and isinstance(layer, kl.Conv2D):
+        added = getattr(layer, "reflect", 0) + getattr(layer, "zeros", 0)
+        if layer.padding == "same":
+            added += math.ceil((max(layer.kernel_size) - 1) * max(layer.dilation_rate) / 2)
+        return Fraction(1, pair[0]), added, 0
+    if pair[0] == pair[1] and isinstance(layer, kl.Conv2DTranspose):
+        return Fraction(pair[0]), 0, max(layer.kernel_size)
+    if pair[0] == pair[1] and getattr(layer, "interpolation", None) == "nearest":
+        return Fraction(pair[0]), 0, 0
+    raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) may reach any distance")
+
+
 def _tensors(generator):
     """The tensors of a network by the identity of Keras's, each after those it is made of."""
     if not hasattr(generator, "_nodes_by_depth") or len(generator.outputs) != 1:
@@ -344,45 +348,26 @@ def _tensors(generator):
     for given in generator.inputs:
         if len(given.shape) == 4 and None not in given.shape[1:3]:
             raise _refusal(f"it takes no other pictures than those of {given.shape[1:3]} pixels")
-    multiple = generators.size_multiple(generator)
-    picture = (64 * multiple, 65 * multiple)
+    side = 64 * generators.size_multiple(generator)
     made = {}
     for depth in sorted(generator._nodes_by_depth, reverse=True):
         for node in generator._nodes_by_depth[depth]:
-            made[id(node.outputs[0])] = _tensor(node, made, picture)
+            symbolic, layer = node.outputs[0], None if node.is_input else node.operation
+            sources = [made[id(x)] for x in node.input_tensors]
+            tensor = made[id(symbolic)] = _Tensor(layer, sources, symbolic, side)
+            if sources and tensor.is_vector == bool(tensor.pictures):
+                raise _refusal(f"its layer {layer.name!r} is between vectors and pictures")
+            if _by_picture(layer):
+                sources[0].is_measured = True
+    tensors = [t for t in made.values() if t.layer is not None and not t.is_vector]
+    uses = Counter(source for tensor in tensors for source in tensor.sources)
     made[id(generator.outputs[0])].is_held = True
-    for tensor in made.values():
-        if tensor.layer is None or tensor.is_vector:
-            continue
-        is_small = tensor.scale is not None and tensor.scale < 1
-        is_shared = tensor.uses > 1 and not tensor.is_at_hand
-        tensor.is_held |= is_shared or (is_small and tensor.is_measured)
-        if (tensor.is_held or tensor.is_measured) and tensor.scale is None:
-            raise _refusal(f"its layer {tensor.layer.name!r} loses the picture's proportions")
+    for tensor in tensors:
+        is_shared = uses[tensor] > 1 and not tensor.is_at_hand
+        tensor.is_held |= is_shared or (tensor.scale < 1 and tensor.is_measured)
+        if (tensor.is_held or tensor.is_measured) and tensor.shape[1] != side * tensor.scale:
+            raise _refusal(f"what its layer {tensor.layer.name!r} gives is cut off or padded")
     return made
-
-
-def _tensor(node, made, picture):
-    """The `_Tensor` of one of Keras's nodes; `made` are those that there are already."""
-    symbolic, sources = node.outputs[0], [made[id(x)] for x in node.input_tensors]
-    if len(node.outputs) > 1 or len(symbolic.shape) not in (2, 4):
-        raise _refusal(f"its layer {node.operation.name!r} gives no picture")
-    if node.is_input:
-        pixels = picture if len(symbolic.shape) == 4 else ()
-        return _Tensor(None, [], (1, *pixels, symbolic.shape[-1]), symbolic.dtype, picture)
-    layer, is_picture = node.operation, len(symbolic.shape) == 4
-    shape = (1, symbolic.shape[-1])
-    if is_picture:
-        _Tensor(layer, sources, shape, symbolic.dtype, picture).spread(0)  # refuses others
-        shape = layer.compute_output_shape(_one_or_all([source.shape for source in sources]))
-    tensor = _Tensor(layer, sources, shape, symbolic.dtype, picture)
-    if is_picture:
-        for source in sources:
-            source.uses += 1
-        sources[0].is_measured |= tensor.is_normalized
-    elif not all(source.is_vector for source in sources):
-        raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) sees all of the picture")
-    return tensor
 
 
 def _normalize(layer, moments, x, style=None):
