@@ -41,9 +41,6 @@ def can_tile(generator):
 
     Args:
         generator: `keras.Model`.
-
-    Returns:
-        True or False.
     """
     try:
         _tensors(generator)
@@ -124,7 +121,10 @@ class _Tensor:
     Attributes:
         layer: Layer that makes it; None for an input.
         sources: List of `_Tensor`, of which the layer makes it.
+        pictures: Those of them that have pixels.
+        is_vector: Whether it has none itself.
         dtype: Its type, a string.
+        wide: The type that its mean and variance are computed in.
         shape: Its shape for a picture of a certain size.
         scale: Its pixels for each of the picture's along a side, a `Fraction`; padding aside.
         is_measured: Whether its mean and variance are asked for.
@@ -133,27 +133,15 @@ class _Tensor:
 
     def __init__(self, layer, sources, symbolic, side):
         self.layer, self.sources, self.dtype = layer, sources, symbolic.dtype
+        self.wide = keras.backend.result_type(self.dtype, "float32")
         self.is_measured, self.is_held = False, False
+        self.is_vector = len(symbolic.shape) == 2
+        self.pictures = [source for source in sources if not source.is_vector]
         self.shape = (1, *[side] * (len(symbolic.shape) - 2), symbolic.shape[-1])
         self.scale = Fraction(1)
         if self.pictures:
             self.scale = self.pictures[0].scale * _reach(layer)[0]
             self.shape = layer.compute_output_shape(_one_or_all([t.shape for t in sources]))
-
-    @property
-    def is_vector(self):
-        """Whether it has no pixels."""
-        return len(self.shape) == 2
-
-    @property
-    def pictures(self):
-        """The sources that have pixels."""
-        return [source for source in self.sources if not source.is_vector]
-
-    @property
-    def wide(self):
-        """The type that its mean and variance are computed in."""
-        return keras.backend.result_type(self.dtype, "float32")
 
     @property
     def is_at_hand(self):
@@ -222,7 +210,7 @@ class _Pass:
     def _margin(self, tensor):
         """Wrong pixels at a border within the picture; notes what lies up to what is held."""
         self.step = math.lcm(self.step, tensor.scale.denominator)
-        if tensor is not self.tensor and (tensor.is_held or tensor.layer is None):
+        if tensor.layer is None or (tensor.is_held and tensor is not self.tensor):
             self.begins += [tensor] if tensor not in self.begins else []
             return 0
         self.vectors += [t for t in tensor.sources if t.is_vector and t not in self.vectors]
@@ -322,9 +310,7 @@ def _reach(layer):
     """
     if _by_picture(layer) or isinstance(layer, (*BY_PIXEL, BatchNormalization)):
         return Fraction(1), 0, 0
-    if isinstance(layer, Dropout):
-        if layer.always:
-            raise _refusal(f"its layer {layer.name!r} drops at random")
+    if isinstance(layer, Dropout) and not layer.always:
         return Fraction(1), 0, 0
     if isinstance(layer, (ReflectionPadding2D, kl.ZeroPadding2D)):
         return Fraction(1), int(np.max(layer.padding)), 0
@@ -338,7 +324,8 @@ def _reach(layer):
         return Fraction(pair[0]), 0, max(layer.kernel_size)
     if pair[0] == pair[1] and getattr(layer, "interpolation", None) == "nearest":
         return Fraction(pair[0]), 0, 0
-    raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) may reach any distance")
+    why = "drops at random" if isinstance(layer, Dropout) else "may reach any distance"
+    raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) {why}")
 
 
 def _tensors(generator):
@@ -365,7 +352,8 @@ def _tensors(generator):
     for tensor in tensors:
         is_shared = uses[tensor] > 1 and not tensor.is_at_hand
         tensor.is_held |= is_shared or (tensor.scale < 1 and tensor.is_measured)
-        if (tensor.is_held or tensor.is_measured) and tensor.shape[1] != side * tensor.scale:
+        proportional = set(tensor.shape[1:3]) == {side * tensor.scale}
+        if (tensor.is_held or tensor.is_measured) and not proportional:
             raise _refusal(f"what its layer {tensor.layer.name!r} gives is cut off or padded")
     return made
 
