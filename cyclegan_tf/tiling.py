@@ -1,39 +1,22 @@
 """Large pictures in pieces: the same translation, without the memory for all of it at once.
 
 A network is computed piece by piece of the picture, from one of its tensors to the next that is
-*held*: kept for the whole picture. Held are those smaller than the picture (half its height and
-width or less) that are normalized or used twice; what lies between is computed wherever it is
-needed. Each piece has a border of pixels, as wide as the few layers of that pass reach, that is
-cut off. Instance normalization goes by the mean and variance of the whole picture: they are put
-together from those of the pieces before the next pass begins. So nothing is approximated, and
-there are no seams: only the rounding differs.
+*held*: kept for the whole picture (`reach.tensors` chooses them, among those of reduced size).
+What lies between is computed wherever it is needed. Each piece has a border of pixels, as wide as
+the few layers of that pass reach, that is cut off. Instance normalization goes by the mean and
+variance of the whole picture: they are put together from those of the pieces before the next
+pass begins. So nothing is approximated, and there are no seams: only the rounding differs.
 """
 
 import math
-from collections import Counter
 from fractions import Fraction
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers as kl
 
-from cyclegan_tf import generators
+from cyclegan_tf import reach
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.layers import (
-    AdaptiveInstanceNormalization,
-    BatchNormalization,
-    Dropout,
-    InstanceNormalization,
-    ReflectionPadding2D,
-)
-
-#: Layers that compute each pixel from that pixel alone.
-BY_PIXEL = (
-    *(kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.Identity, kl.Rescaling),
-    *(kl.Add, kl.Subtract, kl.Multiply, kl.Average, kl.Maximum, kl.Minimum, kl.Concatenate),
-    *(kl.BatchNormalization, kl.Dropout, kl.SpatialDropout2D, kl.GaussianNoise),
-)
 
 
 def can_tile(generator):
@@ -43,7 +26,7 @@ def can_tile(generator):
         generator: `keras.Model`.
     """
     try:
-        _tensors(generator)
+        reach.tensors(generator)
     except InputError:
         return False
     return True
@@ -52,10 +35,9 @@ def can_tile(generator):
 class Tiled:
     """Translates large pictures in little memory, as the generator itself would.
 
-    What is kept for the whole picture are at most three tensors of reduced size: for the ResNet
-    generator `3 * filters` bytes for each pixel of the picture (a U-Net's skips may be more). The
-    rest is bounded by the size of a tile. Nothing is remembered: it may be called from
-    several threads at once.
+    What is kept for the whole picture are a few tensors of reduced size, in float32 at most
+    `4 * filters` bytes for each pixel of the picture. The rest is bounded by the size of a tile.
+    Nothing is remembered: it may be called from several threads at once.
 
     Args:
         generator: Functional `keras.Model` of convolutions on pictures `(1, height, width,
@@ -66,6 +48,7 @@ class Tiled:
 
     Attributes:
         passes: Number of times that it goes through all the pieces, each time a few layers.
+        bytes_per_pixel: Most bytes that it keeps at a time for each pixel of the picture.
 
     Raises:
         InputError: If `tile` is no positive whole number, or the generator has a layer that cannot
@@ -75,11 +58,17 @@ class Tiled:
     def __init__(self, generator, tile=576):
         if not isinstance(tile, (int, np.integer)) or tile < 1:
             raise InputError(f"tile must be a positive whole number of pixels, received {tile!r}.")
-        tensors = _tensors(generator)
+        tensors = reach.tensors(generator)
         self._inputs = [tensors[id(x)] for x in generator.inputs]
         self._vectors = [t for t in tensors.values() if t.is_vector and t.layer is not None]
         self._passes = [_Pass(t, tile) for t in tensors.values() if t.is_held or t.is_measured]
-        self.passes = len(self._passes)
+        self.passes, self.bytes_per_pixel, kept = len(self._passes), 0, 0
+        for i, this in enumerate(self._passes):
+            later = set().union(*(other.begins for other in self._passes[i + 1 :]))
+            this.ends = [t for t in this.begins if t.is_held and t not in later]
+            kept += this.tensor.bytes_per_pixel if this.tensor.is_held else 0
+            self.bytes_per_pixel = max(self.bytes_per_pixel, kept)
+            kept -= sum(t.bytes_per_pixel for t in this.ends)
         self._multiple = math.lcm(*(each.step for each in self._passes))
 
     def __call__(self, *inputs):
@@ -106,70 +95,31 @@ class Tiled:
             )
         held, moments = dict(zip(self._inputs, inputs, strict=True)), {}
         for vector in self._vectors:
-            held[vector] = vector.layer(_one_or_all([held[t] for t in vector.sources]))
-        for i, this in enumerate(self._passes):
+            held[vector] = vector.layer(reach.one_or_all([held[t] for t in vector.sources]))
+        for this in self._passes:
             this.compute(shape[1:3], held, moments)
-            needed = {this.tensor, *self._vectors, *self._inputs}
-            needed.update(*(later.begins for later in self._passes[i + 1 :]))
-            held = {tensor: array for tensor, array in held.items() if tensor in needed}
+            for tensor in this.ends:
+                del held[tensor]
         return held[this.tensor].astype("float32", copy=False)
-
-
-class _Tensor:
-    """One tensor of a network: what makes it of what, and how it lies on the picture.
-
-    Attributes:
-        layer: Layer that makes it; None for an input.
-        sources: List of `_Tensor`, of which the layer makes it.
-        pictures: Those of them that have pixels.
-        is_vector: Whether it has none itself.
-        dtype: Its type, a string.
-        wide: The type that its mean and variance are computed in.
-        shape: Its shape for a picture of a certain size.
-        scale: Its pixels for each of the picture's along a side, a `Fraction`; padding aside.
-        is_measured: Whether its mean and variance are asked for.
-        is_held: Whether it is computed to be kept for the whole picture.
-    """
-
-    def __init__(self, layer, sources, symbolic, side):
-        self.layer, self.sources, self.dtype = layer, sources, symbolic.dtype
-        self.wide = keras.backend.result_type(self.dtype, "float32")
-        self.is_measured, self.is_held = False, False
-        self.is_vector = len(symbolic.shape) == 2
-        self.pictures = [source for source in sources if not source.is_vector]
-        self.shape = (1, *[side] * (len(symbolic.shape) - 2), symbolic.shape[-1])
-        self.scale = Fraction(1)
-        if self.pictures:
-            self.scale = self.pictures[0].scale * _reach(layer)[0]
-            self.shape = layer.compute_output_shape(_one_or_all([t.shape for t in sources]))
-
-    @property
-    def is_at_hand(self):
-        """Whether it follows, pixel by pixel, from one tensor that is there for the whole."""
-        if self.is_held or self.layer is None:
-            return True
-        by_pixel = _reach(self.layer) == (1, 0, 0)
-        return by_pixel and len(self.pictures) == 1 and self.pictures[0].is_at_hand
 
 
 class _Pass:
     """Computes one tensor for the whole picture, piece by piece, from those that are held.
 
     Attributes:
-        tensor: The `_Tensor`.
-        begins: List of the held ones that it is computed from.
-        vectors: List of the vectors that it is computed from.
+        tensor: The `reach.Tensor`.
+        begins, vectors: Lists of what is held, and of vectors, that it is computed from.
         measured: List of the tensors whose mean and variance that takes.
+        ends: List of what is held and not needed after it.
         step: Pixels of the picture that pieces must begin and end at multiples of.
         border: Pixels of the picture by which a piece is larger than what is right of it.
         length: Height and width of the pieces in pixels of the picture.
     """
 
     def __init__(self, tensor, tile):
-        self.tensor, self.begins, self.vectors, self.measured = tensor, [], [], []
-        self.step = 1
-        margin = self._margin(tensor)
-        self.border = _rounded_up(margin / tensor.scale, self.step)
+        self.tensor, self.step = tensor, 1
+        self.begins, self.vectors, self.measured, self.ends = [], [], [], []
+        self.border = _rounded_up(self._margin(tensor) / tensor.scale, self.step)
         # Of what is computed at least a quarter is used, also where the border is wide.
         self.length = _rounded_up(max(tile, 4 * self.border), self.step)
         # Shapes that are known allow faster convolutions; pictures below a tile have any.
@@ -214,8 +164,8 @@ class _Pass:
             self.begins += [tensor] if tensor not in self.begins else []
             return 0
         self.vectors += [t for t in tensor.sources if t.is_vector and t not in self.vectors]
-        self.measured += tensor.sources[:1] if _by_picture(tensor.layer) else []
-        scale, before, after = _reach(tensor.layer)
+        self.measured += tensor.sources[:1] if reach.by_picture(tensor.layer) else []
+        scale, before, after = reach.of(tensor.layer)
         margin = max(self._margin(source) for source in tensor.pictures)
         return math.ceil((margin + before) * scale) + after
 
@@ -239,9 +189,9 @@ class _Pass:
             if tensor in known:
                 return known[tensor]
             given = [values(source) for source in tensor.sources]
-            if _by_picture(tensor.layer):
+            if reach.by_picture(tensor.layer):
                 return _normalize(tensor.layer, moments[tensor.sources[0]], *given)
-            return tensor.layer(_one_or_all(given))
+            return tensor.layer(reach.one_or_all(given))
 
         tensor = self.tensor
         (top, left), (bottom, right) = tf.unstack(used[0]), tf.unstack(used[1])
@@ -292,72 +242,6 @@ def merge(counts, means, variances):
     return mean, np.average(variances + (means - mean) ** 2, 0, counts)
 
 
-def _by_picture(layer):
-    """Whether a layer normalizes by the mean and variance of the whole picture."""
-    kinds = (InstanceNormalization, AdaptiveInstanceNormalization, kl.GroupNormalization)
-    return isinstance(layer, kinds) or getattr(layer, "statistics", None) == "picture"
-
-
-def _reach(layer):
-    """How a layer scales pictures, and how far it reaches.
-
-    Returns:
-        `(scale, before, after)`: if at some border `n` pixels are wrong, then after the layer
-        `ceil((n + before) * scale) + after` are, or fewer.
-
-    Raises:
-        InputError: If the layer is of a kind of which this is not known.
-    """
-    if _by_picture(layer) or isinstance(layer, (*BY_PIXEL, BatchNormalization)):
-        return Fraction(1), 0, 0
-    if isinstance(layer, Dropout) and not layer.always:
-        return Fraction(1), 0, 0
-    if isinstance(layer, (ReflectionPadding2D, kl.ZeroPadding2D)):
-        return Fraction(1), int(np.max(layer.padding)), 0
-    pair = getattr(layer, "strides", getattr(layer, "size", (0, 1)))
-    if pair[0] == pair[1] and isinstance(layer, kl.Conv2D):
-        added = getattr(layer, "reflect", 0) + getattr(layer, "zeros", 0)
-        if layer.padding == "same":
-            added += math.ceil((max(layer.kernel_size) - 1) * max(layer.dilation_rate) / 2)
-        return Fraction(1, pair[0]), added, 0
-    if pair[0] == pair[1] and isinstance(layer, kl.Conv2DTranspose):
-        return Fraction(pair[0]), 0, max(layer.kernel_size)
-    if pair[0] == pair[1] and getattr(layer, "interpolation", None) == "nearest":
-        return Fraction(pair[0]), 0, 0
-    why = "drops at random" if isinstance(layer, Dropout) else "may reach any distance"
-    raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) {why}")
-
-
-def _tensors(generator):
-    """The tensors of a network by the identity of Keras's, each after those it is made of."""
-    if not hasattr(generator, "_nodes_by_depth") or len(generator.outputs) != 1:
-        raise _refusal("it is no functional keras.Model of one output")
-    for given in generator.inputs:
-        if len(given.shape) == 4 and None not in given.shape[1:3]:
-            raise _refusal(f"it takes no other pictures than those of {given.shape[1:3]} pixels")
-    side = 64 * generators.size_multiple(generator)
-    made = {}
-    for depth in sorted(generator._nodes_by_depth, reverse=True):
-        for node in generator._nodes_by_depth[depth]:
-            symbolic, layer = node.outputs[0], None if node.is_input else node.operation
-            sources = [made[id(x)] for x in node.input_tensors]
-            tensor = made[id(symbolic)] = _Tensor(layer, sources, symbolic, side)
-            if sources and tensor.is_vector == bool(tensor.pictures):
-                raise _refusal(f"its layer {layer.name!r} is between vectors and pictures")
-            if _by_picture(layer):
-                sources[0].is_measured = True
-    tensors = [t for t in made.values() if t.layer is not None and not t.is_vector]
-    uses = Counter(source for tensor in tensors for source in tensor.sources)
-    made[id(generator.outputs[0])].is_held = True
-    for tensor in tensors:
-        is_shared = uses[tensor] > 1 and not tensor.is_at_hand
-        tensor.is_held |= is_shared or (tensor.scale < 1 and tensor.is_measured)
-        proportional = set(tensor.shape[1:3]) == {side * tensor.scale}
-        if (tensor.is_held or tensor.is_measured) and not proportional:
-            raise _refusal(f"what its layer {tensor.layer.name!r} gives is cut off or padded")
-    return made
-
-
 def _normalize(layer, moments, x, style=None):
     """What a normalization makes of a part, given mean and variance of all."""
     mean, variance = tf.unstack(moments)
@@ -385,12 +269,3 @@ def _part(tensor, rows, columns):
 
 def _rounded_up(pixels, step):
     return math.ceil(Fraction(pixels) / step) * step
-
-
-def _one_or_all(given):
-    """What a layer is called on: a tensor, or a list of several."""
-    return given[0] if len(given) == 1 else given
-
-
-def _refusal(reason):
-    return InputError(f"The generator cannot be tiled, since {reason}: translate it whole.")
