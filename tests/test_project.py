@@ -72,7 +72,6 @@ def test_imports_point_down_the_floors():
         "scoring": 2,
         "layers": 1,
         "inference": 2.2,
-        "inference": 2,
         "tiling": 2.75,
         "reach": 2.5,
         "convolutions": 1,
