@@ -5,44 +5,17 @@ A generator is one `.keras` file. Beside Keras's own entries the archive holds
 entry, so `keras.models.load_model` opens the file as well (after `import cyclegan_tf.networks`).
 """
 
-import json
 import zipfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
 from cyclegan_tf.precision import in_precision
-
-ENTRY = "translation.json"
-
-
-@dataclass(frozen=True)
-class Translation:
-    """What a generator translates.
-
-    Attributes:
-        source: Name of the domain that it takes.
-        target: Name of the domain that it gives.
-        source_range: Stored values `(low, high)` that stand for -1 and 1 in the input.
-        target_range: The same for the output.
-        dtype: NumPy name of the output's stored type, such as "uint8".
-        size: `(height, width)` that it was trained at, or None if unknown.
-        epoch: Number of epochs that it was trained for, or None if unknown.
-    """
-
-    source: str = "A"
-    target: str = "B"
-    source_range: tuple[float, float] = (0, 255)
-    target_range: tuple[float, float] = (0, 255)
-    dtype: str = "uint8"
-    size: tuple[int, int] | None = None
-    epoch: int | None = None
+from cyclegan_tf.translation import ENTRY, Translation, from_json, shapes_of
 
 
 def translation(dataset, direction):
@@ -67,22 +40,8 @@ def translation(dataset, direction):
         ranges[target],
         types[target],
         tuple(int(side) for side in images.shape[1:3]),
+        likeness=None if source == "z" else dataset.likeness["ab".index(source)],
     )
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """What a saved network takes and gives.
-
-    Attributes:
-        image: Shape of its picture `(batch, height, width, channels)`; None if it takes none.
-        noise: Shape of its noise `(batch, dimensions)`; None if it takes none.
-        output: Shape of what it gives.
-    """
-
-    image: tuple | None
-    noise: tuple | None
-    output: tuple
 
 
 def shapes(network):
@@ -95,15 +54,7 @@ def shapes(network):
     given, output = (getattr(network, f"{end}_shape", None) for end in ("input", "output"))
     one = isinstance(given, tuple) and (not given or not isinstance(given[0], (tuple, list)))
     given = [given] if one else [tuple(shape) for shape in given or ()]
-    ranks = [len(shape) for shape in given], len(output) if isinstance(output, tuple) else 0
-    if ranks not in (([4], 4), ([4, 2], 4), ([2], 4), ([4], 2)):
-        raise InputError(
-            "A generator takes a picture (batch, height, width, channels), a vector of noise "
-            f"(batch, dimensions) or both, and gives a picture; received {type(network).__name__} "
-            f"of shapes {', '.join(map(str, given)) or None} to {output}."
-        )
-    by_rank = {len(shape): shape for shape in given}
-    return Shapes(by_rank.get(4), by_rank.get(2), output)
+    return shapes_of(given, output, type(network).__name__)
 
 
 def noise(network, count, seed=0):
@@ -117,10 +68,7 @@ def noise(network, count, seed=0):
     Returns:
         float32 array `(count, dimensions)`; None if the network takes no noise.
     """
-    shape = shapes(network).noise
-    if shape is None:
-        return None
-    return np.random.default_rng(seed).standard_normal((count, shape[1]), np.float32)
+    return shapes(network).draw(count, seed)
 
 
 def inputs(network, images=None, seed=0, count=None):
@@ -147,7 +95,7 @@ def save(path, generator, translation):
     with replacing(path) as temporary:
         in_precision(generator, "float32").save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(ENTRY, json.dumps(asdict(translation)))
+            archive.writestr(ENTRY, translation.to_json())
 
 
 def load(path):
@@ -214,19 +162,7 @@ def _translation(path, found):
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if ENTRY in archive.namelist():
-                try:
-                    stored = json.loads(archive.read(ENTRY)).items()
-                    translation = Translation(
-                        **{key: tuple(v) if isinstance(v, list) else v for key, v in stored}
-                    )
-                    np.dtype(translation.dtype)
-                    ranges = (translation.source_range, translation.target_range)
-                    if not all(low < high for low, high in ranges):
-                        raise ValueError(f"ranges {ranges}")
-                except (ValueError, TypeError, AttributeError) as error:
-                    raise InputError(
-                        f"{path} says in a damaged way what it translates ({ENTRY}): save it again."
-                    ) from error
+                translation = from_json(archive.read(ENTRY), path)
     return translation
 
 

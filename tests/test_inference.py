@@ -1,9 +1,11 @@
 """A generator made ready for use gives what the generator gives, in every way it is called."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from cyclegan_tf import generators, networks, translate
+from cyclegan_tf import generators, inference, networks, translate
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.inference import OFTEN, Inference
 
@@ -62,3 +64,30 @@ def test_bfloat16_is_near_and_the_difference_is_told(tmp_path):
 def test_an_unknown_precision_is_named(tmp_path):
     with pytest.raises(InputError, match="precision must be .* received 'float8'"):
         translate.load(tmp_path, precision="float8")
+
+
+def test_graphs_do_not_grow_with_the_number_of_shapes(monkeypatch):
+    monkeypatch.setattr(inference, "GRAPHS", 2)
+    generator = networks.resnet_generator(filters=2, blocks=1, seed=0)
+    network = Inference(generator)
+    for _ in range(OFTEN + 1):
+        for side in (8, 12, 16, 20):
+            x = noise(1, side, 8, 3)
+            np.testing.assert_allclose(network(x), np.asarray(generator(x)), atol=2e-5)
+    assert list(network._graphs) == [((1, 16, 8, 3),), ((1, 20, 8, 3),)]
+    network(noise(1, 8, 8, 3))  # has to come back before it gets a graph again
+    assert len(network._graphs) == 2 and ((1, 8, 8, 3),) not in network._graphs
+    for side in range(8, 8 + 4 * 30, 4):
+        network(noise(1, side, 12, 3))
+    assert len(network._seen) <= 10 * 2 + 1
+
+
+def test_several_threads_get_what_each_would_alone():
+    generator = networks.resnet_generator(filters=8, blocks=2, seed=0, fast=True)
+    network = Inference(generator)
+    inputs = [noise(1, 16, 8 + 4 * (i % 3), 3) * (i + 1) / 12 for i in range(12)]
+    expected = [np.asarray(generator(x)) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for x, y in zip(pool.map(network, inputs), expected, strict=True):
+                np.testing.assert_allclose(x, y, atol=2e-5)

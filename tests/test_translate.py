@@ -8,9 +8,9 @@ from PIL import Image
 
 from cyclegan_tf import generators, translate
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.generators import Translation
 from cyclegan_tf.layers import ReflectionPadding2D
 from cyclegan_tf.networks import resnet_generator, unet_generator
+from cyclegan_tf.translation import Shapes, Translation
 
 RNG = np.random.default_rng(0)
 
@@ -301,3 +301,38 @@ def test_size_multiple():
     assert generators.size_multiple(unet_generator(filters=1, depth=5)) == 32
     padded = keras.Sequential([keras.Input((None, None, 3)), ReflectionPadding2D(1)])
     assert generators.size_multiple(padded) == 1
+
+
+def test_several_pictures_of_several_shapes_are_translated_as_each_alone():
+    calls = []
+
+    class Spy:
+        shapes = Shapes((None, None, None, 3), None, (None, None, None, 3))
+        multiple = 4
+
+        def __call__(self, x):
+            calls.append(x.shape)
+            return -x
+
+    translator = translate.Translator(Spy(), Translation())
+    pictures = [picture(17, 20), picture(16, 20), picture(19, 18), picture(30, 30)[..., :1]]
+    results = translator.several(pictures)
+    # Three of them become 20x20 for a network that takes multiples of 4 from 16 on.
+    assert sorted(calls) == [(1, 16, 20, 3), (1, 32, 32, 3), (2, 20, 20, 3)]
+    for one, result in zip(pictures, results, strict=True):
+        np.testing.assert_array_equal(result, 255 - np.broadcast_to(one, result.shape))
+        np.testing.assert_array_equal(result, translator(one))
+
+
+def test_no_more_than_so_many_pictures_at_a_time():
+    translator = translate.Translator(invert(), Translation())
+    network, counts = translator._network, []
+
+    def spy(x):
+        counts.append(len(x))
+        return network(x)
+
+    translator._network = spy
+    images = [picture() for _ in range(11)]
+    np.testing.assert_array_equal(np.stack(translator.several(images)), 255 - np.stack(images))
+    assert counts == [8, 3]

@@ -5,6 +5,7 @@ of other makers, with the arrays alone, are read too.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.atomic import replacing
+from cyclegan_tf.data import likeness
 from cyclegan_tf.data.values import FULL_RANGE
 from cyclegan_tf.errors import InputError
 
@@ -94,6 +96,14 @@ class Dataset:
     def image_shape_b(self):
         """`(height, width, channels)` of domain B."""
         return tuple(int(n) for n in self.train_b.shape[1:])
+
+    @functools.cached_property
+    def likeness(self):
+        """What the training pictures of A and of B are like: `likeness.reference` of each."""
+        pictures = (self.train_a, self.train_b)
+        return tuple(
+            likeness.reference(*each) for each in zip(pictures, self.ranges, strict=True)
+        )
 
     def swapped(self):
         """The same pictures with A and B exchanged, under the same hash."""

@@ -1,0 +1,107 @@
+"""How like the training pictures a picture is: a few cheap numbers and a distance.
+
+A generator makes nonsense, with a straight face, of pictures that it never saw the like of. The
+numbers are simple on purpose: they tell a photo from a sketch and day from night, not one face
+from another.
+"""
+
+import numpy as np
+
+from cyclegan_tf.data import images
+from cyclegan_tf.data.values import normalize
+
+#: Side of the coarse picture whose pixels are among the numbers.
+COARSE = 4
+#: Differences below it, half a grey level of 255, are none.
+LITTLE = 1 / 255
+#: Fewer training pictures say too little.
+LEAST = 20
+#: How many are looked at.
+MOST = 500
+#: Of the training pictures, the share that is farther away than the alarm level.
+SHARE = 0.01
+
+
+def describe(picture):
+    """The numbers of one picture.
+
+    Args:
+        picture: float32 array `(height, width, channels)` in [-1, 1].
+
+    Returns:
+        float64 vector: mean and standard deviation of each channel; logarithms of their distance
+        from gray and of the mean and the root mean square of differences between neighbours; and
+        4x4 coarse pixels of the mean of all channels.
+    """
+    gray = picture.mean(-1, dtype=np.float64)
+    colour = np.abs(picture - gray[..., None]).mean()
+    steps = np.concatenate([np.abs(np.diff(gray, axis=axis)).ravel() for axis in (0, 1)])
+    coarse = images.fit(gray[..., None].astype(np.float32), COARSE, "stretch")
+    return np.concatenate(
+        [
+            picture.mean((0, 1), dtype=np.float64),
+            picture.std((0, 1), dtype=np.float64),
+            np.log(np.maximum([colour, steps.mean(), np.sqrt((steps**2).mean())], LITTLE)),
+            coarse.ravel(),
+        ]
+    )
+
+
+def reference(pictures, value_range):
+    """What pictures are like, to be kept with a generator that was trained on them.
+
+    Args:
+        pictures: Array of stored values `(n, height, width, channels)`, or what looks like one.
+        value_range: `(low, high)` of the stored values.
+
+    Returns:
+        Dictionary for JSON: the mean of the numbers, the matrix that whitens them, and the distance
+        that one in a hundred of the pictures exceeds (found on pictures that the mean and the
+        matrix were not made from). None for fewer than 20 pictures, or tiny ones.
+    """
+    if len(pictures) < LEAST or min(pictures.shape[1:3]) < 2 * COARSE:
+        return None
+    chosen = np.unique(np.linspace(0, len(pictures) - 1, MOST).astype(int))
+    numbers = np.stack(
+        [describe(normalize(np.asarray(pictures[[i]])[0], value_range)) for i in chosen]
+    )
+    halves = numbers[::2], numbers[1::2]
+    distances = [
+        _distances(of_one, *_fitted(of_other)) for of_one, of_other in (halves, halves[::-1])
+    ]
+    mean, whitening = _fitted(numbers)
+    return {
+        "mean": [float(f"{value:.6g}") for value in mean],
+        "whitening": [[float(f"{value:.6g}") for value in row] for row in whitening],
+        "alarm": float(f"{np.quantile(np.concatenate(distances), 1 - SHARE):.6g}"),
+        "pictures": len(chosen),
+    }
+
+
+def distance(picture, known):
+    """How far a picture is from the training pictures.
+
+    Args:
+        picture: As for `describe`, with as many channels as the training pictures.
+        known: What `reference` gave.
+
+    Returns:
+        Mahalanobis distance, divided by the root of the number of dimensions: about 1 for a
+        training picture, and above `known["alarm"]` for one in a hundred of them.
+    """
+    return float(_distances(describe(picture)[None], known["mean"], known["whitening"])[0])
+
+
+def _fitted(numbers):
+    """Mean, and the matrix after which covariance is one (a little shrunk, to be invertible)."""
+    mean, covariance = numbers.mean(0), np.cov(numbers, rowvar=False)
+    # No direction counts as quieter than a thousandth of the average: nearly constant numbers,
+    # such as white paper's, would otherwise decide alone.
+    values, vectors = np.linalg.eigh(covariance)
+    values = np.maximum(values, max(values.mean() * 1e-3, 1e-6))
+    return mean, vectors / np.sqrt(values)
+
+
+def _distances(numbers, mean, whitening):
+    whitened = (numbers - np.asarray(mean)) @ np.asarray(whitening)
+    return np.sqrt((whitened**2).mean(-1))

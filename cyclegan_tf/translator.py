@@ -1,0 +1,342 @@
+"""A generator that takes pictures as people have them: any size and aspect in, the same out."""
+
+import os
+
+import numpy as np
+from PIL import Image
+
+from cyclegan_tf.data import images, likeness
+from cyclegan_tf.data.values import FULL_RANGE, denormalize, normalize
+from cyclegan_tf.errors import InputError
+
+# Keras is imported where it is needed: other runtimes do without.
+
+#: How many pictures the network sees at a time.
+TOGETHER = 8
+
+
+class Translator:
+    """A generator that takes pictures as people have them.
+
+    Args:
+        generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1]; where a picture
+            has several translations, on noise `(batch, dimensions)` as well. Or the same in
+            another form: anything that is called with arrays, and has `shapes` and `multiple` as
+            `inference.Inference` has.
+        translation: `translation.Translation`: names, value ranges and training size.
+        styles: `keras.Model` from the target's pictures to such noise, where there is one: it
+            gives the style of a guide.
+    """
+
+    def __init__(self, generator, translation, styles=None):
+        self.generator = generator
+        self.translation = translation
+        self.styles = styles
+        self._network = _ready(generator)
+        self._shapes, self.multiple = self._network.shapes, self._network.multiple
+        image, output = self._shapes.image, self._shapes.output
+        if image is None or image[-1] not in (1, 3, 4) or len(output) != 4:
+            raise InputError(
+                f"The network {translation} does not translate pictures to pictures: give a "
+                "generator that does, such as gen_ab.keras."
+            )
+
+    def __str__(self):
+        return str(self.translation)
+
+    @property
+    def has_styles(self):
+        """Whether a picture has several translations."""
+        return self._shapes.noise is not None
+
+    def __call__(self, image, size=None, seed=0, style=None):
+        """Translates one picture, or an array of several.
+
+        The picture is brought to a working size (aspect kept, edges extended to what the
+        network divides), translated, and brought back to its own size. Transparency is put
+        aside and put back; gray becomes colour, or colour gray, as the generator needs.
+
+        Args:
+            image: Integer array `(height, width)`, `(height, width, channels)` or
+                `(n, height, width, channels)` with 1 to 4 channels; a `PIL.Image`; or a path.
+                uint8 counts as 0..255 and uint16 as 0..65535; floats as the source's range.
+            size: Working length of the shorter side in pixels; by default that of training,
+                where the generator has seen things at their scale. "native" keeps the picture's.
+            seed: Non-negative integer: where a picture has several translations, which of them.
+            style: In place of the seed a guide, whose style the translations get (for `style`,
+                see there), or a style itself, an array `(dimensions,)`.
+
+        Returns:
+            For an array, an array of the same height and width and the target's type; for a PIL
+            image or path, a `PIL.Image` (16-bit only for gray: Pillow has no 16-bit colour).
+
+        Raises:
+            InputError: If the picture, `size` or `style` cannot be used.
+        """
+        if isinstance(image, (str, os.PathLike, Image.Image)):
+            return self.to_pil(self.several([_array(image)], size, [seed], style)[0])
+        image = np.asarray(image)
+        if image.ndim == 4:
+            if not len(image):
+                raise InputError("image holds no picture: give at least one.")
+            # Picture i has a seed of its own, that of the first being `seed` itself.
+            seeds = [seed, *((seed, i) for i in range(1, len(image)))]
+            parts = [slice(i, i + TOGETHER) for i in range(0, len(image), TOGETHER)]
+            done = [self.several(image[part], size, seeds[part], style) for part in parts]
+            return np.stack([picture for part in done for picture in part])
+        result = self.several([image], size, [seed], style)[0]
+        return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
+
+    def several(self, pictures, size=None, seeds=None, style=None):
+        """Translates pictures of any shapes; those that the network sees at one size, together.
+
+        Args:
+            pictures: List of arrays as for calls, one picture each.
+            size: As for calls.
+            seeds: List of a seed for each picture; 0 for all by default.
+            style: As for calls.
+
+        Returns:
+            List of arrays `(height, width, channels)`.
+
+        Raises:
+            InputError: As for calls.
+        """
+        noise = self._noise(seeds or [0] * len(pictures), style)
+        prepared = [self._prepared(picture, size) for picture in pictures]
+        results, alike = [None] * len(pictures), {}
+        for i, (x, _) in enumerate(prepared):
+            alike.setdefault(x.shape, []).append(i)
+        for indices in alike.values():
+            for start in range(0, len(indices), TOGETHER):
+                some = indices[start : start + TOGETHER]
+                outputs = self._run(np.stack([prepared[i][0] for i in some]), noise[some])
+                for i, y in zip(some, outputs, strict=True):
+                    results[i] = prepared[i][1](y)
+        return results
+
+    def distance(self, picture):
+        """How far a picture is from those that the generator was trained on.
+
+        Args:
+            picture: One picture, as for calls.
+
+        Returns:
+            As `likeness.distance`: about 1 for a training picture, and more than
+            `translation.likeness["alarm"]` for one in a hundred of them. None where the file does
+            not say what those were like.
+        """
+        known = self.translation.likeness
+        if known is None:
+            return None
+        picture = _check(_array(picture))
+        working = self._working_shape(picture.shape[:2], None)
+        if working < picture.shape[:2]:  # before it becomes four times as large in memory
+            picture = images.fit(picture, working, "stretch")
+        x, working, _ = self._as_input(picture, None)
+        return likeness.distance(x[: working[0], : working[1]], known)
+
+    def input_size(self, shape, size=None):
+        """At how many pixels the network sees a picture.
+
+        Args:
+            shape: `(height, width)` of the picture.
+            size: As for calls.
+
+        Returns:
+            `(height, width)`.
+
+        Raises:
+            InputError: If `size` is none.
+        """
+        return self._padded(self._working_shape(shape, size))
+
+    def style(self, guide):
+        """The style of a picture, to translate others in it.
+
+        Args:
+            guide: One picture of the target domain: an array, a `PIL.Image` or a path, as for
+                calls. It is taken at the training's size, what does not fit its shape cut off.
+
+        Returns:
+            float32 array `(dimensions,)`.
+
+        Raises:
+            InputError: If the picture cannot be used, or there is no network that gives styles.
+        """
+        if self.styles is None:
+            raise InputError(
+                f"The generator {self} comes with no network that gives styles: leave the guide "
+                "out, or load the run's folder of a method that has one, such as munit."
+            )
+        guide, target = _check(_array(guide)), self.translation
+        channels = self.styles.input_shape[-1]
+        if guide.shape[-1] in (2, 4) and channels != 4:
+            guide = guide[..., :-1]
+        value_range = FULL_RANGE.get(str(guide.dtype), target.target_range)
+        guide = np.clip(normalize(images.to_channels(guide, channels), value_range), -1, 1)
+        if target.size is not None:
+            guide = images.fit(guide, target.size)
+        return np.asarray(self.styles(guide[None], training=False))[0]
+
+    def difference(self, image, size=None):
+        """How far a translator of reduced precision is from one of full precision.
+
+        Args:
+            image: Array or path, as for calls.
+            size: As for calls.
+
+        Returns:
+            `(mean, largest)` absolute difference over all pixels and channels, as a share of the
+            target's value range. Zeros for a translator of full precision.
+        """
+        if isinstance(image, (str, os.PathLike)):
+            image = images.read(image)
+        low, high = self.translation.target_range
+        from cyclegan_tf.precision import in_precision
+
+        exact = Translator(in_precision(self.generator, "float32"), self.translation, self.styles)
+        ours, theirs = (
+            np.asarray(translator(image, size), np.float32) / (high - low)
+            for translator in (self, exact)
+        )
+        off = np.abs(ours - theirs)
+        return float(off.mean()), float(off.max())
+
+    def _noise(self, seeds, style):
+        """A row of noise for each seed: drawn, or the style that was asked for."""
+        dimensions = (self._shapes.noise or (None, 0))[1]
+        if style is None:
+            drawn = [self._shapes.draw(1, seed) for seed in seeds]
+            return np.concatenate(drawn) if dimensions else np.zeros((len(seeds), 0), np.float32)
+        if isinstance(style, (str, os.PathLike, Image.Image)) or np.ndim(style) != 1:
+            style = self.style(style)
+        style = np.asarray(style, np.float32)
+        if len(style) != dimensions or not dimensions:
+            takes = f"styles of {dimensions} numbers" if dimensions else "no style"
+            raise InputError(f"The generator {self} takes {takes}, received {len(style)}.")
+        return np.repeat(style[None], len(seeds), axis=0)
+
+    def _run(self, x, noise):
+        """The network on a batch in [-1, 1]."""
+        given = [x] if self._shapes.noise is None else [x, noise]
+        y = self._network(*given)
+        if y.shape[1:3] != x.shape[1:3]:
+            raise InputError(
+                f"The generator made {y.shape[1:3]} of {x.shape[1:3]} pixels: give one that "
+                "keeps the size."
+            )
+        return y
+
+    def _prepared(self, picture, size):
+        """A picture as the network takes it, and what makes a picture of what the network gives."""
+        picture = _check(picture)
+        shape = picture.shape[:2]
+        x, working, alpha = self._as_input(picture, size)
+
+        def finish(y):
+            y = images.fit(y[: working[0], : working[1]], shape, "stretch")
+            return self._stored(y, alpha)
+
+        return x, finish
+
+    def _as_input(self, picture, size):
+        """`(x, working, alpha)`: the network's input, its part that is picture, transparency."""
+        channels, alpha = self._shapes.image[-1], None
+        if picture.shape[-1] in (2, 4) and channels != 4:
+            picture, alpha = picture[..., :-1], picture[..., -1:]
+        working = self._working_shape(picture.shape[:2], size)
+        x = images.fit(self._normalize(images.to_channels(picture, channels)), working, "stretch")
+        return _extend(x, self._padded(working)), working, alpha
+
+    def _stored(self, y, alpha):
+        """The picture in the target's type, with its transparency if it had any."""
+        result = denormalize(y, self.translation.target_range, self.translation.dtype)
+        if alpha is None or result.shape[-1] not in (1, 3):
+            return result
+        alpha = normalize(alpha, FULL_RANGE.get(str(alpha.dtype), (0, 1)))
+        full_range = FULL_RANGE.get(str(result.dtype), (0, 1))
+        return np.concatenate([result, denormalize(alpha, full_range, result.dtype)], -1)
+
+    def _normalize(self, image):
+        value_range = FULL_RANGE.get(str(image.dtype), self.translation.source_range)
+        return np.clip(normalize(image, value_range), -1, 1)
+
+    def to_pil(self, image):
+        """Makes a `PIL.Image` of a translated picture.
+
+        Args:
+            image: Array `(height, width, 1 to 4 channels)` as calls give it.
+
+        Returns:
+            `PIL.Image`, 8-bit but for 16-bit gray.
+        """
+        if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.shape[-1] == 1):
+            full_range = FULL_RANGE.get(str(image.dtype), self.translation.target_range)
+            image = denormalize(normalize(image, full_range), (0, 255), np.uint8)
+        return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+    def _working_shape(self, shape, size):
+        """Height and width at which the network sees the picture, before padding."""
+        fixed = self._shapes.image[1:3]
+        if None not in fixed:
+            scale = min(fixed[0] / shape[0], fixed[1] / shape[1])
+        elif size == "native" or (size is None and self.translation.size is None):
+            scale = 1.0
+        else:
+            side = min(self.translation.size) if size is None else size
+            if not isinstance(side, (int, np.integer)) or not 8 <= side <= 16384:
+                raise InputError(
+                    f'size must be "native" or a whole number from 8 to 16384, received {size!r}.'
+                )
+            # A sliver is not blown up to a giant: four times as long as wide will do.
+            scale = min(side / min(shape), max(1.0, 4 * side / max(shape)))
+        return tuple(max(1, round(side * scale)) for side in shape)
+
+    def _padded(self, working):
+        fixed = self._shapes.image[1:3]
+        if None not in fixed:
+            return fixed
+        # Reflection padding of 3 in the generator needs a few pixels to mirror.
+        least = min(4 * self.multiple, 16)
+        return tuple(-(-max(side, least) // self.multiple) * self.multiple for side in working)
+
+
+def _ready(generator):
+    """The generator in a form that is called with arrays."""
+    if hasattr(generator, "multiple"):
+        return generator
+    from cyclegan_tf.inference import Inference
+
+    return Inference(generator)
+
+
+def _array(image):
+    """The picture as an array, from a path or a `PIL.Image` as well."""
+    if isinstance(image, (str, os.PathLike)):
+        return images.read(image)
+    return images.from_pil(image) if isinstance(image, Image.Image) else np.asarray(image)
+
+
+def _check(image):
+    """Returns the picture as `(height, width, channels)`, or raises InputError."""
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or 0 in image.shape:
+        raise InputError(
+            "image must be (height, width), (height, width, channels) or (n, height, width, "
+            f"channels), received shape {image.shape}."
+        )
+    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+        raise InputError(
+            f"image must hold uint8, uint16 or floating-point values, received {image.dtype}: "
+            "convert it with astype."
+        )
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise InputError("image holds NaN or infinite values: replace them first.")
+    return image
+
+
+def _extend(image, shape):
+    bottom, right = (whole - side for whole, side in zip(shape, image.shape[:2], strict=True))
+    return np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="edge")
