@@ -50,6 +50,7 @@ export class Card {
   enqueue() {
     this.choice = chosen();
     this.cycle = cycleWanted();
+    this.find(".problem").textContent = "";
     this.find("progress").value = 0;
     this.show("waiting", "Waits its turn");
     this.ready();
