@@ -179,18 +179,18 @@ def picture(tmp_path):
 
 
 def test_a_picture_is_translated_compared_and_downloaded(page, picture):
-    path = picture("noise.png", (97, 61), noise=True)
+    path = picture("noise.png", (310, 290), noise=True)  # many parts of an upload
     card = page.translate(path)
     sizes = page.browser.run(
         "return [...arguments[0].querySelectorAll('.stage img')]"
         ".map((i) => [i.naturalWidth, i.naturalHeight])",
         card,
     )
-    assert sizes == [[97, 61], [97, 61]]
+    assert sizes == [[310, 290], [310, 290]]
     file = page.download(card)
     assert file.name == "noise.png"
     np.testing.assert_array_equal(np.asarray(Image.open(file)), 255 - np.asarray(Image.open(path)))
-    assert "97 × 61" in page.text(card, ".state")
+    assert "310 × 290" in page.text(card, ".state")
 
 
 @pytest.mark.parametrize(
