@@ -169,8 +169,7 @@ export class Card {
     this.offer(nameFor(this.file.name, picture.type));
     const lines = likeness?.unusual ? [UNUSUAL, ...notes] : notes;
     this.find(".notes").replaceChildren(...lines.map((line) => element("li", line)));
-    const seconds = (milliseconds.translated / 1000).toFixed(2);
-    this.show("done", `${title} · ${picture.width} × ${picture.height} · ${seconds} s`);
+    this.show("done", `${title} · ${picture.width} × ${picture.height} · ${time(milliseconds)}`);
     speak([`${this.file.name}: translated.`, ...lines].join(" "));
   }
 
@@ -261,6 +260,10 @@ function speak(text) {
 
 function element(tag, text) {
   return Object.assign(document.createElement(tag), { textContent: text });
+}
+
+function time({ translated }) {
+  return translated < 1000 ? `${Math.ceil(translated)} ms` : `${(translated / 1000).toFixed(1)} s`;
 }
 
 function blobOf({ data, type }) {

@@ -57,6 +57,7 @@ function show(choice) {
   const size = choice.size && `made for ${choice.size[1]} × ${choice.size[0]} pixels`;
   byId("note").textContent = [choice.note, size].filter(Boolean).join(" · ");
   byId("cycle-label").hidden = !choice.cycles;
+  byId("examples").hidden = !choice.examples?.source && !choice.examples?.target;
   for (const side of ["source", "target"]) {
     const figure = byId(`example-${side}`);
     const image = figure.querySelector("img");
