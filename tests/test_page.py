@@ -96,8 +96,11 @@ class Page:
         )[0]
 
     def until(self, name, state):
+        """The card of a file, once it is in a state; at once where it failed instead."""
         card = self.card(name)
-        self.browser.wait(lambda: card.get_attribute("data-state") == state, f"{name} {state}")
+        ends = {state, "failed"}
+        self.browser.wait(lambda: card.get_attribute("data-state") in ends, f"{name} {state}")
+        assert card.get_attribute("data-state") == state, self.text(card, ".problem")
         return card
 
     def text(self, card, selector):
@@ -267,7 +270,8 @@ def test_another_choice(page, picture):
     choice.send_keys("picture")
     again = card.find_element("css selector", ".again")
     assert again.text == "Translate again: picture → sketch"
-    again.click()
+    again.send_keys(Keys.ENTER)
+    assert page.browser.driver.switch_to.active_element.text == "red.png"  # the button is gone
     page.browser.wait(lambda: page.text(card, ".state").startswith("picture → sketch"), "another")
     assert page.colour(card, 0.8) == (255, 255, 255)  # nothing to draw in one colour
     assert not page.browser.all("#cycle-label")[0].is_displayed()
@@ -415,8 +419,8 @@ def test_no_models(page, chromium, site, monkeypatch):
     chromium.wait(lambda: "cannot be reached" in problem(), "the other sentence")
     chromium.block()
     chromium.all("#models-again")[0].click()
-    chromium.wait(lambda: chromium.all("#choice option[value]"), "the models")
-    assert chromium.all("#file")[0].is_enabled()
+    chromium.wait(lambda: chromium.all("#file")[0].is_enabled(), "the models")
+    assert chromium.driver.switch_to.active_element.get_attribute("id") == "choice"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,6 +1,6 @@
 // One picture on the page: it waits its turn, is uploaded, translated, and compared.
 
-import { chosen, cycleWanted, limits, megabytes } from "./choices.js";
+import { chosen, cycleWanted, GONE, limits, megabytes } from "./choices.js";
 
 const RETRIES = 4; // when the server is busy
 const SUFFIXES = {
@@ -10,7 +10,6 @@ const SUFFIXES = {
 };
 const UNUSUAL =
   "This picture is unlike those that the model was trained on: the result may be odd.";
-const GONE = "The server cannot be reached. Check the connection, then try again.";
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
@@ -26,7 +25,10 @@ export class Card {
     this.find(".slider").ariaLabel = `How much of the original is seen, ${file.name}`;
     this.find(".remove").ariaLabel = `Remove ${file.name}`;
     this.find(".remove").onclick = () => this.remove(removed);
-    this.find(".again").onclick = () => this.enqueue();
+    this.find(".again").onclick = () => {
+      this.find(".name").focus(); // the button goes, and the keyboard shall not start anew
+      this.enqueue();
+    };
     this.find(".there").onclick = () => this.view("result");
     this.find(".back").onclick = () => this.view("cycled");
     this.listenToSlider();
@@ -105,6 +107,7 @@ export class Card {
       if (status === 200 && response) return response;
       const why = response?.error?.message ?? `The server answered with error ${status}.`;
       if (status !== 503 || attempt > RETRIES) throw new Error(why);
+      if (attempt === 1) speak(`${this.file.name}: the server is busy, and is asked again soon`);
       const wait = Number(request.getResponseHeader("Retry-After")) || 2 ** attempt;
       for (let left = Math.min(wait, 60); left > 0 && !this.gone; left--) {
         this.show("busy", `The server is busy: tries again in ${left} s`);
@@ -166,18 +169,14 @@ export class Card {
     this.find(".back").textContent = `back to ${source}`;
     this.view("result");
     this.slide(50);
-    this.offer(nameFor(this.file.name, picture.type));
+    const download = this.find(".download");
+    download.href = this.urls.result;
+    download.download = nameFor(this.file.name, picture.type);
+    download.ariaLabel = `Download ${download.download}`;
     const lines = likeness?.unusual ? [UNUSUAL, ...notes] : notes;
     this.find(".notes").replaceChildren(...lines.map((line) => element("li", line)));
     this.show("done", `${title} · ${picture.width} × ${picture.height} · ${time(milliseconds)}`);
     speak([`${this.file.name}: translated.`, ...lines].join(" "));
-  }
-
-  offer(name) {
-    const link = this.find(".download");
-    link.href = this.urls.result;
-    link.download = name;
-    link.ariaLabel = `Download ${name}`;
   }
 
   fail(why) {
@@ -267,7 +266,8 @@ function time({ translated }) {
 }
 
 function blobOf({ data, type }) {
-  return new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], { type });
+  const bytes = Uint8Array.fromBase64?.(data) ?? Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+  return new Blob([bytes], { type });
 }
 
 /** The original's name, with another suffix where the kind is another. */

@@ -1,6 +1,7 @@
 // What can be chosen: every direction of every model on the server.
 
-const GONE = "The server cannot be reached. Check the connection, then try again.";
+/** What is said where the network is gone. */
+export const GONE = "The server cannot be reached. Check the connection, then try again.";
 const byId = (id) => document.getElementById(id);
 
 let choices = [];
@@ -20,7 +21,10 @@ export async function load(changed) {
     show(chosen());
     changed();
   };
-  byId("models-again").onclick = () => load(changed);
+  byId("models-again").onclick = async () => {
+    await load(changed);
+    byId(chosen() ? "choice" : "models-again").focus();
+  };
   try {
     const answer = await fetch("models", { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`The list of models did not come: error ${answer.status}.`);
