@@ -313,7 +313,7 @@ def _write_tflite(network, path, translation, format, calibration):
 
 
 def _without_variables(graph):
-    """The graph with constants for weights: of variables converters make what only TensorFlow knows."""
+    """The graph with constants for weights."""
     from tensorflow.python.framework import convert_to_constants
 
     return convert_to_constants.convert_variables_to_constants_v2(graph)

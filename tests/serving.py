@@ -2,7 +2,6 @@
 
 import io
 import json
-import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -97,12 +96,8 @@ def error_of(answer):
 @contextmanager
 def running(service, **options):
     """The service on a free port of this machine."""
-    server = Server(service, port=0, **options)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
+    server = Server(service, port=0, **options).start()
     try:
         yield server
     finally:
         server.stop()
-        thread.join(10)
-        assert not thread.is_alive(), "the server does not end"

@@ -153,12 +153,17 @@ def test_stopping_finishes_what_was_accepted(tmp_path):
             if network.batches:
                 break
             time.sleep(0.02)
-        server.stop()
+        ending = threading.Thread(target=server.stop)
+        ending.start()
+        while not server.service.stopping:
+            time.sleep(0.01)
         late = post(server, encoded(image))
         assert late.status_code == 503 and error_of(late) == "stopping"
         assert ask(server).status_code == 503
         gate.set()
         asking.join(10)
+        ending.join(10)
+        assert not ending.is_alive()
         np.testing.assert_array_equal(decoded(answers[0]), 255 - image)
 
 

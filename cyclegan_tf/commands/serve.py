@@ -32,7 +32,7 @@ def run(options):
     catalogue = Catalogue(options.folder, log=_log)
     service = Service(catalogue, limits, options.workers, options.together, _log)
     server = Server(service, options.host, options.port)
-    print(f"Serving {len(catalogue.models)} models at http://{options.host}:{server.port}/")
+    print(f"Serving {len(catalogue.models)} models at {server.url}")
     print("Ctrl-C stops it, after what is being translated.", flush=True)
     server.run_until_signalled()
     print("Stopped.")
