@@ -48,7 +48,7 @@ def test_imports_point_down_the_floors():
         "options": 4,
         "recipes": 4,
         "evaluate": 4,
-        "translate": 4,
+        "translate": 4.4,
         "fastest": 4.2,
         "export": 4,
         "example_pictures": 3,

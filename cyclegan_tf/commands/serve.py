@@ -29,7 +29,7 @@ def run(options):
 
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)}
     limits = Limits(**{name: value for name, value in given.items() if value is not None})
-    catalogue = Catalogue(options.folder, log=_log)
+    catalogue = Catalogue(options.folder, options.runtime, log=_log)
     service = Service(catalogue, limits, options.workers, options.together, _log)
     server = Server(service, options.host, options.port)
     print(f"Serving {len(catalogue.models)} models at {server.url}")
@@ -49,6 +49,12 @@ def add(subcommands):
     parser.add_argument("folder", nargs="?", help="such as saved_models/")
     parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s, this machine)")
     parser.add_argument("--port", type=whole(0), default=8000, help="(default: 8000; 0: any)")
+    parser.add_argument(
+        "--runtime",
+        choices=("fastest", "auto", "keras", "onnx", "openvino", "tflite"),
+        default="fastest",
+        help="as for translate (default: fastest, measured once for each generator)",
+    )
     parser.add_argument(
         "--workers", type=whole(1), default=1, help="threads that translate (default: 1)"
     )
