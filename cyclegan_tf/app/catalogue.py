@@ -69,17 +69,18 @@ class Catalogue:
         runtime: What generators run in, as for `translate.load`.
         load: Function from a file to a `Translator`; by default `translate.load`.
         log: Function that takes a sentence.
+        examples: Whether to show example pictures of the domains.
 
     Attributes:
         problems: A sentence about each file that cannot be served, by file.
     """
 
-    def __init__(self, folder=None, runtime="auto", load=None, log=print):
+    def __init__(self, folder=None, runtime="auto", load=None, log=print, examples=True):
         self.folder = None if folder is None else Path(folder)
         if self.folder is not None and not self.folder.is_dir():
             raise InputError(f"There is no folder {folder}: give the folder of your runs, or none.")
         self._load = load or partial(translate.load, runtime=runtime)
-        self._log = log
+        self._log, self._shows_examples = log, examples
         self._lock = threading.Lock()
         self.problems, self._failed = {}, {}
         self.models = {}
@@ -140,7 +141,8 @@ class Catalogue:
             return before
         self.problems.pop(file, None)
         self._log(f"serving {name}, {translator}, version {version}, in {translator.runtime}")
-        return Served(translator, version, _examples(file, way), file, stamp)
+        examples = _examples(file, way) if self._shows_examples else (None, None)
+        return Served(translator, version, examples, file, stamp)
 
     def _found(self):
         """Files by model and direction: runs first, then single files, then the built-in pair."""
