@@ -280,7 +280,7 @@ def test_one_that_fails_spoils_no_other(tmp_path):
 
 def test_overload_is_said_at_once_and_passes(tmp_path):
     gate = threading.Event()
-    service = make_service(tmp_path, Invert(gate), limits=Limits(queue=3))
+    service = make_service(tmp_path, Invert(gate), limits=Limits(queue=3), together=1)
     client = service.app().test_client
     data = encoded(picture())
     with ThreadPoolExecutor(3) as pool:

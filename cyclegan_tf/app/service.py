@@ -7,6 +7,7 @@ import time
 from pathlib import PurePosixPath
 
 import flask
+from PIL import Image
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from cyclegan_tf import translate
@@ -61,6 +62,7 @@ class Service:
         self.pixels = Budget(self.limits.pixels)
         self.watch = Watch(log, lambda: self.workers.waiting)
         self.stopping = False
+        Image.init()  # formats are registered at the first picture, and not by two threads at once
         self.count_models()
 
     def count_models(self):
