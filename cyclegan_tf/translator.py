@@ -12,9 +12,9 @@ from cyclegan_tf.errors import InputError
 
 # Keras is imported where it is needed: other runtimes do without.
 
-#: How many pictures the network sees at a time.
+#: How many pictures the network sees at a time, at most.
 TOGETHER = 8
-#: From how many pixels on, as the network sees it, a picture is translated in pieces.
+#: How many pixels it sees at a time; a picture that has more is translated in pieces.
 LARGE = 1024 * 1024
 
 
@@ -121,8 +121,10 @@ class Translator:
         for i, (x, _) in enumerate(prepared):
             alike.setdefault(x.shape, []).append(i)
         for indices in alike.values():
-            for start in range(0, len(indices), TOGETHER):
-                some = indices[start : start + TOGETHER]
+            height, width = prepared[indices[0]][0].shape[:2]
+            together = max(1, min(TOGETHER, LARGE // (height * width)))
+            for start in range(0, len(indices), together):
+                some = indices[start : start + together]
                 outputs = self._run(np.stack([prepared[i][0] for i in some]), noise[some])
                 for i, y in zip(some, outputs, strict=True):
                     results[i] = prepared[i][1](y)

@@ -46,7 +46,8 @@ def test_a_picture_comes_back_translated_at_its_own_size(client):
         ("*/*", "JPEG", "JPEG"),
         ("image/*", "WEBP", "WEBP"),
         (None, "BMP", "PNG"),
-        ("text/html,image/webp,*/*;q=0.8", "PNG", "WEBP"),
+        ("text/html,image/webp,*/*;q=0.8", "JPEG", "JPEG"),
+        ("image/webp,*/*;q=0.8", "PNG", "WEBP"),
         ("image/png;q=0.1, image/jpeg", "PNG", "JPEG"),
     ],
 )
@@ -180,6 +181,21 @@ def test_every_refusal_has_its_code_and_says_what_to_do(tmp_path):
             continue
         assert error_of(answer) == code, answer.text
         assert answer.status_code == STATUS[code] < 500
+
+
+def test_where_nobody_says_at_which_size_the_limit_does(tmp_path):
+    network = Invert()
+    limits = Limits(working=900)
+    client = make_service(tmp_path, network, limits=limits).app().test_client()
+    shapes = []
+    network.seen = shapes.append
+    image = np.full((60, 80, 3), 40, "uint8")
+    answer = post(client, encoded(image), "image/png")
+    np.testing.assert_array_equal(decoded(answer), 255 - image)
+    ((height, width),) = shapes
+    assert 200 < height * width <= 900 and abs(width / height - 4 / 3) < 0.2
+    assert error_of(post(client, encoded(image), size="native")) == "too_many_pixels"
+    assert post(client, encoded(image), model="pencil").status_code == 200
 
 
 def test_limits_are_numbers():

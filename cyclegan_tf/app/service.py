@@ -199,7 +199,7 @@ class Service:
         give_back = self.pixels.take(upload.pixels, until - time.monotonic())
         try:
             picture = upload.decode()
-            self._check_working(served.translator, picture, options["size"])
+            self._bound_working(served, picture, options)
             there = self._run(served, picture, options, until)
             flask.g.stages = {"waited": there.waited, "translated": there.took}
             likeness = self._likeness(key, served.translator, picture)
@@ -242,13 +242,23 @@ class Service:
         self.workers.run(job, until - time.monotonic())
         return job
 
-    def _check_working(self, translator, picture, size):
-        height, width = translator.input_size(picture.shape[:2], size)
-        if height * width > self.limits.working:
+    def _bound_working(self, served, picture, options):
+        """Chooses the size at which the network works where nobody else does."""
+        if served.file is None:  # the pencil, which costs little at any size
+            return
+        shape, most = picture.shape[:2], self.limits.working
+        height, width = served.translator.input_size(shape, options["size"])
+        if height * width <= most:
+            return
+        if options["size"] is None:  # nor does the generator say what it was trained at
+            side = int(min(shape) * (most / (height * width)) ** 0.5)
+            options["size"] = max(8, side - served.translator.multiple)
+            height, width = served.translator.input_size(shape, options["size"])
+        if height * width > most:
             raise Refusal(
                 "too_many_pixels",
-                f"The network would work at {width}x{height} pixels, and {self.limits.working:,} "
-                "are accepted: give a smaller size.",
+                f"The network would work at {width}x{height} pixels, and {most:,} are accepted: "
+                "give a smaller size.",
                 "size",
             )
 
@@ -334,7 +344,8 @@ def _accepted():
     accept = flask.request.accept_mimetypes
     named = [media for media, quality in accept if "*" not in media and quality > 0]
     best = accept.best_match([*KINDS, "application/json"]) if accept else None
-    if best in named:
+    # A browser's form names kinds that it can show; it is not asking to have the picture changed.
+    if best in named and "text/html" not in named:
         return best
     if not accept or accept.quality("image/png") > 0:
         return "*"
