@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from cyclegan_tf import runtimes
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import images
 from cyclegan_tf.errors import InputError
@@ -22,8 +23,9 @@ def load(path=None, direction=None, precision="float32", dropout=None, statistic
     """Loads a generator for use.
 
     Args:
-        path: A generator's file (`.keras`, or `.h5` from Keras 2), or the folder of a run; by
-            default the small pair that comes with the package, sketch ↔ cartoon.
+        path: A generator's file (`.keras`, `.h5` from Keras 2, or one that `export.export` wrote,
+            which takes no further arguments), or the folder of a run; by default the small pair
+            that comes with the package, sketch ↔ cartoon.
         direction: "ab" (the default) or "ba", where `path` is a run's folder; a file has but one.
         precision: The type that it computes in, as for `precision.in_precision`. "mixed_bfloat16"
             is faster on CPUs that have such products, and differs by a little:
@@ -40,6 +42,14 @@ def load(path=None, direction=None, precision="float32", dropout=None, statistic
         InputError: If there is no generator that can be read, `precision` is none, or `dropout` or
             `statistics` does not apply to it.
     """
+    if path is not None and runtimes.is_exported(path):
+        choices = {"direction": direction, "dropout": dropout, "statistics": statistics}
+        choices["precision"] = None if precision == "float32" else precision
+        for name, value in choices.items():
+            if value is not None:
+                raise InputError(f"{name}={value!r} has no use with {path}, which is exported.")
+        runtime = runtimes.load(path)
+        return Translator(runtime, runtime.translation)
     from cyclegan_tf import generators
     from cyclegan_tf.layers import set_test_time
     from cyclegan_tf.precision import check as check_precision

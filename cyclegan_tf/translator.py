@@ -1,6 +1,7 @@
 """A generator that takes pictures as people have them: any size and aspect in, the same out."""
 
 import os
+from threading import Lock
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,8 @@ from cyclegan_tf.errors import InputError
 
 #: How many pictures the network sees at a time.
 TOGETHER = 8
+#: From how many pixels on, as the network sees it, a picture is translated in pieces.
+LARGE = 1024 * 1024
 
 
 class Translator:
@@ -26,13 +29,18 @@ class Translator:
         translation: `translation.Translation`: names, value ranges and training size.
         styles: `keras.Model` from the target's pictures to such noise, where there is one: it
             gives the style of a guide.
+        original: Where `generator` is no `keras.Model`, a function without arguments that loads it
+            as one: large pictures are translated in pieces with that. Without it they are
+            translated whole, in as much memory as it takes.
     """
 
-    def __init__(self, generator, translation, styles=None):
+    def __init__(self, generator, translation, styles=None, original=None):
         self.generator = generator
         self.translation = translation
         self.styles = styles
-        self._network = _ready(generator)
+        self._original = original or (None if _is_ready(generator) else lambda: generator)
+        self._tiles, self._tiling = None, Lock()
+        self._network = generator if _is_ready(generator) else _ready(generator)
         self._shapes, self.multiple = self._network.shapes, self._network.multiple
         image, output = self._shapes.image, self._shapes.output
         if image is None or image[-1] not in (1, 3, 4) or len(output) != 4:
@@ -220,13 +228,27 @@ class Translator:
     def _run(self, x, noise):
         """The network on a batch in [-1, 1]."""
         given = [x] if self._shapes.noise is None else [x, noise]
-        y = self._network(*given)
+        if x.shape[1] * x.shape[2] > LARGE and (tiled := self._in_tiles()):
+            each = zip(*(np.split(values, len(values)) for values in given), strict=True)
+            y = np.concatenate([tiled(*one) for one in each])
+        else:
+            y = self._network(*given)
         if y.shape[1:3] != x.shape[1:3]:
             raise InputError(
                 f"The generator made {y.shape[1:3]} of {x.shape[1:3]} pixels: give one that "
                 "keeps the size."
             )
         return y
+
+    def _in_tiles(self):
+        """What translates in pieces; None where the network cannot be computed so."""
+        with self._tiling:
+            if self._tiles is None and self._original is not None:
+                from cyclegan_tf import tiling
+
+                network = self._original()
+                self._tiles = tiling.can_tile(network) and tiling.Tiled(network)
+            return self._tiles or None
 
     def _prepared(self, picture, size):
         """A picture as the network takes it, and what makes a picture of what the network gives."""
@@ -302,10 +324,12 @@ class Translator:
         return tuple(-(-max(side, least) // self.multiple) * self.multiple for side in working)
 
 
+def _is_ready(generator):
+    """Whether it is in a form that is called with arrays, and tells what it takes."""
+    return hasattr(generator, "multiple")
+
+
 def _ready(generator):
-    """The generator in a form that is called with arrays."""
-    if hasattr(generator, "multiple"):
-        return generator
     from cyclegan_tf.inference import Inference
 
     return Inference(generator)

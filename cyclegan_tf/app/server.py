@@ -45,7 +45,7 @@ class _Channel(HTTPChannel):
 
 
 class Server(TcpWSGIServer):
-    """Serves a `Service` until it is stopped.
+    """Serves a `Service` until it is stopped: `Server(service).run()`.
 
     Args:
         service: `service.Service`.
@@ -87,7 +87,18 @@ class Server(TcpWSGIServer):
                 f"{host}:{port} cannot be listened on ({error}): give another --host or --port."
             ) from error
         self.port = int(self.effective_port)
-        self._refresh, self._ended = refresh, threading.Event()
+        self.url = f"http://{host}:{self.port}/"
+        self._refresh, self._ended, self._thread = refresh, threading.Event(), None
+
+    def start(self):
+        """Serves in a thread of its own, as notebooks and tests want it; `stop` ends it.
+
+        Returns:
+            The server itself.
+        """
+        self._thread = threading.Thread(target=self.run, name="serves", daemon=True)
+        self._thread.start()
+        return self
 
     def run(self):
         """Serves; returns after `stop`."""
@@ -113,9 +124,14 @@ class Server(TcpWSGIServer):
         self.run()
 
     def stop(self):
-        """Refuses new pictures, lets what was accepted be finished, and ends `run`."""
+        """Refuses new pictures, lets what was accepted be finished, and ends `run`.
+
+        Returns at once; after `start` only when all has ended.
+        """
         self.service.stopping = True
         threading.Thread(target=self._drain, name="stops", daemon=True).start()
+        if self._thread is not None:
+            self._thread.join()
 
     def maintenance(self, now):
         """Closes connections that take too long, however busy they look."""

@@ -80,7 +80,7 @@ class Service:
         app = flask.Flask(__name__, static_folder="page", static_url_path="/static")
         app.request_class = Request
         app.config["MAX_CONTENT_LENGTH"] = self.limits.bytes + 2**16  # the form around the file
-        app.config["MAX_FORM_MEMORY_SIZE"] = 2**18  # more than Werkzeug reads at a time
+        app.config["MAX_FORM_MEMORY_SIZE"] = 2**19
         app.config["MAX_FORM_PARTS"] = 16
         app.config["PROPAGATE_EXCEPTIONS"] = False
         app.json.sort_keys = False

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import time
+import warnings
 
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.options import tensorflow_without_chatter, whole
@@ -19,6 +20,8 @@ def run(options):
             f"The service needs {error.name}: pip install 'cyclegan_tf[serve]'."
         ) from None
     tensorflow_without_chatter()
+    # What Pillow finds odd about uploads is no news, and Python would remember each such warning.
+    warnings.filterwarnings("ignore", module="PIL")
     from cyclegan_tf.app.catalogue import Catalogue
     from cyclegan_tf.app.limits import Limits
     from cyclegan_tf.app.server import Server
@@ -29,7 +32,7 @@ def run(options):
     catalogue = Catalogue(options.folder, log=_log)
     service = Service(catalogue, limits, options.workers, options.together, _log)
     server = Server(service, options.host, options.port)
-    print(f"Serving {len(catalogue.models)} models at http://{options.host}:{server.port}/")
+    print(f"Serving {len(catalogue.models)} models at {server.url}")
     print("Ctrl-C stops it, after what is being translated.", flush=True)
     server.run_until_signalled()
     print("Stopped.")

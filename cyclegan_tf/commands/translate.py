@@ -9,8 +9,10 @@ from cyclegan_tf.options import add_precision, tensorflow_without_chatter, whole
 
 def run(options):
     """Does what the options say."""
-    tensorflow_without_chatter()
-    from cyclegan_tf import translate
+    from cyclegan_tf import runtimes, translate
+
+    if not runtimes.is_exported(options.model):  # most of those need no TensorFlow
+        tensorflow_without_chatter()
 
     translator = translate.load(
         options.model,
@@ -56,7 +58,11 @@ def add(subcommands):
         help="translate pictures with a trained generator",
         description="Translates a picture, or a folder of them, at their own size.",
     )
-    parser.add_argument("model", help="a run's folder, or a .keras or .h5 file")
+    parser.add_argument(
+        "model",
+        nargs="?",
+        help="a run's folder, or a generator's file (default: sketch ↔ cartoon, built in)",
+    )
     parser.add_argument("source", help="a picture or a folder")
     parser.add_argument("target", help="a folder, or a file's name for one picture")
     parser.add_argument("--direction", choices=("ab", "ba"), help="of a run's folder (default: ab)")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import keras
 
 from cyclegan_tf.atomic import replacing
+from cyclegan_tf.cache import cache_folder
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.metrics import weight_files
 
@@ -134,20 +135,6 @@ def locate(name, path=None):
         if all(_cached(file).exists() for file in files):
             return [_checked(file) for file in files]
     return [_checked(file) if _cached(file).exists() else _fetched(file, name) for file in download]
-
-
-def cache_folder():
-    """The folder for what can be had again.
-
-    Returns:
-        Path: `$CYCLEGAN_TF_CACHE`, else `$XDG_CACHE_HOME/cyclegan_tf`, else
-        `~/.cache/cyclegan_tf`. It need not exist.
-    """
-    if given := os.environ.get("CYCLEGAN_TF_CACHE"):
-        return Path(given).expanduser()
-    if caches := os.environ.get("XDG_CACHE_HOME"):
-        return Path(caches) / "cyclegan_tf"
-    return Path.home() / ".cache" / "cyclegan_tf"
 
 
 def _cached(file):
