@@ -103,6 +103,11 @@ class Page:
         assert card.get_attribute("data-state") == state, self.text(card, ".problem")
         return card
 
+    def until_said(self, name, words):
+        """Waits until the line below a file's name is so."""
+        card = self.card(name)
+        self.browser.wait(lambda: re.fullmatch(words, self.text(card, ".state")), words)
+
     def text(self, card, selector):
         return card.find_element("css selector", selector).text
 
@@ -308,7 +313,7 @@ def test_two_at_a_time(page, picture):
     for i in range(2):
         page.until(f"{i}.png", "translating")
     assert page.text(page.card("2.png"), ".state") == "Waits its turn"
-    page.browser.wait(lambda: page.text(page.card("0.png"), ".state") == "Translating, 1 s", "1 s")
+    page.until_said("0.png", r"Translating, \d+ s")
     assert page.browser.all(".card progress:indeterminate")[0].is_displayed()
     Negative.open.set()
     for i in range(3):
@@ -321,8 +326,7 @@ def test_a_busy_service_is_asked_again(page, picture):
         for _ in range(page.site.service.limits.queue):
             places.enter_context(page.site.service.admission.place())
         page.add(picture("red.png"))
-        card = page.until("red.png", "busy")
-        assert re.fullmatch(r"The server is busy: tries again in [12] s", page.text(card, ".state"))
+        page.until_said("red.png", r"The server is busy: tries again in [12] s")
     page.until("red.png", "done")
 
 
@@ -462,7 +466,9 @@ def test_without_javascript(page, picture):
     try:
         page.browser.driver.get(page.site.address)
         assert not page.browser.all(".choice")[0].is_displayed()
-        page.browser.all("#file")[0].send_keys(str(picture("red.png")))
+        (field,) = page.browser.all("#file")
+        assert field.accessible_name == "Choose pictures"
+        field.send_keys(str(picture("red.png")))
         page.browser.all("button[type=submit]")[0].click()
         (image,) = page.browser.wait(lambda: page.browser.all("body > img"), "the picture")
         np.testing.assert_allclose(page.browser.screenshot(image)[40, 60], CYAN, atol=3)
