@@ -1,4 +1,4 @@
-"""The upload page in a real browser, on the real service with generators that negate."""
+"""The upload page in a real browser, on the real service, whose network turns colours around."""
 
 import contextlib
 import re
@@ -8,63 +8,41 @@ from types import SimpleNamespace
 import browser
 import numpy as np
 import pytest
+import serving
 from PIL import Image
 
 if reason := browser.missing():
     pytest.skip(reason, allow_module_level=True)
 
-pytest.importorskip("flask")
-
 from selenium.webdriver import ActionChains, Keys
 
 from cyclegan_tf.app.catalogue import Catalogue
 from cyclegan_tf.app.limits import Limits
-from cyclegan_tf.app.server import Server
 from cyclegan_tf.app.service import Service
 from cyclegan_tf.data import likeness
-from cyclegan_tf.translation import Shapes, Translation
-from cyclegan_tf.translator import Translator
+from cyclegan_tf.translation import Translation
 
 RED = (200, 40, 60)
 CYAN = (55, 215, 195)  # its negative
-
-
-class Negative:
-    """A generator whose answer is known: there and back is where it began."""
-
-    shapes = Shapes((None, None, None, 3), None, (None, None, None, 3))
-    multiple = 1
-    open = threading.Event()  # closed, it keeps the service waiting
-
-    def __call__(self, x):
-        assert self.open.wait(30)
-        return -x
-
-
-def load(file):
-    """What the catalogue calls in place of Keras."""
-    grays = np.random.default_rng(0).normal(120, 8, (30, 1, 1, 3)).astype("uint8")
-    known = likeness.reference(np.broadcast_to(grays, (30, 16, 16, 3)), (0, 255))
-    names = ("photo", "negative") if file.stem == "gen_ab" else ("negative", "photo")
-    return Translator(Negative(), Translation(*names, epoch=7, likeness=known)), "arithmetic"
+OPEN = threading.Event()  # closed, it keeps the service waiting
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The service at a free port, `site.address`."""
     folder = tmp_path_factory.mktemp("models")
-    for name in ("gen_ab.keras", "gen_ba.keras", "examples/a.png", "examples/b.png"):
-        path = folder / "inverse" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (32, 32), RED if "a." in name else CYAN).save(path, "PNG")
-    limits = Limits(bytes=300_000, queue=3)
-    service = Service(Catalogue(folder, load, log=print), limits, log=lambda sentence: None)
-    server = Server(service, port=0, refresh=3600)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield SimpleNamespace(address=f"http://127.0.0.1:{server.port}/", service=service)
-    server.stop()
-    thread.join(20)
+    grays = np.random.default_rng(0).normal(120, 8, (30, 1, 1, 3)).astype("uint8")
+    known = likeness.reference(np.broadcast_to(grays, (30, 16, 16, 3)), (0, 255))
+    there = serving.put(folder, "inverse", source="photo", target="negative", likeness=known)
+    there.with_name("gen_ba.keras").write_text(Translation("negative", "photo").to_json())
+    (there.parent / "examples").mkdir()
+    for name in "ab":
+        Image.new("RGB", (32, 32)).save(there.parent / "examples" / f"{name}.png")
+    network = serving.Invert(OPEN)
+    catalogue = Catalogue(folder, load=serving.loader(network), log=lambda sentence: None)
+    service = Service(catalogue, Limits(bytes=300_000, queue=3), log=lambda sentence: None)
+    with serving.running(service, refresh=3600) as server:
+        yield SimpleNamespace(address=f"http://127.0.0.1:{server.port}/", service=service)
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +58,14 @@ def page(chromium, site):
 
     A test that provokes answers of an error names what the console then says in `page.expected`.
     """
-    Negative.open.set()
+    OPEN.set()
     chromium.block()
     chromium.look()
     chromium.complaints(), chromium.requests()
     page = browser.Page(chromium, site)
     page.expected = None
     yield page
-    Negative.open.set()
+    OPEN.set()
     unforeseen = [
         said for said in chromium.complaints() if not (page.expected and page.expected in said)
     ]
@@ -238,14 +216,14 @@ def test_several_files_one_of_them_broken(page, picture, tmp_path):
 
 
 def test_two_at_a_time(page, picture):
-    Negative.open.clear()
+    OPEN.clear()
     page.add(*(picture(f"{i}.png") for i in range(3)))
     for i in range(2):
         page.until(f"{i}.png", "translating")
     assert page.text(page.card("2.png"), ".state") == "Waits its turn"
     page.until_said("0.png", r"Translating, \d+ s")
     assert page.browser.all(".card progress:indeterminate")[0].is_displayed()
-    Negative.open.set()
+    OPEN.set()
     for i in range(3):
         page.until(f"{i}.png", "done")
 
@@ -327,12 +305,12 @@ def test_removed_cards_leave_nothing(page, picture):
 
 
 def test_a_card_removed_meanwhile_makes_room(page, picture):
-    Negative.open.clear()
+    OPEN.clear()
     page.add(*(picture(f"{i}.png") for i in range(3)))
     card = page.until("0.png", "translating")
     page.click(card, ".remove")
     page.until("2.png", "translating")
-    Negative.open.set()
+    OPEN.set()
     page.until("2.png", "done")
     assert len(page.browser.all(".card")) == 2
 
@@ -369,7 +347,7 @@ def test_accessible(page, picture, scheme, tmp_path):
     page.until("red.png", "done")
     page.translate(picture("unusual.png", noise=True))
     assert page.browser.violations() == []
-    Negative.open.clear()
+    OPEN.clear()
     page.add(*(picture(f"{i}.png") for i in range(3)))
     page.until("1.png", "translating")
     assert page.browser.violations() == []
