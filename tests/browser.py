@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests of the page, through Selenium.
+"""A headless Chromium for the tests of the page, through Selenium; and the page in it.
 
 Selenium with Debian's driver is 20 MB to fetch; Playwright brings a Node of its own and is 53 MB.
 """
@@ -7,10 +7,12 @@ import base64
 import importlib.util
 import json
 import os
+import re
 import shutil
 import time
 from importlib import resources
 
+_SENT = "Network.requestWillBeSent"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -128,4 +130,71 @@ class Browser:
         self.driver.quit()
 
 
-_SENT = "Network.requestWillBeSent"
+class Page:
+    """The page, freshly opened."""
+
+    def __init__(self, chromium, site):
+        self.browser, self.site = chromium, site
+        self.open()
+
+    def open(self):
+        self.browser.driver.get(self.site.address)
+        self.browser.wait(lambda: self.browser.all("#choice option[value]"), "the models")
+
+    def add(self, *files):
+        self.browser.all("#file")[0].send_keys("\n".join(map(str, files)))
+
+    def card(self, name):
+        """The card of a file, once it is there."""
+        return self.browser.wait(
+            lambda: [card for card in self.browser.all(".card") if self.text(card, "h3") == name],
+            f"the card of {name}",
+        )[0]
+
+    def until(self, name, state):
+        """The card of a file, once it is in a state; at once where it failed instead."""
+        card = self.card(name)
+        ends = {state, "failed"}
+        self.browser.wait(lambda: card.get_attribute("data-state") in ends, f"{name} {state}")
+        assert card.get_attribute("data-state") == state, self.text(card, ".problem")
+        return card
+
+    def until_said(self, name, words):
+        """Waits until the line below a file's name is so."""
+        card = self.card(name)
+        self.browser.wait(lambda: re.fullmatch(words, self.text(card, ".state")), words)
+
+    def text(self, card, selector):
+        return card.find_element("css selector", selector).text
+
+    def click(self, card, selector):
+        card.find_element("css selector", selector).click()
+
+    def translate(self, file):
+        """The card of a file that was added and is done."""
+        self.add(file)
+        return self.until(file.name, "done")
+
+    def edge(self, card):
+        """Where before becomes after, in percent."""
+        stage = card.find_element("css selector", ".stage")
+        value = self.browser.run("return arguments[0].style.getPropertyValue('--at')", stage)
+        return float(value.removesuffix("%"))
+
+    def colour(self, card, across):
+        """The colour that is seen so far from the left of the picture, a fourth from its top."""
+        pixels = self.browser.screenshot(card.find_element("css selector", ".stage"))
+        return tuple(pixels[len(pixels) // 4, int(across * pixels.shape[1])].tolist())
+
+    def download(self, card):
+        """The file that the button gives."""
+        before = set(self.browser.downloads.iterdir())
+        self.click(card, ".download")
+
+        def arrived():
+            new = set(self.browser.downloads.iterdir()) - before
+            # Chromium makes an empty file of the name first, and another that grows.
+            whole = [f for f in new if f.suffix != ".crdownload" and f.stat().st_size]
+            return len(new) == 1 and whole
+
+        return self.browser.wait(arrived, "the download")[0]

@@ -1,4 +1,4 @@
-"""The upload page in a real browser, on the real service with generators that negate."""
+"""The upload page in a real browser, on the real service, whose network turns colours around."""
 
 import contextlib
 import re
@@ -8,63 +8,41 @@ from types import SimpleNamespace
 import browser
 import numpy as np
 import pytest
+import serving
 from PIL import Image
 
 if reason := browser.missing():
     pytest.skip(reason, allow_module_level=True)
 
-pytest.importorskip("flask")
-
 from selenium.webdriver import ActionChains, Keys
 
 from cyclegan_tf.app.catalogue import Catalogue
 from cyclegan_tf.app.limits import Limits
-from cyclegan_tf.app.server import Server
 from cyclegan_tf.app.service import Service
 from cyclegan_tf.data import likeness
-from cyclegan_tf.translation import Shapes, Translation
-from cyclegan_tf.translator import Translator
+from cyclegan_tf.translation import Translation
 
 RED = (200, 40, 60)
 CYAN = (55, 215, 195)  # its negative
-
-
-class Negative:
-    """A generator whose answer is known: there and back is where it began."""
-
-    shapes = Shapes((None, None, None, 3), None, (None, None, None, 3))
-    multiple = 1
-    open = threading.Event()  # closed, it keeps the service waiting
-
-    def __call__(self, x):
-        assert self.open.wait(30)
-        return -x
-
-
-def load(file):
-    """What the catalogue calls in place of Keras."""
-    grays = np.random.default_rng(0).normal(120, 8, (30, 1, 1, 3)).astype("uint8")
-    known = likeness.reference(np.broadcast_to(grays, (30, 16, 16, 3)), (0, 255))
-    names = ("photo", "negative") if file.stem == "gen_ab" else ("negative", "photo")
-    return Translator(Negative(), Translation(*names, epoch=7, likeness=known)), "arithmetic"
+OPEN = threading.Event()  # closed, it keeps the service waiting
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The service at a free port, `site.address`."""
     folder = tmp_path_factory.mktemp("models")
-    for name in ("gen_ab.keras", "gen_ba.keras", "examples/a.png", "examples/b.png"):
-        path = folder / "inverse" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (32, 32), RED if "a." in name else CYAN).save(path, "PNG")
-    limits = Limits(bytes=300_000, queue=3)
-    service = Service(Catalogue(folder, load, log=print), limits, log=lambda sentence: None)
-    server = Server(service, port=0, refresh=3600)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield SimpleNamespace(address=f"http://127.0.0.1:{server.port}/", service=service)
-    server.stop()
-    thread.join(20)
+    grays = np.random.default_rng(0).normal(120, 8, (30, 1, 1, 3)).astype("uint8")
+    known = likeness.reference(np.broadcast_to(grays, (30, 16, 16, 3)), (0, 255))
+    there = serving.put(folder, "inverse", source="photo", target="negative", likeness=known)
+    there.with_name("gen_ba.keras").write_text(Translation("negative", "photo").to_json())
+    (there.parent / "examples").mkdir()
+    for name in "ab":
+        Image.new("RGB", (32, 32)).save(there.parent / "examples" / f"{name}.png")
+    network = serving.Invert(OPEN)
+    catalogue = Catalogue(folder, load=serving.loader(network), log=lambda sentence: None)
+    service = Service(catalogue, Limits(bytes=300_000, queue=3), log=lambda sentence: None)
+    with serving.running(service, refresh=3600) as server:
+        yield SimpleNamespace(address=f"http://127.0.0.1:{server.port}/", service=service)
 
 
 @pytest.fixture(scope="module")
@@ -74,85 +52,20 @@ def chromium(tmp_path_factory):
     started.quit()
 
 
-class Page:
-    """The page, freshly opened."""
-
-    def __init__(self, chromium, site):
-        self.browser, self.site = chromium, site
-        self.open()
-
-    def open(self):
-        self.browser.driver.get(self.site.address)
-        self.browser.wait(lambda: self.browser.all("#choice option[value]"), "the models")
-
-    def add(self, *files):
-        self.browser.all("#file")[0].send_keys("\n".join(map(str, files)))
-
-    def card(self, name):
-        """The card of a file, once it is there."""
-        return self.browser.wait(
-            lambda: [card for card in self.browser.all(".card") if self.text(card, "h3") == name],
-            f"the card of {name}",
-        )[0]
-
-    def until(self, name, state):
-        """The card of a file, once it is in a state; at once where it failed instead."""
-        card = self.card(name)
-        ends = {state, "failed"}
-        self.browser.wait(lambda: card.get_attribute("data-state") in ends, f"{name} {state}")
-        assert card.get_attribute("data-state") == state, self.text(card, ".problem")
-        return card
-
-    def text(self, card, selector):
-        return card.find_element("css selector", selector).text
-
-    def click(self, card, selector):
-        card.find_element("css selector", selector).click()
-
-    def translate(self, file):
-        """The card of a file that was added and is done."""
-        self.add(file)
-        return self.until(file.name, "done")
-
-    def edge(self, card):
-        """Where before becomes after, in percent."""
-        stage = card.find_element("css selector", ".stage")
-        value = self.browser.run("return arguments[0].style.getPropertyValue('--at')", stage)
-        return float(value.removesuffix("%"))
-
-    def colour(self, card, across):
-        """The colour that is seen so far from the left of the picture, a fourth from its top."""
-        pixels = self.browser.screenshot(card.find_element("css selector", ".stage"))
-        return tuple(pixels[len(pixels) // 4, int(across * pixels.shape[1])].tolist())
-
-    def download(self, card):
-        """The file that the button gives."""
-        before = set(self.browser.downloads.iterdir())
-        self.click(card, ".download")
-
-        def arrived():
-            new = set(self.browser.downloads.iterdir()) - before
-            # Chromium makes an empty file of the name first, and another that grows.
-            whole = [f for f in new if f.suffix != ".crdownload" and f.stat().st_size]
-            return len(new) == 1 and whole
-
-        return self.browser.wait(arrived, "the download")[0]
-
-
 @pytest.fixture
 def page(chromium, site):
     """The page at a desktop's size; afterwards nothing may have been amiss.
 
     A test that provokes answers of an error names what the console then says in `page.expected`.
     """
-    Negative.open.set()
+    OPEN.set()
     chromium.block()
     chromium.look()
     chromium.complaints(), chromium.requests()
-    page = Page(chromium, site)
+    page = browser.Page(chromium, site)
     page.expected = None
     yield page
-    Negative.open.set()
+    OPEN.set()
     unforeseen = [
         said for said in chromium.complaints() if not (page.expected and page.expected in said)
     ]
@@ -303,14 +216,14 @@ def test_several_files_one_of_them_broken(page, picture, tmp_path):
 
 
 def test_two_at_a_time(page, picture):
-    Negative.open.clear()
+    OPEN.clear()
     page.add(*(picture(f"{i}.png") for i in range(3)))
     for i in range(2):
         page.until(f"{i}.png", "translating")
     assert page.text(page.card("2.png"), ".state") == "Waits its turn"
-    page.browser.wait(lambda: page.text(page.card("0.png"), ".state") == "Translating, 1 s", "1 s")
+    page.until_said("0.png", r"Translating, \d+ s")
     assert page.browser.all(".card progress:indeterminate")[0].is_displayed()
-    Negative.open.set()
+    OPEN.set()
     for i in range(3):
         page.until(f"{i}.png", "done")
 
@@ -321,8 +234,7 @@ def test_a_busy_service_is_asked_again(page, picture):
         for _ in range(page.site.service.limits.queue):
             places.enter_context(page.site.service.admission.place())
         page.add(picture("red.png"))
-        card = page.until("red.png", "busy")
-        assert re.fullmatch(r"The server is busy: tries again in [12] s", page.text(card, ".state"))
+        page.until_said("red.png", r"The server is busy: tries again in [12] s")
     page.until("red.png", "done")
 
 
@@ -393,12 +305,12 @@ def test_removed_cards_leave_nothing(page, picture):
 
 
 def test_a_card_removed_meanwhile_makes_room(page, picture):
-    Negative.open.clear()
+    OPEN.clear()
     page.add(*(picture(f"{i}.png") for i in range(3)))
     card = page.until("0.png", "translating")
     page.click(card, ".remove")
     page.until("2.png", "translating")
-    Negative.open.set()
+    OPEN.set()
     page.until("2.png", "done")
     assert len(page.browser.all(".card")) == 2
 
@@ -435,7 +347,7 @@ def test_accessible(page, picture, scheme, tmp_path):
     page.until("red.png", "done")
     page.translate(picture("unusual.png", noise=True))
     assert page.browser.violations() == []
-    Negative.open.clear()
+    OPEN.clear()
     page.add(*(picture(f"{i}.png") for i in range(3)))
     page.until("1.png", "translating")
     assert page.browser.violations() == []
@@ -462,7 +374,9 @@ def test_without_javascript(page, picture):
     try:
         page.browser.driver.get(page.site.address)
         assert not page.browser.all(".choice")[0].is_displayed()
-        page.browser.all("#file")[0].send_keys(str(picture("red.png")))
+        (field,) = page.browser.all("#file")
+        assert field.accessible_name == "Choose pictures"
+        field.send_keys(str(picture("red.png")))
         page.browser.all("button[type=submit]")[0].click()
         (image,) = page.browser.wait(lambda: page.browser.all("body > img"), "the picture")
         np.testing.assert_allclose(page.browser.screenshot(image)[40, 60], CYAN, atol=3)
