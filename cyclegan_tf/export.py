@@ -237,10 +237,8 @@ def _inputs(arrays):
     return list(arrays) if len(arrays) > 1 else arrays[0]
 
 
-def _module(network):
-    """`(module, graph)`: what TensorFlow saves, and its function on open shapes."""
-    module = tf.Module()
-    module.network = network
+def _graph(network):
+    """The network as TensorFlow's graph on open shapes."""
     names = ("picture", "noise")
     specifications = [
         tf.TensorSpec(x.shape, tf.float32, name=name)
@@ -252,13 +250,14 @@ def _module(network):
         y = network(_inputs(arrays), training=False)
         return {"translation": tf.cast(y, tf.float32)}
 
-    module.translate = translate
-    return module, translate.get_concrete_function()
+    return translate.get_concrete_function()
 
 
 def _write_saved_model(network, path, translation, *_):
-    module, graph = _module(network)
-    tf.saved_model.save(module, str(path), signatures=graph)
+    module = tf.Module()
+    module.numbers = [variable.value for variable in network.variables]  # without Keras's objects
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(path), signatures=_graph(network), options=options)
     (path / ENTRY).write_text(translation.to_json(), encoding="utf-8")
 
 
@@ -285,9 +284,8 @@ def _write_onnx(network, path, translation, *_):
 def _write_openvino(network, path, translation, *_):
     import openvino
 
-    _, graph = _module(network)
     frozen = path.with_name("frozen.pb")
-    frozen.write_bytes(_without_variables(graph).graph.as_graph_def().SerializeToString())
+    frozen.write_bytes(_without_variables(_graph(network)).graph.as_graph_def().SerializeToString())
     # By the runtime itself: the package's own converter reports its use to its makers.
     model = openvino.Core().read_model(frozen)
     for end in model.inputs:
@@ -300,8 +298,8 @@ def _write_openvino(network, path, translation, *_):
 
 
 def _write_tflite(network, path, translation, format, calibration):
-    module, graph = _module(network)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_without_variables(graph)], module)
+    graph = _without_variables(_graph(network))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], tf.Module())
     if format != "tflite":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if format == "tflite_full_int8":
@@ -313,7 +311,7 @@ def _write_tflite(network, path, translation, format, calibration):
 
 
 def _without_variables(graph):
-    """The graph with constants for weights: of variables converters make what only TensorFlow knows."""
+    """The graph with constants for weights: with variables only TensorFlow can run the result."""
     from tensorflow.python.framework import convert_to_constants
 
     return convert_to_constants.convert_variables_to_constants_v2(graph)

@@ -11,7 +11,7 @@ def run(options):
     """Does what the options say."""
     from cyclegan_tf import runtimes, translate
 
-    if not runtimes.is_exported(options.model):  # most of those need no TensorFlow
+    if Path(options.model).is_dir() or not runtimes.is_exported(options.model):
         tensorflow_without_chatter()
 
     translator = translate.load(

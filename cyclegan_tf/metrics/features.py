@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.atomic import replacing
+from cyclegan_tf.cache import cache_folder
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.metrics import arrays
-from cyclegan_tf.cache import cache_folder
 
 #: Bytes of features that are kept; beyond them the longest unused go.
 KEPT = 2**30
