@@ -16,6 +16,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from PIL import Image
 
 from cyclegan_tf import devices, generators, health, plotting, report
 from cyclegan_tf.atomic import replacing
@@ -25,7 +26,8 @@ from cyclegan_tf.errors import InputError
 class EpochPictures(keras.callbacks.Callback):
     """Shows what the method makes of fixed pictures after each epoch.
 
-    Writes `epochs/epoch_005.png` and adds `health.signs` of each direction to the logs.
+    Writes `epochs/epoch_005.png`, once a picture of each domain as `examples/a.png` and `b.png`
+    (for people who choose a translation), and adds `health.signs` of each direction to the logs.
 
     Args:
         folder: The run's folder.
@@ -43,6 +45,11 @@ class EpochPictures(keras.callbacks.Callback):
         columns = self.model.columns(self.a, self.b, self.names)
         with replacing(self.folder / "epochs" / f"epoch_{epoch + 1:03d}.png") as temporary:
             plotting.strip([c and (c[0], np.asarray(c[1])) for c in columns]).save(temporary)
+        for domain, images in (("a", self.a), ("b", self.b)):
+            path = self.folder / "examples" / f"{domain}.png"
+            if images.shape[-1] in (1, 3) and not path.exists():
+                with replacing(path) as temporary:
+                    Image.fromarray(plotting.to_rgb(images[:1])[0]).save(temporary)
         for direction, images in (("ab", self.a), ("ba", self.b)):
             network = translator(self.model, direction)
             if network is not None and logs is not None:

@@ -64,7 +64,10 @@ def _normalize(x, epsilon, axes=(1, 2)):
     """Mean 0 and variance 1 over `axes`; keeps one tensor for the backward pass."""
 
     def mean(x):
-        return tf.reduce_mean(x, axes, keepdims=True)
+        # One axis after the other: a sum of thousands rounds less than one of millions.
+        for axis in reversed(axes):
+            x = tf.reduce_mean(x, axis, keepdims=True)
+        return x
 
     @tf.custom_gradient
     def normalize(x):

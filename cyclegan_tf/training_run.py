@@ -37,11 +37,11 @@ def train(
 ):
     """Trains a model into a folder, or goes on with what the folder holds.
 
-    The folder then has `run.json`, `history.csv`, `epochs/epoch_005.png`, `gen_ab.keras` and what
-    else the method saves, `state/` and `report.html`. Called again with the same arguments it
-    resumes after the last finished epoch, to the same weights, bit for bit, as if never interrupted
-    (with the same thread settings, which `run.json` records; on a GPU, only after
-    `tf.config.experimental.enable_op_determinism()`).
+    The folder then has `run.json`, `history.csv`, `epochs/epoch_005.png`, `examples/`,
+    `gen_ab.keras` and what else the method saves, `state/` and `report.html`. Called again with the
+    same arguments it resumes after the last finished epoch, to the same weights, bit for bit, as
+    if never interrupted (with the same thread settings, which `run.json` records; on a GPU, only
+    after `tf.config.experimental.enable_op_determinism()`).
 
     A model that was made with a strategy is trained on all its devices, to the weights of one
     device up to rounding; a run may go on with other devices than it began with. Of several
@@ -310,7 +310,7 @@ def _claimed(folder, description, model):
     with lock:
         if path.exists():
             _compare(path, description)
-        for part in (folder, *(folder / name for name in ("epochs", "state", "best"))):
+        for part in (folder, *(folder / name for name in ("epochs", "examples", "state", "best"))):
             for left_over in part.glob(".writing-*"):
                 left_over.unlink()
         if not path.exists():

@@ -149,12 +149,24 @@ def translate_files(
     return written, failed
 
 
-def _translate_file(translator, source, path, size, seed, style):
-    picture = translator(source, size, seed, style)
-    suffix = path.suffix.lower()
+def fit_for(picture, suffix):
+    """Brings a picture to what a kind of file can hold.
+
+    Args:
+        picture: `PIL.Image`.
+        suffix: One of `images.SUFFIXES`.
+
+    Returns:
+        `PIL.Image`, of 8 bits where the file has no more, without transparency where it has none.
+    """
     if picture.mode.startswith("I") and suffix not in (".png", ".tif", ".tiff"):
         picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
-    if suffix in (".jpg", ".jpeg", ".bmp"):  # neither has transparency
+    if suffix in (".jpg", ".jpeg", ".bmp"):
         picture = picture.convert("L" if picture.mode in ("L", "LA") else "RGB")
+    return picture
+
+
+def _translate_file(translator, source, path, size, seed, style):
+    picture = fit_for(translator(source, size, seed, style), path.suffix.lower())
     with replacing(path) as temporary:
         picture.save(temporary, quality=95)

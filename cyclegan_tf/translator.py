@@ -1,6 +1,7 @@
 """A generator that takes pictures as people have them: any size and aspect in, the same out."""
 
 import os
+from threading import Lock
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,8 @@ from cyclegan_tf.errors import InputError
 
 #: How many pictures the network sees at a time.
 TOGETHER = 8
+#: From how many pixels on, as the network sees it, a picture is translated in pieces.
+LARGE = 1024 * 1024
 
 
 class Translator:
@@ -26,15 +29,21 @@ class Translator:
         translation: `translation.Translation`: names, value ranges and training size.
         styles: `keras.Model` from the target's pictures to such noise, where there is one: it
             gives the style of a guide.
+        original: Where `generator` is no `keras.Model`, a function without arguments that loads it
+            as one: large pictures are translated in pieces with that. Without it they are
+            translated whole, in as much memory as it takes.
     """
 
-    def __init__(self, generator, translation, styles=None):
+    def __init__(self, generator, translation, styles=None, original=None):
         self.generator = generator
         self.translation = translation
         self.styles = styles
-        self._network = _ready(generator)
+        self._original = original or (None if _is_ready(generator) else lambda: generator)
+        self._tiles, self._tiling = None, Lock()
+        self._network = generator if _is_ready(generator) else _ready(generator)
         self._shapes, self.multiple = self._network.shapes, self._network.multiple
-        if self._shapes.image is None or len(self._shapes.output) != 4:
+        image, output = self._shapes.image, self._shapes.output
+        if image is None or image[-1] not in (1, 3, 4) or len(output) != 4:
             raise InputError(
                 f"The network {translation} does not translate pictures to pictures: give a "
                 "generator that does, such as gen_ab.keras."
@@ -73,7 +82,7 @@ class Translator:
             InputError: If the picture, `size` or `style` cannot be used.
         """
         if isinstance(image, (str, os.PathLike, Image.Image)):
-            return self._to_pil(self.several([_array(image)], size, [seed], style)[0])
+            return self.to_pil(self.several([_array(image)], size, [seed], style)[0])
         image = np.asarray(image)
         if image.ndim == 4:
             if not len(image):
@@ -128,8 +137,27 @@ class Translator:
         known = self.translation.likeness
         if known is None:
             return None
-        x, working, _ = self._as_input(_check(_array(picture)), None)
+        picture = _check(_array(picture))
+        working = self._working_shape(picture.shape[:2], None)
+        if working < picture.shape[:2]:  # before it becomes four times as large in memory
+            picture = images.fit(picture, working, "stretch")
+        x, working, _ = self._as_input(picture, None)
         return likeness.distance(x[: working[0], : working[1]], known)
+
+    def input_size(self, shape, size=None):
+        """At how many pixels the network sees a picture.
+
+        Args:
+            shape: `(height, width)` of the picture.
+            size: As for calls.
+
+        Returns:
+            `(height, width)`.
+
+        Raises:
+            InputError: If `size` is none.
+        """
+        return self._padded(self._working_shape(shape, size))
 
     def style(self, guide):
         """The style of a picture, to translate others in it.
@@ -200,13 +228,27 @@ class Translator:
     def _run(self, x, noise):
         """The network on a batch in [-1, 1]."""
         given = [x] if self._shapes.noise is None else [x, noise]
-        y = self._network(*given)
+        if x.shape[1] * x.shape[2] > LARGE and (tiled := self._in_tiles()):
+            each = zip(*(np.split(values, len(values)) for values in given), strict=True)
+            y = np.concatenate([tiled(*one) for one in each])
+        else:
+            y = self._network(*given)
         if y.shape[1:3] != x.shape[1:3]:
             raise InputError(
                 f"The generator made {y.shape[1:3]} of {x.shape[1:3]} pixels: give one that "
                 "keeps the size."
             )
         return y
+
+    def _in_tiles(self):
+        """What translates in pieces; None where the network cannot be computed so."""
+        with self._tiling:
+            if self._tiles is None and self._original is not None:
+                from cyclegan_tf import tiling
+
+                network = self._original()
+                self._tiles = tiling.can_tile(network) and tiling.Tiled(network)
+            return self._tiles or None
 
     def _prepared(self, picture, size):
         """A picture as the network takes it, and what makes a picture of what the network gives."""
@@ -242,7 +284,15 @@ class Translator:
         value_range = FULL_RANGE.get(str(image.dtype), self.translation.source_range)
         return np.clip(normalize(image, value_range), -1, 1)
 
-    def _to_pil(self, image):
+    def to_pil(self, image):
+        """Makes a `PIL.Image` of a translated picture.
+
+        Args:
+            image: Array `(height, width, 1 to 4 channels)` as calls give it.
+
+        Returns:
+            `PIL.Image`, 8-bit but for 16-bit gray.
+        """
         if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.shape[-1] == 1):
             full_range = FULL_RANGE.get(str(image.dtype), self.translation.target_range)
             image = denormalize(normalize(image, full_range), (0, 255), np.uint8)
@@ -274,10 +324,12 @@ class Translator:
         return tuple(-(-max(side, least) // self.multiple) * self.multiple for side in working)
 
 
+def _is_ready(generator):
+    """Whether it is in a form that is called with arrays, and tells what it takes."""
+    return hasattr(generator, "multiple")
+
+
 def _ready(generator):
-    """The generator in a form that is called with arrays."""
-    if hasattr(generator, "multiple"):
-        return generator
     from cyclegan_tf.inference import Inference
 
     return Inference(generator)

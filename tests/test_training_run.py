@@ -48,6 +48,15 @@ def assert_same(variables, others):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_run_keeps_an_example_of_each_domain(finished):
+    dataset = make_dataset()
+    for name, images in (("a", dataset.test_a), ("b", dataset.test_b)):
+        with Image.open(finished[0] / f"examples/{name}.png") as example:
+            np.testing.assert_array_equal(
+                np.asarray(example), np.broadcast_to(images[0], (16, 16, 3))
+            )
+
+
 def test_a_run_leaves_what_it_promises(finished):
     folder, _ = finished
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -59,6 +68,8 @@ def test_a_run_leaves_what_it_promises(finished):
         "gen_ab.keras",
         "gen_ba.keras",
         *(f"epochs/epoch_00{i}.png" for i in (1, 2, 3)),
+        "examples/a.png",
+        "examples/b.png",
         *(f"state/epoch_00{i}.weights.h5" for i in (2, 3)),
     }
     run = json.loads((folder / "run.json").read_text())

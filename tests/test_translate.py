@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from cyclegan_tf import generators, translate
+from cyclegan_tf import generators, tiling, translate
+from cyclegan_tf import translator as translator_module
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import ReflectionPadding2D
 from cyclegan_tf.networks import resnet_generator, unet_generator
@@ -336,3 +337,25 @@ def test_no_more_than_so_many_pictures_at_a_time():
     images = [picture() for _ in range(11)]
     np.testing.assert_array_equal(np.stack(translator.several(images)), 255 - np.stack(images))
     assert counts == [8, 3]
+
+
+def test_large_pictures_are_translated_in_pieces_to_the_same_result(monkeypatch):
+    translator = translate.Translator(resnet_generator(filters=4, blocks=1, seed=0), Translation())
+    pictures = [picture(220, 164), picture(48, 48)]
+    whole = translator.several(pictures)
+    assert translator._tiles is None
+    monkeypatch.setattr(translator_module, "LARGE", 200 * 160)
+    monkeypatch.setattr(tiling, "Tiled", lambda network, make=tiling.Tiled: make(network, 64))
+    tiled = translator.several(pictures)
+    assert translator._tiles.passes > 1
+    for one, other in zip(whole, tiled, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1  # rounding to 8 bits
+
+
+def test_what_cannot_be_computed_in_pieces_is_computed_whole(monkeypatch):
+    monkeypatch.setattr(translator_module, "LARGE", 100)
+    image = keras.Input((None, None, 3))
+    mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(image)
+    network = keras.Model(image, image - mean)
+    result = translate.Translator(network, Translation())(np.full((40, 40, 3), 9, "uint8"))
+    np.testing.assert_array_equal(result, np.full((40, 40, 3), 128))

@@ -58,7 +58,11 @@ def add(subcommands):
         help="translate pictures with a trained generator",
         description="Translates a picture, or a folder of them, at their own size.",
     )
-    parser.add_argument("model", help="a run's folder, a .keras or .h5 file, or an exported one")
+    parser.add_argument(
+        "model",
+        nargs="?",
+        help="a run's folder, or a generator's file (default: sketch ↔ cartoon, built in)",
+    )
     parser.add_argument("source", help="a picture or a folder")
     parser.add_argument("target", help="a folder, or a file's name for one picture")
     parser.add_argument("--direction", choices=("ab", "ba"), help="of a run's folder (default: ab)")

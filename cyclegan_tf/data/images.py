@@ -16,7 +16,7 @@ from cyclegan_tf.errors import InputError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
 # Named, because Pillow would also hand PostScript to an interpreter.
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -250,7 +250,7 @@ def _bytes(path):
 def _opened(data, name):
     """Opens bytes with Pillow; whatever goes wrong becomes one sentence about `name`."""
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             yield image
     except UnidentifiedImageError as error:
         raise InputError(

@@ -18,7 +18,12 @@ def normalize(stored, value_range):
     """
     low, high = value_range
     if isinstance(stored, np.ndarray):
-        stored = stored.astype(np.float32)
+        # In place: of a large picture, one copy is enough.
+        values = stored.astype(np.float32)
+        values -= low
+        values *= 2.0 / (high - low)
+        values -= 1.0
+        return values
     return (stored - low) * (2.0 / (high - low)) - 1.0
 
 
@@ -34,7 +39,10 @@ def denormalize(values, value_range, dtype):
         NumPy array of `dtype` and the same shape.
     """
     low, high = value_range
-    values = (np.clip(np.asarray(values, np.float32), -1.0, 1.0) + 1.0) * ((high - low) / 2.0) + low
+    values = np.clip(np.asarray(values, np.float32), -1.0, 1.0)
+    values += 1.0
+    values *= (high - low) / 2.0
+    values += low
     if np.issubdtype(np.dtype(dtype), np.integer):
-        values = np.rint(values)
+        np.rint(values, out=values)
     return values.astype(dtype)

@@ -1,0 +1,97 @@
+"""A large picture in tiles against the whole one: difference, seconds and memory.
+
+    python benchmarks/seams.py saved_models/demo/gen_ab.keras picture.png [--tile 512] [--alone]
+
+Each way has a process of its own. Memory is what the process grew by while it translated, in
+its first call; seconds are those of the first call and of a second one. Differences are in
+grey levels of 255. The whole picture may need a lot of memory: `--alone` leaves it out.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cyclegan_tf import generators
+from cyclegan_tf.data import images
+from cyclegan_tf.data.values import normalize
+from cyclegan_tf.inference import Inference
+from cyclegan_tf.tiling import Tiled
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("generator", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--tile", type=int, default=512)
+    parser.add_argument("--alone", action="store_true", help="without the whole picture")
+    parser.add_argument("--how", choices=("tiled", "whole"), help=argparse.SUPPRESS)
+    parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.how is not None:
+        return translate(options)
+    with tempfile.TemporaryDirectory() as folder:
+        results = {}
+        for how in ("tiled",) if options.alone else ("tiled", "whole"):
+            output = Path(folder) / f"{how}.npy"
+            words = [sys.executable, *sys.argv, "--how", how, "--output", str(output)]
+            ran = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+            first, second, memory, passes = json.loads(ran.stdout.splitlines()[-1])
+            results[how] = np.load(output)
+            print(f"{how}: {first:.1f} s, then {second:.1f} s; {memory:.2f} GiB", end="")
+            print(f"; {passes} passes" if passes else "")
+    if not options.alone:
+        compare(results["tiled"], results["whole"], options.tile)
+
+
+def translate(options):
+    """Translates in one of the two ways, and prints seconds, memory and passes as JSON."""
+    generator = generators.load(options.generator)[0]
+    x = picture(options.picture, generator)
+    network = Tiled(generator, options.tile) if options.how == "tiled" else Inference(generator)
+    before, seconds, peaks = memory(), [], []
+    for _ in range(2):
+        began = time.perf_counter()
+        result = network(x)
+        seconds.append(time.perf_counter() - began)
+        peaks.append(memory())
+    np.save(options.output, result)
+    passes = network.passes if options.how == "tiled" else None
+    print(json.dumps([*seconds, peaks[0] - before, passes]))
+
+
+def picture(path, generator):
+    """The picture as the generator takes it, cut to the sides that it divides."""
+    x = images.to_channels(images.read(path), generator.inputs[0].shape[-1])
+    multiple = generators.size_multiple(generator)
+    height, width = (side // multiple * multiple for side in x.shape[:2])
+    return normalize(x[None, :height, :width], (0, np.iinfo(x.dtype).max))
+
+
+def compare(tiled, whole, tile):
+    """Prints how far apart the two are, at the tiles' edges and in all."""
+    off = np.abs(tiled - whole)[0].max(-1) * 127.5
+    edges = [
+        np.arange(side) // tile != np.roll(np.arange(side) // tile, shift)
+        for side in off.shape
+        for shift in (1, -1)
+    ]
+    at_edges = off[(edges[0] | edges[1])[:, None] | (edges[2] | edges[3])[None]]
+    for label, part in (("everywhere", off), ("at the tiles' edges", at_edges)):
+        print(f"difference {label}: {part.max():.5f} at most, {part.mean():.6f} on average")
+
+
+def memory():
+    """Largest resident memory so far, in GiB."""
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest / 2 ** (30 if sys.platform == "darwin" else 20)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""The generators that are served: found in a folder, loaded safely, taken anew when replaced."""
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cyclegan_tf import translate
+from cyclegan_tf.data.sketch import sketch
+from cyclegan_tf.data.values import denormalize, normalize
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.translation import Shapes, Translation
+from cyclegan_tf.translator import Translator
+
+#: Files that hold a generator.
+SUFFIXES = (".keras", ".h5", ".onnx", ".tflite", ".xml")
+#: The names of the models that need no file of the user's.
+PRETRAINED, PENCIL = "sketch2cartoon", "pencil"
+
+
+@dataclass(frozen=True)
+class Served:
+    """One direction of a model, ready for use.
+
+    Attributes:
+        translator: `translator.Translator`.
+        version: First digits of the file's SHA-256.
+        runtime: Name of what it runs in.
+        examples: PNG files of a picture of the source and of the target; None where there is none.
+        file: Where it was loaded from; None for what is code.
+        stamp: Tells when the file was last changed.
+    """
+
+    translator: Any
+    version: str
+    runtime: str
+    examples: tuple = (None, None)
+    file: Path | None = None
+    stamp: tuple = ()
+
+    def to_json(self, model, direction, back):
+        """What `GET /models` says about it."""
+        about = self.translator.translation
+        ends = zip(("source", "target"), self.examples, strict=True)
+        return {
+            "direction": direction,
+            "source": about.source,
+            "target": about.target,
+            "title": str(about),
+            "note": f"{model}, epoch {about.epoch}" if about.epoch else model,
+            "size": about.size and list(about.size),
+            "epoch": about.epoch,
+            "version": self.version,
+            "runtime": self.runtime,
+            "cycles": back is not None,
+            "examples": {
+                end: file and f"/models/{model}/{direction}/{end}.png" for end, file in ends
+            },
+        }
+
+
+class Catalogue:
+    """The generators below a folder, the pair that comes with the package, and the pencil.
+
+    Args:
+        folder: Where to look, subfolders included; None for the built-in models alone.
+        load: Function from a file to `(translator, runtime)`; by default in Keras.
+        log: Function that takes a sentence.
+
+    Attributes:
+        problems: A sentence about each file that cannot be served, by file.
+    """
+
+    def __init__(self, folder=None, load=None, log=print):
+        self.folder = None if folder is None else Path(folder)
+        if self.folder is not None and not self.folder.is_dir():
+            raise InputError(f"There is no folder {folder}: give the folder of your runs, or none.")
+        self._load, self._log = load or _in_keras, log
+        self._lock = threading.Lock()
+        self.problems, self._failed = {}, {}
+        self.models = {}
+        self.refresh()
+
+    def refresh(self):
+        """Looks at the folder; loads what is new or was replaced, and forgets what is gone.
+
+        A file that cannot be loaded leaves the version before it in place.
+
+        Returns:
+            Whether anything has changed.
+        """
+        with self._lock:
+            found = {
+                name: {way: self._served(name, way, file) for way, file in files.items()}
+                for name, files in self._found().items()
+            }
+            found = {name: {k: v for k, v in ways.items() if v} for name, ways in found.items()}
+            if PENCIL not in found:
+                found[PENCIL] = {"ab": self.models.get(PENCIL, {}).get("ab") or _pencil()}
+            found = {name: ways for name, ways in found.items() if ways}
+            changed = found != self.models
+            self.models = found  # at once: whoever holds the old one finishes with it
+            return changed
+
+    def to_json(self):
+        """The list of `GET /models`."""
+        return [
+            {
+                "id": name,
+                "directions": [
+                    served.to_json(name, way, ways.get(way[::-1])) for way, served in ways.items()
+                ],
+            }
+            for name, ways in self.models.items()
+        ]
+
+    def _served(self, name, way, file):
+        """The newest version that can be loaded; None where there is none."""
+        before = self.models.get(name, {}).get(way)
+        try:
+            stamp = _stamp(file)
+        except OSError:  # removed between two looks
+            return before
+        if before is not None and before.file == file and before.stamp == stamp:
+            return before
+        if self._failed.get(file) == stamp:
+            return before
+        try:
+            translator, runtime = self._load(file)
+            version = _sha256(file)[:12]
+        except (InputError, OSError) as error:
+            self._failed[file] = stamp
+            self.problems[file] = str(error)
+            kept = f" Version {before.version} stays in use." if before else ""
+            self._log(f"not served: {error}{kept}")
+            return before
+        self.problems.pop(file, None)
+        self._log(f"serving {name}, {translator}, version {version}, in {runtime}")
+        return Served(translator, version, runtime, _examples(file, way), file, stamp)
+
+    def _found(self):
+        """Files by model and direction: runs first, then single files, then the built-in pair."""
+        found = {}
+        if self.folder is not None:
+            for file in sorted(self.folder.rglob("*")):
+                if file.suffix.lower() not in SUFFIXES or not file.is_file():
+                    continue
+                if file.name.endswith(".weights.h5"):  # a state of training
+                    continue
+                inside = file.relative_to(self.folder)
+                if any(part.startswith(".") for part in inside.parts):
+                    continue
+                if file.suffix == ".keras" and _is_of_run(file):
+                    if file.stem in ("gen_ab", "gen_ba"):
+                        name = inside.parent.as_posix().strip(".") or self.folder.resolve().name
+                        found.setdefault(name, {})[file.stem[-2:]] = file
+                elif file.suffix != ".xml" or file.with_suffix(".bin").is_file():
+                    found[inside.as_posix()] = {"ab": file}
+        built_in = sorted(translate.PRETRAINED.glob("gen_*.keras"))
+        if built_in and PRETRAINED not in found:
+            found[PRETRAINED] = {file.stem[-2:]: file for file in built_in}
+        return found
+
+
+@dataclass(frozen=True)
+class _Pencil:
+    """The classical pencil drawing, in the form of a generator."""
+
+    shapes: Shapes = field(default=Shapes((None, None, None, 3), None, (None, None, None, 1)))
+    multiple: int = 1
+
+    def __call__(self, x):
+        """Draws float32 pictures `(batch, height, width, 3)` in [-1, 1]."""
+        return normalize(sketch(denormalize(x, (0, 255), np.uint8)), (0, 255))
+
+
+def _pencil():
+    return Served(Translator(_Pencil(), Translation("picture", "sketch")), "1", "opencv")
+
+
+def _in_keras(file):
+    return translate.load(file), "keras"
+
+
+def _is_of_run(file):
+    """Whether a file lies in the folder of a run, whose networks have fixed names."""
+    return any(file.with_name(f"gen_{way}.keras").is_file() for way in ("ab", "ba"))
+
+
+def _examples(file, way):
+    """The pictures of both domains that a run has put beside its generators."""
+    folders = file.parent, file.parent.parent  # that of best/ is the run's
+    for folder in folders:
+        files = [folder / "examples" / f"{domain}.png" for domain in way]
+        if all(path.is_file() for path in files):
+            return tuple(files)
+    return None, None
+
+
+def _stamp(file):
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _sha256(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()

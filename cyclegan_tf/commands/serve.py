@@ -1,0 +1,75 @@
+"""`cyclegan-tf serve`: upload a picture, get it translated."""
+
+import dataclasses
+import sys
+import time
+import warnings
+
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.options import tensorflow_without_chatter, whole
+
+
+def run(options):
+    """Does what the options say."""
+    try:
+        import flask  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import waitress  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"The service needs {error.name}: pip install 'cyclegan_tf[serve]'."
+        ) from None
+    tensorflow_without_chatter()
+    # What Pillow finds odd about uploads is no news, and Python would remember each such warning.
+    warnings.filterwarnings("ignore", module="PIL")
+    from cyclegan_tf.app.catalogue import Catalogue
+    from cyclegan_tf.app.limits import Limits
+    from cyclegan_tf.app.server import Server
+    from cyclegan_tf.app.service import Service
+
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)}
+    limits = Limits(**{name: value for name, value in given.items() if value is not None})
+    catalogue = Catalogue(options.folder, log=_log)
+    service = Service(catalogue, limits, options.workers, options.together, _log)
+    server = Server(service, options.host, options.port)
+    print(f"Serving {len(catalogue.models)} models at {server.url}")
+    print("Ctrl-C stops it, after what is being translated.", flush=True)
+    server.run_until_signalled()
+    print("Stopped.")
+
+
+def add(subcommands):
+    """Adds the subcommand."""
+    parser = subcommands.add_parser(
+        "serve",
+        help="a web page and an API that translate pictures",
+        description="Serves all generators below a folder: a page to upload pictures to, and an "
+        "API (see /openapi.json). Without a folder, the built-in ones.",
+    )
+    parser.add_argument("folder", nargs="?", help="such as saved_models/")
+    parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s, this machine)")
+    parser.add_argument("--port", type=whole(0), default=8000, help="(default: 8000; 0: any)")
+    parser.add_argument(
+        "--workers", type=whole(1), default=1, help="threads that translate (default: 1)"
+    )
+    parser.add_argument(
+        "--together", type=whole(1), default=8, help="pictures at a time in each (default: 8)"
+    )
+    group = parser.add_argument_group("limits")
+    for name, text in (
+        ("bytes", "of an upload (default: 16 MiB)"),
+        ("pixels", "of a picture, and of all that are unpacked at a time (default: 40 million)"),
+        ("side", "pixels of a picture's longer side (default: 16384)"),
+        ("frames", "of a file (default: 16)"),
+        ("working", "pixels at which the network may see a picture (default: 4 Mi)"),
+        ("seconds", "until an answer (default: 60)"),
+        ("transfer", "seconds for a request to arrive and an answer to leave (default: 120)"),
+        ("queue", "pictures that wait or are worked on (default: 64)"),
+        ("connections", "open at a time (default: 96)"),
+    ):
+        group.add_argument(f"--{name}", type=whole(1), metavar="N", help=text)
+    parser.set_defaults(run=run)
+
+
+def _log(sentence):
+    print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {sentence}", file=sys.stderr, flush=True)

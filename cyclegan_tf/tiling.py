@@ -1,0 +1,271 @@
+"""Large pictures in pieces: the same translation, without the memory for all of it at once.
+
+A network is computed piece by piece of the picture, from one of its tensors to the next that is
+*held*: kept for the whole picture (`reach.tensors` chooses them, among those of reduced size).
+What lies between is computed wherever it is needed. Each piece has a border of pixels, as wide as
+the few layers of that pass reach, that is cut off. Instance normalization goes by the mean and
+variance of the whole picture: they are put together from those of the pieces before the next
+pass begins. So nothing is approximated, and there are no seams: only the rounding differs.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import tensorflow as tf
+from keras import layers as kl
+
+from cyclegan_tf import reach
+from cyclegan_tf.errors import InputError
+
+
+def can_tile(generator):
+    """Whether `Tiled` can compute a generator; `Tiled` itself says why not.
+
+    Args:
+        generator: `keras.Model`.
+    """
+    try:
+        reach.tensors(generator)
+    except InputError:
+        return False
+    return True
+
+
+class Tiled:
+    """Translates large pictures in little memory, as the generator itself would.
+
+    What is kept for the whole picture are a few tensors of reduced size, in float32 at most
+    `4 * filters` bytes for each pixel of the picture. The rest is bounded by the size of a tile.
+    Nothing is remembered: it may be called from several threads at once.
+
+    Args:
+        generator: Functional `keras.Model` of convolutions on pictures `(1, height, width,
+            channels)` of any size, with or without noise `(1, dimensions)` beside them. Its
+            normalizations may be instance, group, batch and adaptive ones.
+        tile: Height and width of the pieces in pixels, their overlap included. Multiples of 64
+            are fastest.
+
+    Attributes:
+        passes: Number of times that it goes through all the pieces, each time a few layers.
+        bytes_per_pixel: Most bytes that it keeps at a time for each pixel of the picture.
+
+    Raises:
+        InputError: If `tile` is no positive whole number, or the generator has a layer that cannot
+            be computed in pieces.
+    """
+
+    def __init__(self, generator, tile=576):
+        if not isinstance(tile, (int, np.integer)) or tile < 1:
+            raise InputError(f"tile must be a positive whole number of pixels, received {tile!r}.")
+        tensors = reach.tensors(generator)
+        self._inputs = [tensors[id(x)] for x in generator.inputs]
+        self._vectors = [t for t in tensors.values() if t.is_vector and t.layer is not None]
+        self._passes = [_Pass(t, tile) for t in tensors.values() if t.is_held or t.is_measured]
+        self.passes, self.bytes_per_pixel, kept = len(self._passes), 0, 0
+        for i, this in enumerate(self._passes):
+            later = set().union(*(other.begins for other in self._passes[i + 1 :]))
+            this.ends = [t for t in this.begins if t.is_held and t not in later]
+            kept += this.tensor.bytes_per_pixel if this.tensor.is_held else 0
+            self.bytes_per_pixel = max(self.bytes_per_pixel, kept)
+            kept -= sum(t.bytes_per_pixel for t in this.ends)
+        self._multiple = math.lcm(*(each.step for each in self._passes))
+
+    def __call__(self, *inputs):
+        """Translates.
+
+        Args:
+            *inputs: float32 arrays as the generator takes them: a picture `(1, height, width,
+                channels)` in [-1, 1], its sides multiples of `generators.size_multiple`, and noise
+                `(1, dimensions)` where it takes such.
+
+        Returns:
+            float32 array `(1, height, width, channels')` in [-1, 1].
+
+        Raises:
+            InputError: If there is more than one picture, or its sides are no such multiples.
+        """
+        shape = next(np.shape(x) for x in inputs if np.ndim(x) == 4)
+        if shape[0] != 1:
+            raise InputError(f"inputs must hold one picture, received {shape[0]}: give each alone.")
+        if any(side % self._multiple for side in shape[1:3]):
+            raise InputError(
+                f"inputs must have sides that are multiples of {self._multiple} pixels, received "
+                f"{shape[1:3]}: pad the picture."
+            )
+        held, moments = dict(zip(self._inputs, inputs, strict=True)), {}
+        for vector in self._vectors:
+            held[vector] = vector.layer(reach.one_or_all([held[t] for t in vector.sources]))
+        for this in self._passes:
+            this.compute(shape[1:3], held, moments)
+            for tensor in this.ends:
+                del held[tensor]
+        return held[this.tensor].astype("float32", copy=False)
+
+
+class _Pass:
+    """Computes one tensor for the whole picture, piece by piece, from those that are held.
+
+    Attributes:
+        tensor: The `reach.Tensor`.
+        begins, vectors: Lists of what is held, and of vectors, that it is computed from.
+        measured: List of the tensors whose mean and variance that takes.
+        ends: List of what is held and not needed after it.
+        step: Pixels of the picture that pieces must begin and end at multiples of.
+        border: Pixels of the picture by which a piece is larger than what is right of it.
+        length: Height and width of the pieces in pixels of the picture.
+    """
+
+    def __init__(self, tensor, tile):
+        self.tensor, self.step = tensor, 1
+        self.begins, self.vectors, self.measured, self.ends = [], [], [], []
+        self.border = _rounded_up(self._margin(tensor) / tensor.scale, self.step)
+        # Of what is computed at least a quarter is used, also where the border is wide.
+        self.length = _rounded_up(max(tile, 4 * self.border), self.step)
+        # Shapes that are known allow faster convolutions; pictures below a tile have any.
+        self._fixed, self._any = (
+            tf.function(self._piece, self._signature(length), autograph=False)
+            for length in (self.length, None)
+        )
+
+    def compute(self, picture, held, moments):
+        """Computes it, and puts it into `held` or its mean and variance into `moments`, or both.
+
+        Args:
+            picture: Height and width of the picture.
+            held: Arrays of the tensors that are held, to which this one may be added.
+            moments: Arrays `(2, channels)` of mean and variance, likewise.
+        """
+        tensor, parts = self.tensor, []
+        if tensor.is_held:
+            sides = [int(side * tensor.scale) for side in picture]
+            dtype = tf.as_dtype(tensor.dtype).as_numpy_dtype
+            held[tensor] = np.empty((1, *sides, tensor.shape[-1]), dtype)
+        call = self._fixed if min(picture) >= self.length else self._any
+        vectors, measured = [held[t] for t in self.vectors], [moments[t] for t in self.measured]
+        cuts = [pieces(side, self.length, self.border, self.step) for side in picture]
+        for window in ((rows, columns) for rows in cuts[0] for columns in cuts[1]):
+            begins = [held[t][_part(t, *(side[:2] for side in window))] for t in self.begins]
+            used = [[int((at - side[0]) * tensor.scale) for at in side[2:]] for side in window]
+            result = call(begins, vectors, measured, np.transpose(used).astype("int32"))
+            if tensor.is_held:
+                held[tensor][_part(tensor, *(side[2:] for side in window))] = result.pop(0)
+            if tensor.is_measured:
+                counts = np.full(len(result[0]), used[1][1] - used[1][0])
+                parts.append((counts, *result))
+        if parts:
+            merged = merge(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+            moments[tensor] = np.stack(merged).astype(tensor.wide)
+
+    def _margin(self, tensor):
+        """Wrong pixels at a border within the picture; notes what lies up to what is held."""
+        self.step = math.lcm(self.step, tensor.scale.denominator)
+        if tensor.layer is None or (tensor.is_held and tensor is not self.tensor):
+            self.begins += [tensor] if tensor not in self.begins else []
+            return 0
+        self.vectors += [t for t in tensor.sources if t.is_vector and t not in self.vectors]
+        self.measured += tensor.sources[:1] if reach.by_picture(tensor.layer) else []
+        scale, before, after = reach.of(tensor.layer)
+        margin = max(self._margin(source) for source in tensor.pictures)
+        return math.ceil((margin + before) * scale) + after
+
+    def _signature(self, length):
+        def side(tensor):
+            return None if length is None else int(length * tensor.scale)
+
+        return (
+            [tf.TensorSpec((1, side(t), side(t), t.shape[-1]), t.dtype) for t in self.begins],
+            [tf.TensorSpec((1, t.shape[-1]), t.dtype) for t in self.vectors],
+            [tf.TensorSpec((2, t.shape[-1]), t.wide) for t in self.measured],
+            tf.TensorSpec((2, 2), tf.int32),
+        )
+
+    def _piece(self, begins, vectors, measured, used):
+        """What a piece gives: its pixels if held; mean and variance of its rows if measured."""
+        known = dict(zip(self.begins + self.vectors, begins + vectors, strict=True))
+        moments = dict(zip(self.measured, measured, strict=True))
+
+        def values(tensor):
+            if tensor in known:
+                return known[tensor]
+            given = [values(source) for source in tensor.sources]
+            if reach.by_picture(tensor.layer):
+                return _normalize(tensor.layer, moments[tensor.sources[0]], *given)
+            return tensor.layer(reach.one_or_all(given))
+
+        tensor = self.tensor
+        (top, left), (bottom, right) = tf.unstack(used[0]), tf.unstack(used[1])
+        result = values(tensor)[:, top:bottom, left:right]
+        # Row by row, since short sums round less.
+        rows = tf.nn.moments(tf.cast(result[0], tensor.wide), 1) if tensor.is_measured else ()
+        return [result, *rows] if tensor.is_held else [*rows]
+
+
+def pieces(side, length, border, step):
+    """Cuts one side of a picture into pieces that overlap.
+
+    Args:
+        side: Pixels of the side, a multiple of `step`.
+        length: Pixels of a piece, a multiple of `step`.
+        border: Pixels of it that are not used, at either end that is not the picture's own.
+        step: Pixels that everything begins and ends at multiples of.
+
+    Returns:
+        List of `(start, stop, first, end)`: the piece is `start:stop`, of which `first:end` is
+        used. All have one length, the side's where that is less.
+    """
+    cut, end = [], 0
+    while end < side:
+        first, start = end, max(min(end - border, side - length), 0)
+        stop = min(start + length, side)
+        end = stop if stop == side else stop - border
+        cut.append((start, stop, first, end))
+    return cut
+
+
+def merge(counts, means, variances):
+    """Mean and variance of all from those of parts.
+
+    Args:
+        counts: Array `(parts,)`.
+        means: Array `(parts, channels)`.
+        variances: The same, biased.
+
+    Returns:
+        `(mean, variance)`, float64 arrays `(channels,)`.
+
+    Reference:
+        Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample Variance",
+        https://doi.org/10.2307/2683386
+    """
+    mean = np.average(np.float64(means), 0, counts)
+    return mean, np.average(variances + (means - mean) ** 2, 0, counts)
+
+
+def _normalize(layer, moments, x, style=None):
+    """What a normalization makes of a part, given mean and variance of all."""
+    mean, variance = tf.unstack(moments)
+    if isinstance(layer, kl.GroupNormalization) and layer.groups > 0:
+        size = mean.shape[0] // layer.groups
+        means, variances = (tf.reshape(m, (layer.groups, size)) for m in (mean, variance))
+        mean = tf.repeat(tf.reduce_mean(means, 1), size)
+        apart = tf.square(means - tf.reshape(mean, means.shape))
+        variance = tf.repeat(tf.reduce_mean(variances + apart, 1), size)
+    shift, factor = (getattr(layer, name, None) for name in ("beta", "gamma"))
+    if style is not None:
+        shift, factor = tf.split(style[:, None, None, :], 2, -1)
+    scale = tf.math.rsqrt(variance + layer.epsilon)
+    if factor is not None:
+        scale *= tf.cast(factor, scale.dtype)
+    x = (tf.cast(x, scale.dtype) - mean) * scale
+    return tf.cast(x if shift is None else x + tf.cast(shift, x.dtype), layer.compute_dtype)
+
+
+def _part(tensor, rows, columns):
+    """Where rows and columns of the picture, both `(start, stop)`, lie in a tensor's array."""
+    sides = (slice(*(int(at * tensor.scale) for at in side)) for side in (rows, columns))
+    return (slice(None), *sides)
+
+
+def _rounded_up(pixels, step):
+    return math.ceil(Fraction(pixels) / step) * step
