@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,14 +11,24 @@ from cyclegan_tf import fastest
 from cyclegan_tf.errors import InputError
 
 
-@pytest.fixture
-def measured(tmp_path, monkeypatch):
-    """A generator's file and its choice, of two turns."""
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """A generator's file and the folder of what was measured, in two turns."""
     needs("onnx")
-    monkeypatch.setattr(fastest, "TURNS", 2)
+    folder = tmp_path_factory.mktemp("fastest")
+    save(folder / "gen_ab.keras")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fastest, "TURNS", 2)
+        fastest.choose(folder / "gen_ab.keras", ["onnx"], folder / "cache")
+    return folder
+
+
+@pytest.fixture
+def measured(once, tmp_path):
+    """A copy of them: the generator's file, and what is known about it."""
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "gen_ab.keras"
-    save(path)
-    return path, fastest.choose(path, ["onnx"], tmp_path / "cache")
+    return path, fastest.recorded(path, tmp_path / "cache")
 
 
 def no_measuring(*_):
@@ -55,7 +66,7 @@ def test_the_fastest_is_chosen(measured, tmp_path):
 
 @pytest.mark.parametrize("damage", ["", "[]", '{"runtime": "onnx"}', "milliseconds", "file"])
 def test_a_damaged_record_is_measured_again(damage, measured, tmp_path, monkeypatch):
-    path, _ = measured
+    path, chosen = measured
     (record,) = (tmp_path / "cache").rglob("measured.json")
     if damage == "file":
         record.with_name("generator.onnx").unlink()
@@ -64,9 +75,17 @@ def test_a_damaged_record_is_measured_again(damage, measured, tmp_path, monkeypa
     else:
         record.write_text(damage)
     assert fastest.recorded(path, tmp_path / "cache") is None
-    monkeypatch.setattr(fastest, "WARM_UP", 1)
-    assert fastest.choose(path, ["onnx"], tmp_path / "cache").milliseconds["onnx"] > 0
-    assert fastest.recorded(path, tmp_path / "cache") is not None
+    again = []
+
+    def measure(path, own, *_):
+        again.append(path)
+        (own / "generator.onnx").touch()
+        return chosen
+
+    monkeypatch.setattr(fastest, "_measure", measure)
+    for _ in range(2):
+        assert fastest.choose(path, ["onnx"], tmp_path / "cache").milliseconds["onnx"] > 0
+    assert again == [path]
 
 
 def test_what_cannot_be_exported_is_remembered(measured, tmp_path, monkeypatch):

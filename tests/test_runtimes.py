@@ -2,12 +2,13 @@ import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from test_export import TRANSLATION, needs, save, target_of
+from test_export import needs, save, target_of
 
 from cyclegan_tf import cli, export, runtimes, translate
 from cyclegan_tf.errors import InputError
@@ -122,6 +123,34 @@ def test_needs_no_tensorflow(format, exported):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+GROWTH = """
+import sys
+import numpy
+from cyclegan_tf import runtimes
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+runtime = runtimes.load(sys.argv[1], threads=1)
+for i in range(300):
+    runtime(numpy.zeros((1, 8 + 4 * (i % 20), 8 + 4 * (i // 20), 1), numpy.float32))
+    if i == 100:
+        begun = resident()
+print(resident() - begun)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory")
+@pytest.mark.parametrize("format", FORMATS[1:])
+def test_memory_does_not_grow_with_the_number_of_shapes(format, exported):
+    path, _ = exported(format)
+    words = [sys.executable, "-c", GROWTH, str(path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 50  # MiB; OpenVINO as it comes grows by 140
+
+
 def damaged(kind, path, folder):
     """A copy with the same name and other content."""
     copy = folder / path.name
@@ -227,7 +256,3 @@ def test_a_missing_library_is_named(format, library, exported, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(InputError, match=r"not installed: pip install 'cyclegan_tf\[export\]'"):
         runtimes.load(path)
-
-
-def test_translation_is_complete(exported):
-    assert runtimes.load(exported("saved_model")[0]).translation.dtype == TRANSLATION.dtype
