@@ -175,6 +175,7 @@ def test_bytes_of_8_bits(tmp_path):
     ("arguments", "said"),
     [
         ({"format": "coreml"}, "format must be one of saved_model, tflite"),
+        ({"target": "model.pb"}, "format must be given"),
         ({"format": "onnx"}, "target must be a file in .onnx for onnx"),
         ({"direction": "ab"}, "direction belongs to a run's folder"),
         ({"direction": "up"}, "direction must be 'ab' or 'ba'"),
@@ -186,9 +187,11 @@ def test_bytes_of_8_bits(tmp_path):
     ],
 )
 def test_what_cannot_be_used_is_said(arguments, said, generator_file, tmp_path):
+    arguments = dict(arguments)
     needs("onnx")
+    target = tmp_path / arguments.pop("target", "model")
     with pytest.raises(InputError, match=said):
-        export.export(generator_file, tmp_path / "model", **arguments)
+        export.export(generator_file, target, **arguments)
     assert not list(tmp_path.iterdir())
 
 
@@ -200,6 +203,10 @@ def test_nothing_is_replaced_unasked(generator_file, tmp_path):
     with pytest.raises(InputError, match="is no SavedModel to be replaced"):
         export.export(generator_file, tmp_path / "model", overwrite=True)
     assert (tmp_path / "model" / "mine.txt").read_text() == "mine"
+    needs("openvino")
+    (tmp_path / "weights.bin").write_text("mine")
+    with pytest.raises(InputError, match=r"weights.bin exists and would be replaced"):
+        export.export(generator_file, tmp_path / "weights.xml")
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="cannot be written"):
         export.export(generator_file, tmp_path / "file" / "model")
