@@ -157,6 +157,10 @@ def test_convolutions_are_plain_ones(tmp_path):
     assert (kinds.count("Conv"), kinds.count("ConvTranspose")) == (6, 2)
     assert "MatMul" not in kinds and "Gemm" not in kinds
     assert [x.name for x in (*graph.input, *graph.output)] == ["picture", "translation"]
+    needs("openvino")
+    export.export(tmp_path, tmp_path / "plain.xml")
+    written = (tmp_path / "plain.xml").read_text()
+    assert written.count('type="Convolution"') == 6 and 'type="MatMul"' not in written
 
 
 @pytest.mark.slow
