@@ -128,6 +128,21 @@ def recorded(path, folder=None, size=None):
     return known and _fastest(known, path, own, CANDIDATES)
 
 
+def file_of(path, runtime, folder=None):
+    """Where `choose` has put the exported file of a runtime.
+
+    Args:
+        path: As for `choose`.
+        runtime: Name out of `CANDIDATES`.
+        folder: As for `choose`.
+
+    Returns:
+        Its path, whether or not it is there.
+    """
+    path = Path(path)
+    return _file(runtime, path, _folder(path, folder))
+
+
 def _fastest(known, path, own, candidates):
     """The best of those that were asked for."""
     allowed = {n: ms for n, ms in known.milliseconds.items() if n in ("keras", *candidates)}

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from cyclegan_tf import runtimes
+from cyclegan_tf import fastest, runtimes
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import images
 from cyclegan_tf.errors import InputError
@@ -19,7 +19,18 @@ DIRECTIONS = ("ab", "ba")
 PRETRAINED = Path(__file__).with_name("pretrained")
 
 
-def load(path=None, direction=None, precision="float32", dropout=None, statistics=None):
+#: What a generator may run in; the first two choose.
+RUNTIMES = ("auto", "fastest", "keras", *fastest.CANDIDATES)
+
+
+def load(
+    path=None,
+    direction=None,
+    precision="float32",
+    dropout=None,
+    statistics=None,
+    runtime="auto",
+):
     """Loads a generator for use.
 
     Args:
@@ -34,40 +45,109 @@ def load(path=None, direction=None, precision="float32", dropout=None, statistic
             leaves it as it was saved.
         statistics: "picture" or "running": what a batch normalization goes by; see
             `layers.BatchNormalization`. None leaves it as it was saved.
+        runtime: What the generator runs in: "keras", "onnx", "openvino" or "tflite", for which it
+            is exported once; "fastest" of these on this machine, measured if that has not been done
+            yet; or "auto", the fastest if it has been measured, else Keras. The results are the
+            same but for rounding. Only Keras knows `precision`, `dropout`, `statistics` and guides.
 
     Returns:
         `Translator`, to be called on pictures.
 
     Raises:
-        InputError: If there is no generator that can be read, `precision` is none, or `dropout` or
-            `statistics` does not apply to it.
+        InputError: If there is no generator that can be read, `precision` or `runtime` is none or
+            cannot be had, or `dropout` or `statistics` does not apply to it.
     """
+    if runtime not in RUNTIMES:
+        raise InputError(f"runtime must be one of {', '.join(RUNTIMES)}, received {runtime!r}.")
     if path is not None and runtimes.is_exported(path):
         choices = {"direction": direction, "dropout": dropout, "statistics": statistics}
         choices["precision"] = None if precision == "float32" else precision
+        choices["runtime"] = None if runtime == "auto" else runtime
         for name, value in choices.items():
             if value is not None:
                 raise InputError(f"{name}={value!r} has no use with {path}, which is exported.")
-        runtime = runtimes.load(path)
-        return Translator(runtime, runtime.translation)
-    from cyclegan_tf import generators
+        network = runtimes.load(path)
+        return Translator(network, network.translation)
+    path = generator_file(path, direction)
+    of_styles = path.with_name(f"style_{path.stem.removeprefix('gen_')[-1]}.keras")
+    for_keras = precision != "float32" or (dropout, statistics) != (None, None)
+    if for_keras or of_styles.is_file():
+        if runtime not in ("auto", "fastest", "keras"):
+            raise InputError(
+                f"runtime must be keras for precision, dropout, statistics and styles, received "
+                f"{runtime!r}."
+            )
+    elif exported := _exported(path, runtime):
+        network = runtimes.load(exported)
+        return Translator(network, network.translation, original=lambda: _in_keras(path)[0])
     from cyclegan_tf.layers import set_test_time
     from cyclegan_tf.precision import check as check_precision
     from cyclegan_tf.precision import in_precision
 
     check_precision(precision)
+    generator, translation = _in_keras(path)
+    set_test_time(generator, dropout, statistics)
+    styles = _in_keras(of_styles)[0] if of_styles.is_file() else None
+    return Translator(in_precision(generator, precision), translation, styles)
+
+
+def generator_file(path=None, direction=None):
+    """The file that `load` would load.
+
+    Args:
+        path: As for `load`.
+        direction: As for `load`.
+
+    Returns:
+        Its path; whether it is there, is not looked at.
+
+    Raises:
+        InputError: If `direction` is none, or has no use.
+    """
     path = PRETRAINED if path is None else Path(path)
     if direction not in (None, *DIRECTIONS):
         raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
     if path.is_dir():
-        path = path / f"gen_{direction or 'ab'}.keras"
-    elif direction:
+        return path / f"gen_{direction or 'ab'}.keras"
+    if direction:
         raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
-    generator, translation = generators.load(path)
-    set_test_time(generator, dropout, statistics)
-    of_styles = path.with_name(f"style_{path.stem.removeprefix('gen_')[-1]}.keras")
-    styles = generators.load(of_styles)[0] if of_styles.is_file() else None
-    return Translator(in_precision(generator, precision), translation, styles)
+    return path
+
+
+def does_without_keras(path=None, direction=None, runtime="auto"):
+    """Whether `load` would take another runtime, so that Keras need not be imported.
+
+    Args:
+        path: As for `load`.
+        direction: As for `load`.
+        runtime: As for `load`.
+    """
+    if path is not None and runtimes.is_exported(path):
+        return True
+    file = generator_file(path, direction)
+    found = fastest.recorded(file) if runtime != "keras" and file.is_file() else None
+    return found is not None and found.runtime != "keras"
+
+
+def _in_keras(path):
+    from cyclegan_tf import generators
+
+    return generators.load(path)
+
+
+def _exported(path, runtime):
+    """The file that is to run in place of a generator's own; None for Keras."""
+    if runtime == "keras" or not path.is_file():
+        return None
+    if runtime == "auto":
+        found = fastest.recorded(path)
+        return None if found is None or found.runtime == "keras" else found.path
+    found = fastest.choose(path)
+    if runtime == "fastest":
+        return None if found.runtime == "keras" else found.path
+    if runtime not in found.milliseconds:
+        raise InputError(found.failed.get(runtime, f"{path} cannot be run in {runtime} here."))
+    return fastest.file_of(path, runtime)
 
 
 def translate_files(

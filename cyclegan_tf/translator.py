@@ -53,6 +53,11 @@ class Translator:
         return str(self.translation)
 
     @property
+    def runtime(self):
+        """Name of what it runs in, such as "keras" or "onnx"."""
+        return self._network.name
+
+    @property
     def has_styles(self):
         """Whether a picture has several translations."""
         return self._shapes.noise is not None

@@ -23,7 +23,7 @@ class Invert:
     """A network that turns every value around, slowly if asked to, and counts its batches."""
 
     shapes = Shapes((None, None, None, 3), None, (None, None, None, 3))
-    multiple = 1
+    multiple, name = 1, "toy"
 
     def __init__(self, wait=None):
         self.wait, self.batches = wait, []
@@ -31,7 +31,7 @@ class Invert:
     def __call__(self, x):
         self.batches.append(len(x))
         if self.wait is not None:
-            assert self.wait.wait(30)
+            assert self.wait.wait(60)
         return -x
 
 
@@ -39,7 +39,7 @@ def loader(network=None):
     """Loads "files" that are a `Translation` in JSON; the network is always the same."""
 
     def load(file):
-        return Translator(network or Invert(), from_json(file.read_bytes(), file)), "toy"
+        return Translator(network or Invert(), from_json(file.read_bytes(), file))
 
     return load
 
@@ -56,7 +56,7 @@ def make_service(folder, network=None, log=None, limits=None, **options):
     """A service that turns colours around, with everything that it logs."""
     put(folder)
     log = [] if log is None else log
-    catalogue = Catalogue(folder, loader(network), log.append)
+    catalogue = Catalogue(folder, load=loader(network), log=log.append)
     return Service(catalogue, limits, log=log.append, **options)
 
 

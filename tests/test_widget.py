@@ -27,7 +27,7 @@ def pixels(widget):
 
 def test_pictures_are_shown_before_and_after_and_errors_in_words(tmp_path):
     put(tmp_path)
-    choice, upload, rows = picker(Catalogue(tmp_path, loader(), lambda _: None)).children
+    choice, upload, rows = picker(Catalogue(tmp_path, load=loader(), log=lambda _: None)).children
     assert [title for title, _ in choice.options] == [
         "day → night (run)",
         *(title for title, _ in choice.options[1:-1]),
@@ -45,6 +45,6 @@ def test_pictures_are_shown_before_and_after_and_errors_in_words(tmp_path):
 
 def test_large_pictures_are_shown_small(tmp_path):
     put(tmp_path)
-    _, upload, rows = picker(Catalogue(tmp_path, loader(), lambda _: None)).children
+    _, upload, rows = picker(Catalogue(tmp_path, load=loader(), log=lambda _: None)).children
     upload.value = uploaded(("a.png", encoded(picture(600, 300))))
     assert pixels(rows.children[0].children[1]).shape == (256, 128, 3)

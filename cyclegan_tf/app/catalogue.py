@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ class Served:
     Attributes:
         translator: `translator.Translator`.
         version: First digits of the file's SHA-256.
-        runtime: Name of what it runs in.
         examples: PNG files of a picture of the source and of the target; None where there is none.
         file: Where it was loaded from; None for what is code.
         stamp: Tells when the file was last changed.
@@ -36,7 +36,6 @@ class Served:
 
     translator: Any
     version: str
-    runtime: str
     examples: tuple = (None, None)
     file: Path | None = None
     stamp: tuple = ()
@@ -54,7 +53,7 @@ class Served:
             "size": about.size and list(about.size),
             "epoch": about.epoch,
             "version": self.version,
-            "runtime": self.runtime,
+            "runtime": self.translator.runtime,
             "cycles": back is not None,
             "examples": {
                 end: file and f"/models/{model}/{direction}/{end}.png" for end, file in ends
@@ -67,18 +66,21 @@ class Catalogue:
 
     Args:
         folder: Where to look, subfolders included; None for the built-in models alone.
-        load: Function from a file to `(translator, runtime)`; by default in Keras.
+        runtime: What generators run in, as for `translate.load`.
+        load: Function from a file to a `Translator`; by default `translate.load`.
         log: Function that takes a sentence.
+        examples: Whether to show example pictures of the domains.
 
     Attributes:
         problems: A sentence about each file that cannot be served, by file.
     """
 
-    def __init__(self, folder=None, load=None, log=print):
+    def __init__(self, folder=None, runtime="auto", load=None, log=print, examples=True):
         self.folder = None if folder is None else Path(folder)
         if self.folder is not None and not self.folder.is_dir():
             raise InputError(f"There is no folder {folder}: give the folder of your runs, or none.")
-        self._load, self._log = load or _in_keras, log
+        self._load = load or partial(translate.load, runtime=runtime)
+        self._log, self._shows_examples = log, examples
         self._lock = threading.Lock()
         self.problems, self._failed = {}, {}
         self.models = {}
@@ -129,7 +131,7 @@ class Catalogue:
         if self._failed.get(file) == stamp:
             return before
         try:
-            translator, runtime = self._load(file)
+            translator = self._load(file)
             version = _sha256(file)[:12]
         except (InputError, OSError) as error:
             self._failed[file] = stamp
@@ -138,8 +140,9 @@ class Catalogue:
             self._log(f"not served: {error}{kept}")
             return before
         self.problems.pop(file, None)
-        self._log(f"serving {name}, {translator}, version {version}, in {runtime}")
-        return Served(translator, version, runtime, _examples(file, way), file, stamp)
+        self._log(f"serving {name}, {translator}, version {version}, in {translator.runtime}")
+        examples = _examples(file, way) if self._shows_examples else (None, None)
+        return Served(translator, version, examples, file, stamp)
 
     def _found(self):
         """Files by model and direction: runs first, then single files, then the built-in pair."""
@@ -171,6 +174,7 @@ class _Pencil:
 
     shapes: Shapes = field(default=Shapes((None, None, None, 3), None, (None, None, None, 1)))
     multiple: int = 1
+    name: str = "opencv"
 
     def __call__(self, x):
         """Draws float32 pictures `(batch, height, width, 3)` in [-1, 1]."""
@@ -178,11 +182,7 @@ class _Pencil:
 
 
 def _pencil():
-    return Served(Translator(_Pencil(), Translation("picture", "sketch")), "1", "opencv")
-
-
-def _in_keras(file):
-    return translate.load(file), "keras"
+    return Served(Translator(_Pencil(), Translation("picture", "sketch")), "1")
 
 
 def _is_of_run(file):

@@ -219,7 +219,7 @@ class Service:
                 "source": about.source,
                 "target": about.target,
                 "version": served.version,
-                "runtime": served.runtime,
+                "runtime": served.translator.runtime,
                 "name": file.filename or "",
                 "picture": _embedded(*translated, kind),
                 "cycled": cycled and _embedded(*cycled, kind),

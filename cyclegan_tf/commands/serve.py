@@ -29,7 +29,8 @@ def run(options):
 
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)}
     limits = Limits(**{name: value for name, value in given.items() if value is not None})
-    catalogue = Catalogue(options.folder, log=_log)
+    examples = not options.no_examples
+    catalogue = Catalogue(options.folder, options.runtime, log=_log, examples=examples)
     service = Service(catalogue, limits, options.workers, options.together, _log)
     server = Server(service, options.host, options.port)
     print(f"Serving {len(catalogue.models)} models at {server.url}")
@@ -50,10 +51,19 @@ def add(subcommands):
     parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s, this machine)")
     parser.add_argument("--port", type=whole(0), default=8000, help="(default: 8000; 0: any)")
     parser.add_argument(
+        "--runtime",
+        choices=("fastest", "auto", "keras", "onnx", "openvino", "tflite"),
+        default="fastest",
+        help="as for translate (default: fastest, measured once for each generator)",
+    )
+    parser.add_argument(
         "--workers", type=whole(1), default=1, help="threads that translate (default: 1)"
     )
     parser.add_argument(
         "--together", type=whole(1), default=8, help="pictures at a time in each (default: 8)"
+    )
+    parser.add_argument(
+        "--no-examples", action="store_true", help="show no example pictures of the domains"
     )
     group = parser.add_argument_group("limits")
     for name, text in (

@@ -9,17 +9,17 @@ from cyclegan_tf.options import add_precision, tensorflow_without_chatter, whole
 
 def run(options):
     """Does what the options say."""
-    from cyclegan_tf import runtimes, translate
+    from cyclegan_tf import translate
 
-    if Path(options.model).is_dir() or not runtimes.is_exported(options.model):
+    if not translate.does_without_keras(options.model, options.direction, options.runtime):
         tensorflow_without_chatter()
-
     translator = translate.load(
         options.model,
         options.direction,
         options.precision,
         dropout={"on": True, "off": False, None: None}[options.dropout],
         statistics=options.statistics,
+        runtime=options.runtime,
     )
     written, failed = translate.translate_files(
         translator,
@@ -91,5 +91,12 @@ def add(subcommands):
         "--outputs", type=whole(1), default=1, metavar="N", help="translations of each picture"
     )
     parser.add_argument("--guide", metavar="FILE", help="munit: the picture whose style to take")
+    parser.add_argument(
+        "--runtime",
+        choices=("auto", "fastest", "keras", "onnx", "openvino", "tflite"),
+        default="auto",
+        help="fastest: measured here, once; auto: the fastest if that was measured, else keras "
+        "(default: auto)",
+    )
     add_precision(parser, "faster on new CPUs and on GPUs, differs by what is then printed")
     parser.set_defaults(run=run)
