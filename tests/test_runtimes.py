@@ -98,6 +98,7 @@ def test_other_arrays_are_refused(format, exported):
 def test_translates_pictures_as_keras_does(format, exported, tmp_path):
     path, _ = exported(format)
     picture = np.random.default_rng(0).integers(0, 256, (21, 30, 3), np.uint8)
+    assert translate.does_without_keras(path) == (format != "saved_model")
     translated = translate.load(path)(picture)
     expected = translate.load(path.parent)(picture)
     assert translated.dtype == np.float32 and translated.shape == (21, 30, 3)
