@@ -1,6 +1,6 @@
 """A large picture in tiles against the whole one: difference, seconds and memory.
 
-    python benchmarks/seams.py saved_models/demo/gen_ab.keras picture.png [--tile 512] [--alone]
+    python benchmarks/seams.py saved_models/demo/gen_ab.keras picture.png [--tile 576] [--alone]
 
 Each way has a process of its own. Memory is what the process grew by while it translated, in
 its first call; seconds are those of the first call and of a second one. Differences are in
@@ -22,14 +22,14 @@ from cyclegan_tf import generators
 from cyclegan_tf.data import images
 from cyclegan_tf.data.values import normalize
 from cyclegan_tf.inference import Inference
-from cyclegan_tf.tiling import Tiled
+from cyclegan_tf.tiling import Tiled, pieces
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("generator", type=Path)
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--tile", type=int, default=512)
+    parser.add_argument("--tile", type=int, default=576)
     parser.add_argument("--alone", action="store_true", help="without the whole picture")
     parser.add_argument("--how", choices=("tiled", "whole"), help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
@@ -37,17 +37,18 @@ def main():
     if options.how is not None:
         return translate(options)
     with tempfile.TemporaryDirectory() as folder:
-        results = {}
+        results, edges = {}, None
         for how in ("tiled",) if options.alone else ("tiled", "whole"):
             output = Path(folder) / f"{how}.npy"
             words = [sys.executable, *sys.argv, "--how", how, "--output", str(output)]
             ran = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-            first, second, memory, passes = json.loads(ran.stdout.splitlines()[-1])
+            first, second, memory, passes, cuts = json.loads(ran.stdout.splitlines()[-1])
+            edges = edges or cuts
             results[how] = np.load(output)
             print(f"{how}: {first:.1f} s, then {second:.1f} s; {memory:.2f} GiB", end="")
             print(f"; {passes} passes" if passes else "")
     if not options.alone:
-        compare(results["tiled"], results["whole"], options.tile)
+        compare(results["tiled"], results["whole"], edges)
 
 
 def translate(options):
@@ -62,8 +63,12 @@ def translate(options):
         seconds.append(time.perf_counter() - began)
         peaks.append(memory())
     np.save(options.output, result)
-    passes = network.passes if options.how == "tiled" else None
-    print(json.dumps([*seconds, peaks[0] - before, passes]))
+    passes = cuts = None
+    if options.how == "tiled":
+        passes, last = network.passes, network._passes[-1]
+        cuts = [pieces(side, last.length, last.border) for side in x.shape[1:3]]
+        cuts = [[end for *_, end in cut[:-1]] for cut in cuts]
+    print(json.dumps([*seconds, peaks[0] - before, passes, cuts]))
 
 
 def picture(path, generator):
@@ -74,16 +79,15 @@ def picture(path, generator):
     return normalize(x[None, :height, :width], (0, np.iinfo(x.dtype).max))
 
 
-def compare(tiled, whole, tile):
-    """Prints how far apart the two are, at the tiles' edges and in all."""
+def compare(tiled, whole, edges):
+    """Prints how far apart the two are, in all and in the pixels beside the edges of tiles."""
     off = np.abs(tiled - whole)[0].max(-1) * 127.5
-    edges = [
-        np.arange(side) // tile != np.roll(np.arange(side) // tile, shift)
-        for side in off.shape
-        for shift in (1, -1)
-    ]
-    at_edges = off[(edges[0] | edges[1])[:, None] | (edges[2] | edges[3])[None]]
-    for label, part in (("everywhere", off), ("at the tiles' edges", at_edges)):
+    beside = np.zeros(off.shape, bool)
+    rows, columns = (np.array(side, int) for side in edges)
+    for shift in (-1, 0):
+        beside[rows + shift] = True
+        beside[:, columns + shift] = True
+    for label, part in (("everywhere", off), ("at the tiles' edges", off[beside])):
         print(f"difference {label}: {part.max():.5f} at most, {part.mean():.6f} on average")
 
 

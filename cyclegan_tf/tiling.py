@@ -18,6 +18,9 @@ from keras import layers as kl
 from cyclegan_tf import reach
 from cyclegan_tf.errors import InputError
 
+#: Channels from which pieces of a known shape, which allow Winograd, are faster: measured.
+WIDE = 128
+
 
 def can_tile(generator):
     """Whether `Tiled` can compute a generator; `Tiled` itself says why not.
@@ -35,9 +38,10 @@ def can_tile(generator):
 class Tiled:
     """Translates large pictures in little memory, as the generator itself would.
 
-    What is kept for the whole picture are a few tensors of reduced size, in float32 at most
-    `4 * filters` bytes for each pixel of the picture. The rest is bounded by the size of a tile.
-    Nothing is remembered: it may be called from several threads at once.
+    What is kept for the whole picture are a few tensors of reduced size: in float32 `4 * filters`
+    bytes for each of its pixels with the ResNet and U-Net generators, else see
+    `bytes_per_pixel`. The rest is bounded by the size of a tile. Nothing is remembered: it may be
+    called from several threads at once.
 
     Args:
         generator: Functional `keras.Model` of convolutions on pictures `(1, height, width,
@@ -110,6 +114,7 @@ class _Pass:
         tensor: The `reach.Tensor`.
         begins, vectors: Lists of what is held, and of vectors, that it is computed from.
         measured: List of the tensors whose mean and variance that takes.
+        convolutions: List of the layers among those of the pass.
         ends: List of what is held and not needed after it.
         step: Pixels of the picture that pieces must begin and end at multiples of.
         border: Pixels of the picture by which a piece is larger than what is right of it.
@@ -119,14 +124,15 @@ class _Pass:
     def __init__(self, tensor, tile):
         self.tensor, self.step = tensor, 1
         self.begins, self.vectors, self.measured, self.ends = [], [], [], []
+        self.convolutions = []
         self.border = _rounded_up(self._margin(tensor) / tensor.scale, self.step)
         # Of what is computed at least a quarter is used, also where the border is wide.
         self.length = _rounded_up(max(tile, 4 * self.border), self.step)
-        # Shapes that are known allow faster convolutions; pictures below a tile have any.
-        self._fixed, self._any = (
-            tf.function(self._piece, self._signature(length), autograph=False)
-            for length in (self.length, None)
-        )
+        self._any = tf.function(self._piece, self._signature(None), autograph=False)
+        self._fixed = None
+        if any(min(layer.kernel.shape[-2:]) >= WIDE for layer in self.convolutions):
+            signature = self._signature(self.length)
+            self._fixed = tf.function(self._piece, signature, autograph=False)
 
     def compute(self, picture, held, moments):
         """Computes it, and puts it into `held` or its mean and variance into `moments`, or both.
@@ -141,9 +147,10 @@ class _Pass:
             sides = [int(side * tensor.scale) for side in picture]
             dtype = tf.as_dtype(tensor.dtype).as_numpy_dtype
             held[tensor] = np.empty((1, *sides, tensor.shape[-1]), dtype)
-        call = self._fixed if min(picture) >= self.length else self._any
+        is_fixed = self._fixed is not None and min(picture) >= self.length
+        call, least = (self._fixed, self.length) if is_fixed else (self._any, 0)
         vectors, measured = [held[t] for t in self.vectors], [moments[t] for t in self.measured]
-        cuts = [pieces(side, self.length, self.border, self.step) for side in picture]
+        cuts = [pieces(side, self.length, self.border, least) for side in picture]
         for window in ((rows, columns) for rows in cuts[0] for columns in cuts[1]):
             begins = [held[t][_part(t, *(side[:2] for side in window))] for t in self.begins]
             used = [[int((at - side[0]) * tensor.scale) for at in side[2:]] for side in window]
@@ -165,6 +172,7 @@ class _Pass:
             return 0
         self.vectors += [t for t in tensor.sources if t.is_vector and t not in self.vectors]
         self.measured += tensor.sources[:1] if reach.by_picture(tensor.layer) else []
+        self.convolutions += [tensor.layer] if isinstance(tensor.layer, kl.Conv2D) else []
         scale, before, after = reach.of(tensor.layer)
         margin = max(self._margin(source) for source in tensor.pictures)
         return math.ceil((margin + before) * scale) + after
@@ -201,22 +209,22 @@ class _Pass:
         return [result, *rows] if tensor.is_held else [*rows]
 
 
-def pieces(side, length, border, step):
+def pieces(side, length, border, least=0):
     """Cuts one side of a picture into pieces that overlap.
 
     Args:
-        side: Pixels of the side, a multiple of `step`.
-        length: Pixels of a piece, a multiple of `step`.
+        side: Pixels of the side.
+        length: Pixels of a piece.
         border: Pixels of it that are not used, at either end that is not the picture's own.
-        step: Pixels that everything begins and ends at multiples of.
+        least: Pixels that also the last piece must have, if the side has so many.
 
     Returns:
         List of `(start, stop, first, end)`: the piece is `start:stop`, of which `first:end` is
-        used. All have one length, the side's where that is less.
+        used. All are multiples of what the arguments are multiples of.
     """
     cut, end = [], 0
     while end < side:
-        first, start = end, max(min(end - border, side - length), 0)
+        first, start = end, max(min(end - border, side - least), 0)
         stop = min(start + length, side)
         end = stop if stop == side else stop - border
         cut.append((start, stop, first, end))

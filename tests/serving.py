@@ -15,6 +15,7 @@ pytest.importorskip("prometheus_client", reason="the extra serve is not installe
 from cyclegan_tf.app.catalogue import Catalogue
 from cyclegan_tf.app.server import Server
 from cyclegan_tf.app.service import Service
+from cyclegan_tf.translate import PRETRAINED
 from cyclegan_tf.translation import Shapes, Translation, from_json
 from cyclegan_tf.translator import Translator
 
@@ -39,7 +40,9 @@ def loader(network=None):
     """Loads "files" that are a `Translation` in JSON; the network is always the same."""
 
     def load(file):
-        return Translator(network or Invert(), from_json(file.read_bytes(), file))
+        built_in = file.parent == PRETRAINED
+        about = Translation() if built_in else from_json(file.read_bytes(), file)
+        return Translator(network or Invert(), about)
 
     return load
 

@@ -23,6 +23,14 @@ def test_instance_normalization_by_hand():
     np.testing.assert_allclose(InstanceNormalization()(x), expected, rtol=1e-6)
 
 
+def test_instance_normalization_of_a_large_picture_rounds_little():
+    x = (np.random.default_rng(0).uniform(-1, 1, (1, 1024, 1024, 2)) + 20).astype("float32")
+    centred = np.float64(x) - np.mean(x, (1, 2), np.float64, keepdims=True)
+    expected = centred / np.sqrt(np.mean(centred**2, (1, 2), keepdims=True) + 1e-5)
+    # Sums of a million numbers in one go would be off by 5e-4.
+    np.testing.assert_allclose(InstanceNormalization()(x), expected, atol=5e-5)
+
+
 def test_instance_normalization_keeps_pictures_and_channels_apart():
     x = np.random.default_rng(0).normal(size=(3, 5, 7, 2)).astype("float32")
     together = np.asarray(InstanceNormalization()(x))
