@@ -1,7 +1,7 @@
 """Generators in the formats of other runtimes, each compared with Keras before it is kept."""
 
 import contextlib
-import importlib
+import importlib.util
 import shutil
 import tempfile
 import zipfile
@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from cyclegan_tf import example_pictures, generators, runtimes
 from cyclegan_tf.atomic import replacing
-from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import Dropout, set_test_time
 from cyclegan_tf.quiet import quiet
@@ -35,7 +34,7 @@ TOLERANCES = dict.fromkeys(SUFFIXES, 0.05) | {"tflite_int8": 2.0, "tflite_full_i
 LARGEST = 20
 #: What the file needs to be written and run.
 _LIBRARIES = {
-    "tflite": ("ai_edge_litert.interpreter",),
+    "tflite": ("ai_edge_litert",),
     "onnx": ("tf2onnx", "onnx", "onnxruntime"),
     "openvino": ("openvino",),
 }
@@ -126,9 +125,6 @@ def export(
     shapes = generators.shapes(network)
     compared = example_pictures.batches(shapes, translation, pictures)
     expected = [network(x, training=False).numpy() for x in map(_inputs, compared)]
-    for layer in network._flatten_layers():
-        if isinstance(layer, Conv2D):
-            layer.fast = False  # written for processors that do without
     calibration = example_pictures.for_calibration(shapes, translation, pictures)
     with _beside(target) as folder:
         made = folder / target.name
@@ -162,20 +158,20 @@ def export(
 
 def missing(format):
     """Names of the libraries that a format needs and that are not installed, a list."""
-    absent = []
-    for name in _LIBRARIES.get(format.partition("_int8")[0].partition("_full")[0], ()):
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            absent.append(name.partition(".")[0].replace("_", "-"))
-    return absent
+    needed = _LIBRARIES.get(format.partition("_")[0], ())
+    return [name.replace("_", "-") for name in needed if importlib.util.find_spec(name) is None]
 
 
 def _checked(target, format, overwrite):
     """The format, if the target fits it and may be written."""
     if format is None:
         known = {suffix: name for name, suffix in reversed(SUFFIXES.items())}
-        format = known.get(target.suffix.lower(), "saved_model")
+        if target.suffix.lower() not in known:
+            raise InputError(
+                f"format must be given, or target be a folder's name or end in .onnx, .tflite or "
+                f".xml, received {target}."
+            )
+        format = known[target.suffix.lower()]
     if format not in SUFFIXES:
         raise InputError(f"format must be one of {', '.join(SUFFIXES)}, received {format!r}.")
     suffix = SUFFIXES[format]
@@ -186,11 +182,12 @@ def _checked(target, format, overwrite):
             f"{format} needs {' and '.join(absent)}, not installed here: "
             "pip install 'cyclegan_tf[export]'."
         )
-    if target.exists() and not overwrite:
-        raise InputError(
-            f"{target} exists and would be replaced: give another target, or allow it with "
-            "overwrite."
-        )
+    for path in [target] + [target.with_suffix(".bin")] * (format == "openvino"):
+        if path.exists() and not overwrite:
+            raise InputError(
+                f"{path} exists and would be replaced: give another target, or allow it with "
+                "overwrite."
+            )
     if not suffix and target.exists() and not runtimes.is_exported(target):
         raise InputError(f"{target} is no SavedModel to be replaced: give another target.")
     return format
@@ -237,10 +234,8 @@ def _inputs(arrays):
     return list(arrays) if len(arrays) > 1 else arrays[0]
 
 
-def _module(network):
-    """`(module, graph)`: what TensorFlow saves, and its function on open shapes."""
-    module = tf.Module()
-    module.network = network
+def _graph(network):
+    """The network as TensorFlow's graph, of open shapes and so with plain convolutions."""
     names = ("picture", "noise")
     specifications = [
         tf.TensorSpec(x.shape, tf.float32, name=name)
@@ -252,13 +247,14 @@ def _module(network):
         y = network(_inputs(arrays), training=False)
         return {"translation": tf.cast(y, tf.float32)}
 
-    module.translate = translate
-    return module, translate.get_concrete_function()
+    return translate.get_concrete_function()
 
 
 def _write_saved_model(network, path, translation, *_):
-    module, graph = _module(network)
-    tf.saved_model.save(module, str(path), signatures=graph)
+    module = tf.Module()
+    module.numbers = [variable.value for variable in network.variables]  # without Keras's objects
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(path), signatures=_graph(network), options=options)
     (path / ENTRY).write_text(translation.to_json(), encoding="utf-8")
 
 
@@ -285,9 +281,8 @@ def _write_onnx(network, path, translation, *_):
 def _write_openvino(network, path, translation, *_):
     import openvino
 
-    _, graph = _module(network)
     frozen = path.with_name("frozen.pb")
-    frozen.write_bytes(_without_variables(graph).graph.as_graph_def().SerializeToString())
+    frozen.write_bytes(_without_variables(_graph(network)).graph.as_graph_def().SerializeToString())
     # By the runtime itself: the package's own converter reports its use to its makers.
     model = openvino.Core().read_model(frozen)
     for end in model.inputs:
@@ -300,8 +295,8 @@ def _write_openvino(network, path, translation, *_):
 
 
 def _write_tflite(network, path, translation, format, calibration):
-    module, graph = _module(network)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_without_variables(graph)], module)
+    graph = _without_variables(_graph(network))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], tf.Module())
     if format != "tflite":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if format == "tflite_full_int8":
@@ -313,7 +308,7 @@ def _write_tflite(network, path, translation, format, calibration):
 
 
 def _without_variables(graph):
-    """The graph with constants for weights."""
+    """The graph with constants for weights: with variables only TensorFlow can run the result."""
     from tensorflow.python.framework import convert_to_constants
 
     return convert_to_constants.convert_variables_to_constants_v2(graph)

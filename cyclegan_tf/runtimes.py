@@ -122,7 +122,9 @@ class TFLite:
 
     def __init__(self, path, threads=None):
         library = _library("ai_edge_litert.interpreter", path)
-        threads = threads or os.cpu_count()
+        if threads is None:
+            allowed = getattr(os, "sched_getaffinity", None)
+            threads = len(allowed(0)) if allowed else os.cpu_count()
         with _readable(path):
             self._interpreter = library.Interpreter(str(path), num_threads=threads)
         details = self._interpreter.get_input_details()

@@ -115,7 +115,7 @@ def generator_file(path=None, direction=None):
 
 
 def does_without_keras(path=None, direction=None, runtime="auto"):
-    """Whether `load` would take another runtime, so that Keras need not be imported.
+    """Whether `load` would take another runtime, so that TensorFlow need not be imported.
 
     Args:
         path: As for `load`.
@@ -123,7 +123,7 @@ def does_without_keras(path=None, direction=None, runtime="auto"):
         runtime: As for `load`.
     """
     if path is not None and runtimes.is_exported(path):
-        return True
+        return not Path(path).is_dir()  # a SavedModel
     file = generator_file(path, direction)
     found = fastest.recorded(file) if runtime != "keras" and file.is_file() else None
     return found is not None and found.runtime != "keras"
