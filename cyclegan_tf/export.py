@@ -17,7 +17,7 @@ from cyclegan_tf.atomic import replacing
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import Dropout, set_test_time
 from cyclegan_tf.quiet import quiet
-from cyclegan_tf.translation import ENTRY
+from cyclegan_tf.translation import ENTRY, generator_file
 
 #: Suffix of each format; a SavedModel is a folder.
 SUFFIXES = {
@@ -118,7 +118,7 @@ def export(
     tolerance = TOLERANCES[format] if tolerance is None else tolerance
     if not tolerance > 0:
         raise InputError(f"tolerance must be above 0, received {tolerance!r}.")
-    path = _generator_file(path, direction)
+    path = generator_file(path, direction)
     generator, translation = generators.load(path)
     set_test_time(generator, dropout, statistics)
     network, translation = _prepared(generator, translation, format, path)
@@ -191,17 +191,6 @@ def _checked(target, format, overwrite):
     if not suffix and target.exists() and not runtimes.is_exported(target):
         raise InputError(f"{target} is no SavedModel to be replaced: give another target.")
     return format
-
-
-def _generator_file(path, direction):
-    path = Path(path)
-    if direction not in (None, "ab", "ba"):
-        raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
-    if path.is_dir():
-        return path / f"gen_{direction or 'ab'}.keras"
-    if direction:
-        raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
-    return path
 
 
 def _prepared(generator, translation, format, path):

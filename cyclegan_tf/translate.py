@@ -10,13 +10,10 @@ from cyclegan_tf import fastest, runtimes
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import images
 from cyclegan_tf.errors import InputError
+from cyclegan_tf.translation import generator_file
 from cyclegan_tf.translator import Translator
 
 # Keras is imported where it is needed: other runtimes do without.
-
-DIRECTIONS = ("ab", "ba")
-#: The run that comes with the package: sketches and cartoons, at 128 pixels.
-PRETRAINED = Path(__file__).with_name("pretrained")
 
 
 #: What a generator may run in; the first two choose.
@@ -89,29 +86,6 @@ def load(
     set_test_time(generator, dropout, statistics)
     styles = _in_keras(of_styles)[0] if of_styles.is_file() else None
     return Translator(in_precision(generator, precision), translation, styles)
-
-
-def generator_file(path=None, direction=None):
-    """The file that `load` would load.
-
-    Args:
-        path: As for `load`.
-        direction: As for `load`.
-
-    Returns:
-        Its path; whether it is there, is not looked at.
-
-    Raises:
-        InputError: If `direction` is none, or has no use.
-    """
-    path = PRETRAINED if path is None else Path(path)
-    if direction not in (None, *DIRECTIONS):
-        raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
-    if path.is_dir():
-        return path / f"gen_{direction or 'ab'}.keras"
-    if direction:
-        raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
-    return path
 
 
 def does_without_keras(path=None, direction=None, runtime="auto"):

@@ -1,7 +1,8 @@
-"""What a saved network translates, and what it takes and gives: known without loading it."""
+"""What a saved network translates, takes and gives, and where it lies: all without loading it."""
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from cyclegan_tf.errors import InputError
 
 #: The name of the entry, file or property that holds a `Translation` beside a network.
 ENTRY = "translation.json"
+#: The run that comes with the package: sketches and cartoons, at 128 pixels.
+PRETRAINED = Path(__file__).with_name("pretrained")
+DIRECTIONS = ("ab", "ba")
 
 
 @dataclass(frozen=True)
@@ -128,3 +132,27 @@ def shapes_of(given, output, kind):
         )
     by_rank = {len(shape): shape for shape in given}
     return Shapes(by_rank.get(4), by_rank.get(2), output)
+
+
+def generator_file(path=None, direction=None):
+    """The file of a generator.
+
+    Args:
+        path: The file itself, or the folder of a run; by default the pair that comes with the
+            package.
+        direction: "ab" (the default) or "ba", where `path` is a run's folder.
+
+    Returns:
+        Its path; whether it is there, is not looked at.
+
+    Raises:
+        InputError: If `direction` is none, or has no use.
+    """
+    path = PRETRAINED if path is None else Path(path)
+    if direction not in (None, *DIRECTIONS):
+        raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
+    if path.is_dir():
+        return path / f"gen_{direction or 'ab'}.keras"
+    if direction:
+        raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
+    return path

@@ -15,8 +15,7 @@ pytest.importorskip("prometheus_client", reason="the extra serve is not installe
 from cyclegan_tf.app.catalogue import Catalogue
 from cyclegan_tf.app.server import Server
 from cyclegan_tf.app.service import Service
-from cyclegan_tf.translate import PRETRAINED
-from cyclegan_tf.translation import Shapes, Translation, from_json
+from cyclegan_tf.translation import PRETRAINED, Shapes, Translation, from_json
 from cyclegan_tf.translator import Translator
 
 

@@ -13,6 +13,7 @@ from cyclegan_tf import translate
 from cyclegan_tf.data.sketch import sketch
 from cyclegan_tf.data.values import denormalize, normalize
 from cyclegan_tf.errors import InputError
+from cyclegan_tf.translation import PRETRAINED as BUILT_IN
 from cyclegan_tf.translation import Shapes, Translation
 from cyclegan_tf.translator import Translator
 
@@ -162,7 +163,7 @@ class Catalogue:
                         found.setdefault(name, {})[file.stem[-2:]] = file
                 elif file.suffix != ".xml" or file.with_suffix(".bin").is_file():
                     found[inside.as_posix()] = {"ab": file}
-        built_in = sorted(translate.PRETRAINED.glob("gen_*.keras"))
+        built_in = sorted(BUILT_IN.glob("gen_*.keras"))
         if built_in and PRETRAINED not in found:
             found[PRETRAINED] = {file.stem[-2:]: file for file in built_in}
         return found

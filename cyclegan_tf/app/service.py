@@ -1,27 +1,20 @@
 """The HTTP service: the page, the API, and what stands between them and the generators."""
 
-import base64
 import io
 import re
 import time
-from pathlib import PurePosixPath
 
 import flask
 from PIL import Image
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from cyclegan_tf import translate
-from cyclegan_tf.app import openapi, uploads
+from cyclegan_tf.app import answers, openapi, uploads
 from cyclegan_tf.app.limits import Limits
 from cyclegan_tf.app.refusals import Refusal
 from cyclegan_tf.app.watching import Watch
 from cyclegan_tf.app.work import Admission, Budget, Job, Workers
 from cyclegan_tf.errors import InputError
 
-#: Kinds of pictures in answers, by what `Accept` calls them.
-KINDS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
-_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
-_CHUNK = 2**18
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -125,7 +118,7 @@ class Service:
             for name in ("bytes", "pixels", "side", "frames", "working", "seconds", "queue")
         }
         return flask.jsonify(
-            {"models": self.catalogue.to_json(), "limits": limits, "formats": list(KINDS)}
+            {"models": self.catalogue.to_json(), "limits": limits, "formats": list(answers.KINDS)}
         )
 
     def example(self, model, direction, end):
@@ -191,7 +184,7 @@ class Service:
     def _translated(self, key, served, back, file, options):
         """The answer, and the function that gives its memory back."""
         until = time.monotonic() + self.limits.seconds
-        accepted = _accepted()
+        accepted = answers.accepted()
         data = file.stream.getvalue()
         if len(data) > self.limits.bytes:
             raise Refusal("too_many_bytes", _too_many_bytes(self.limits), "file")
@@ -205,12 +198,9 @@ class Service:
             likeness = self._likeness(key, served.translator, picture)
             translated = served.translator, there.result
             if accepted != "application/json":
-                kind = KINDS.get(accepted) or _own_kind(upload)
-                data, media = _encoded(*translated, kind)
-                answer = _in_chunks(data, media)
-                answer.headers["Content-Disposition"] = _disposition(file.filename, kind)
-                answer.headers["X-Model-Version"] = served.version
-                return answer, give_back
+                kind = answers.KINDS.get(accepted) or answers.own_kind(upload)
+                name, version = file.filename, served.version
+                return answers.of_picture(*translated, kind, name, version), give_back
             cycled = None
             if options["cycle"] and back is not None:
                 cycled = back.translator, self._run(back, there.result, options, until).result
@@ -223,16 +213,18 @@ class Service:
                 "version": served.version,
                 "runtime": served.translator.runtime,
                 "name": file.filename or "",
-                "picture": _embedded(*translated, kind),
-                "cycled": cycled and _embedded(*cycled, kind),
-                "preview": _embedded(served.translator, picture, kind)
+                "picture": answers.embedded(*translated, kind),
+                "cycled": cycled and answers.embedded(*cycled, kind),
+                "preview": answers.embedded(served.translator, picture, kind)
                 if options["preview"]
                 else None,
                 "milliseconds": {k: round(1e3 * v, 1) for k, v in flask.g.stages.items()},
                 "likeness": likeness,
                 "notes": _notes(upload, options, back),
             }
-            return _in_chunks(flask.json.dumps(answer).encode(), "application/json"), give_back
+            return answers.in_chunks(
+                flask.json.dumps(answer).encode(), "application/json"
+            ), give_back
         except BaseException:
             give_back()
             raise
@@ -339,27 +331,6 @@ def _whole(fields, name, least, most):
     return int(text)
 
 
-def _accepted():
-    """What the client wants: a media type, or "*" for the kind of its own picture."""
-    accept = flask.request.accept_mimetypes
-    named = [media for media, quality in accept if "*" not in media and quality > 0]
-    best = accept.best_match([*KINDS, "application/json"]) if accept else None
-    # A browser's form names kinds that it can show; it is not asking to have the picture changed.
-    if best in named and "text/html" not in named:
-        return best
-    if not accept or accept.quality("image/png") > 0:
-        return "*"
-    raise Refusal(
-        "not_acceptable",
-        f"Accept must name one of {', '.join(KINDS)} or application/json.",
-        "Accept",
-    )
-
-
-def _own_kind(upload):
-    return upload.kind if upload.kind in _SUFFIXES else "PNG"
-
-
 def _notes(upload, options, back):
     notes = []
     if upload.several:
@@ -367,34 +338,3 @@ def _notes(upload, options, back):
     if options["cycle"] and back is None:
         notes.append("There is no way back, so there is no cycled picture.")
     return notes
-
-
-def _encoded(translator, picture, kind):
-    """Bytes of a picture and their media type; no EXIF, since none is passed on."""
-    file = io.BytesIO()
-    translate.fit_for(translator.to_pil(picture), _SUFFIXES[kind]).save(file, kind, quality=95)
-    return file.getbuffer(), next(media for media, known in KINDS.items() if known == kind)
-
-
-def _embedded(translator, picture, kind):
-    """A picture inside JSON."""
-    data, media = _encoded(translator, picture, kind)
-    height, width = picture.shape[:2]
-    text = base64.b64encode(data).decode()
-    return {"type": media, "width": width, "height": height, "data": text}
-
-
-def _in_chunks(data, media):
-    """An answer that is taken from us no faster than the client takes it."""
-    chunks = (bytes(data[i : i + _CHUNK]) for i in range(0, len(data), _CHUNK))
-    answer = flask.Response(chunks, mimetype=media)
-    answer.content_length = len(data)
-    answer.vary.add("Accept")
-    return answer
-
-
-def _disposition(name, kind):
-    """The name of a download: the upload's own, harmless, with the suffix of what it is."""
-    stem = PurePosixPath((name or "").replace("\\", "/")).stem
-    stem = re.sub(r"[^\w .()-]", "_", stem, flags=re.ASCII).strip(" .")[:100] or "picture"
-    return f'inline; filename="{stem}{_SUFFIXES[kind]}"'

@@ -33,7 +33,11 @@ def add(subcommands):
         description="Writes a generator in another format, compares it with Keras on pictures, and "
         "keeps it if it differs by little. `cyclegan-tf translate` takes what it writes.",
     )
-    parser.add_argument("model", help="a run's folder, or a .keras or .h5 file")
+    parser.add_argument(
+        "model",
+        nargs="?",
+        help="a run's folder, or a .keras or .h5 file (default: sketch ↔ cartoon, built in)",
+    )
     parser.add_argument(
         "target", help="file to write (.onnx, .tflite or .xml), or folder of a SavedModel"
     )

@@ -1,0 +1,89 @@
+"""What is sent back: pictures of the kind that was asked for, alone or inside JSON."""
+
+import base64
+import io
+import re
+from pathlib import PurePosixPath
+
+import flask
+
+from cyclegan_tf import translate
+from cyclegan_tf.app.refusals import Refusal
+
+#: Kinds of pictures in answers, by what `Accept` calls them.
+KINDS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
+_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+_CHUNK = 2**18
+
+
+def accepted():
+    """What the client of the request at hand wants: a media type, or "*" for its picture's kind.
+
+    Raises:
+        Refusal: If it is none that there is.
+    """
+    accept = flask.request.accept_mimetypes
+    named = [media for media, quality in accept if "*" not in media and quality > 0]
+    best = accept.best_match([*KINDS, "application/json"]) if accept else None
+    # A browser's form names kinds that it can show; it is not asking to have the picture changed.
+    if best in named and "text/html" not in named:
+        return best
+    if not accept or accept.quality("image/png") > 0:
+        return "*"
+    raise Refusal(
+        "not_acceptable",
+        f"Accept must name one of {', '.join(KINDS)} or application/json.",
+        "Accept",
+    )
+
+
+def own_kind(upload):
+    """The kind of an upload, if answers have it, else PNG."""
+    return upload.kind if upload.kind in _SUFFIXES else "PNG"
+
+
+def encoded(translator, picture, kind):
+    """Bytes of a picture and their media type; no EXIF, since none is passed on."""
+    file = io.BytesIO()
+    translate.fit_for(translator.to_pil(picture), _SUFFIXES[kind]).save(file, kind, quality=95)
+    return file.getbuffer(), next(media for media, known in KINDS.items() if known == kind)
+
+
+def embedded(translator, picture, kind):
+    """A picture inside JSON."""
+    data, media = encoded(translator, picture, kind)
+    height, width = picture.shape[:2]
+    text = base64.b64encode(data).decode()
+    return {"type": media, "width": width, "height": height, "data": text}
+
+
+def in_chunks(data, media):
+    """An answer that is taken from us no faster than the client takes it."""
+    chunks = (bytes(data[i : i + _CHUNK]) for i in range(0, len(data), _CHUNK))
+    answer = flask.Response(chunks, mimetype=media)
+    answer.content_length = len(data)
+    answer.vary.add("Accept")
+    return answer
+
+
+def of_picture(translator, picture, kind, name, version):
+    """The answer that is a picture.
+
+    Args:
+        translator: The `Translator` that made it.
+        picture: What it made, an array.
+        kind: "PNG", "JPEG" or "WEBP".
+        name: What the client called its upload.
+        version: Of the generator.
+    """
+    answer = in_chunks(*encoded(translator, picture, kind))
+    answer.headers["Content-Disposition"] = disposition(name, kind)
+    answer.headers["X-Model-Version"] = version
+    return answer
+
+
+def disposition(name, kind):
+    """The name of a download: the upload's own, harmless, with the suffix of what it is."""
+    stem = PurePosixPath((name or "").replace("\\", "/")).stem
+    stem = re.sub(r"[^\w .()-]", "_", stem, flags=re.ASCII).strip(" .")[:100] or "picture"
+    return f'inline; filename="{stem}{_SUFFIXES[kind]}"'
