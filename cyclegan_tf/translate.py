@@ -116,7 +116,7 @@ def _exported(path, runtime):
     if runtime == "auto":
         found = fastest.recorded(path)
         return None if found is None or found.runtime == "keras" else found.path
-    found = fastest.choose(path)
+    found = fastest.choose(path, progress=True)
     if runtime == "fastest":
         return None if found.runtime == "keras" else found.path
     if runtime not in found.milliseconds:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_tf import translate
+from cyclegan_tf import runtimes, translate
 from cyclegan_tf.data.sketch import sketch
 from cyclegan_tf.data.values import denormalize, normalize
 from cyclegan_tf.errors import InputError
@@ -80,7 +80,7 @@ class Catalogue:
         self.folder = None if folder is None else Path(folder)
         if self.folder is not None and not self.folder.is_dir():
             raise InputError(f"There is no folder {folder}: give the folder of your runs, or none.")
-        self._load = load or partial(translate.load, runtime=runtime)
+        self._load = load or partial(_loaded, runtime=runtime)
         self._log, self._shows_examples = log, examples
         self._lock = threading.Lock()
         self.problems, self._failed = {}, {}
@@ -149,7 +149,7 @@ class Catalogue:
         """Files by model and direction: runs first, then single files, then the built-in pair."""
         found = {}
         if self.folder is not None:
-            for file in sorted(self.folder.rglob("*")):
+            for file in sorted(self.folder.rglob("*"), key=lambda file: (len(file.parts), file)):
                 if file.suffix.lower() not in SUFFIXES or not file.is_file():
                     continue
                 if file.name.endswith(".weights.h5"):  # a state of training
@@ -184,6 +184,10 @@ class _Pencil:
 
 def _pencil():
     return Served(Translator(_Pencil(), Translation("picture", "sketch")), "1")
+
+
+def _loaded(file, runtime):
+    return translate.load(file, runtime="auto" if runtimes.is_exported(file) else runtime)
 
 
 def _is_of_run(file):
