@@ -65,6 +65,7 @@ def test_exported_generators_are_served_beside_the_others(tmp_path):
     assert np.abs(one(image).astype(int) - other(image)).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_service_takes_the_fastest_runtime(tmp_path, monkeypatch):
     if export.missing("onnx"):
         pytest.skip("ONNX's libraries are not installed")

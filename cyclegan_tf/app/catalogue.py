@@ -1,6 +1,7 @@
 """The generators that are served: found in a folder, loaded safely, taken anew when replaced."""
 
 import hashlib
+import sys
 import threading
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from cyclegan_tf import runtimes, translate
 from cyclegan_tf.data.sketch import sketch
 from cyclegan_tf.data.values import denormalize, normalize
 from cyclegan_tf.errors import InputError
+from cyclegan_tf.options import tensorflow_without_chatter
 from cyclegan_tf.translation import PRETRAINED as BUILT_IN
 from cyclegan_tf.translation import Shapes, Translation
 from cyclegan_tf.translator import Translator
@@ -187,7 +189,10 @@ def _pencil():
 
 
 def _loaded(file, runtime):
-    return translate.load(file, runtime="auto" if runtimes.is_exported(file) else runtime)
+    runtime = "auto" if runtimes.is_exported(file) else runtime
+    if "tensorflow" not in sys.modules and not translate.does_without_keras(file, None, runtime):
+        tensorflow_without_chatter()
+    return translate.load(file, runtime=runtime)
 
 
 def _is_of_run(file):

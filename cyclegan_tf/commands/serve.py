@@ -1,12 +1,15 @@
 """`cyclegan-tf serve`: upload a picture, get it translated."""
 
+import contextlib
+import ctypes
 import dataclasses
+import os
 import sys
 import time
 import warnings
 
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.options import tensorflow_without_chatter, whole
+from cyclegan_tf.options import whole
 
 
 def run(options):
@@ -19,7 +22,8 @@ def run(options):
         raise InputError(
             f"The service needs {error.name}: pip install 'cyclegan_tf[serve]'."
         ) from None
-    tensorflow_without_chatter()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _share_freed_memory()
     # What Pillow finds odd about uploads is no news, and Python would remember each such warning.
     warnings.filterwarnings("ignore", module="PIL")
     from cyclegan_tf.app.catalogue import Catalogue
@@ -79,6 +83,12 @@ def add(subcommands):
     ):
         group.add_argument(f"--{name}", type=whole(1), metavar="N", help=text)
     parser.set_defaults(run=run)
+
+
+def _share_freed_memory():
+    """Keeps glibc from holding freed memory for each of the many threads apart."""
+    with contextlib.suppress(OSError, AttributeError):  # there are other C libraries
+        ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX
 
 
 def _log(sentence):
