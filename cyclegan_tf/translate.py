@@ -10,6 +10,7 @@ from cyclegan_tf import fastest, runtimes
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import images
 from cyclegan_tf.errors import InputError
+from cyclegan_tf.options import tensorflow_without_chatter
 from cyclegan_tf.translation import generator_file
 from cyclegan_tf.translator import Translator
 
@@ -76,7 +77,7 @@ def load(
             )
     elif exported := _exported(path, runtime):
         network = runtimes.load(exported)
-        return Translator(network, network.translation, original=lambda: _in_keras(path)[0])
+        return Translator(network, network.translation, original=lambda: _late(path))
     from cyclegan_tf.layers import set_test_time
     from cyclegan_tf.precision import check as check_precision
     from cyclegan_tf.precision import in_precision
@@ -107,6 +108,12 @@ def _in_keras(path):
     from cyclegan_tf import generators
 
     return generators.load(path)
+
+
+def _late(path):
+    """The generator in Keras, loaded at a large picture: perhaps in a service, which has a log."""
+    tensorflow_without_chatter()
+    return _in_keras(path)[0]
 
 
 def _exported(path, runtime):

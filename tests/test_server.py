@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT
 from serving import Invert, decoded, encoded, error_of, make_service, picture, put, running
 
+from cyclegan_tf import cli
 from cyclegan_tf.app.limits import Limits
 from cyclegan_tf.app.server import Server
 from cyclegan_tf.errors import InputError
@@ -221,3 +222,10 @@ def test_a_folder_that_is_not_there_is_named():
     assert process.stderr.splitlines()[-1] == (
         "cyclegan-tf: There is no folder nowhere: give the folder of your runs, or none."
     )
+
+
+def test_without_the_libraries_the_command_names_the_extra(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "waitress", None)
+    assert cli.main(["serve"]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith("The service needs waitress: pip install 'cyclegan_tf[serve]'.\n")
