@@ -144,7 +144,7 @@ class Server(TcpWSGIServer):
             elif channel.began is None:
                 channel.began = now
             elif now - channel.began > self.limits.transfer:
-                channel.will_close = True
+                channel.handle_close()  # will_close waits until something can be written
 
     def _drain(self):
         until = time.monotonic() + self.limits.seconds
