@@ -64,11 +64,25 @@ def adam(folder, strategy):
 
 
 def fast_convolutions(folder, strategy):
-    """Kernels transformed on each device, and the fused Adam; both exist in 32 bits only."""
-    parity(folder, strategy, None, None, pool_size=5, floatx="float32", filters=8)
+    """Kernels transformed on each device, and the fused Adam; both exist in 32 bits only.
+
+    Two steps: where rounding sends one ReLU to the other side, 32 bits part soon after.
+    """
+    options = {"floatx": "float32", "epochs": 1, "steps": 2}
+    parity(folder, strategy, None, None, pool_size=5, filters=8, **options)
 
 
-def parity(folder, strategy, optimizer, rate, pool_size, floatx="float64", **options):
+def parity(
+    folder,
+    strategy,
+    optimizer,
+    rate,
+    pool_size,
+    floatx="float64",
+    epochs=EPOCHS,
+    steps=STEPS,
+    **options,
+):
     """Trains, and writes every loss and every variable."""
     import keras
 
@@ -98,7 +112,7 @@ def parity(folder, strategy, optimizer, rate, pool_size, floatx="float64", **opt
         batches = strategy.distribute_datasets_from_function(
             lambda c: parts((c.input_pipeline_id, c.num_input_pipelines))
         )
-    history = model.fit(batches, epochs=EPOCHS, steps_per_epoch=STEPS, shuffle=False, verbose=0)
+    history = model.fit(batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
     if devices.is_chief(model.strategy):
         losses = np.array([history.history[name] for name in model.loss_names])
         np.savez(folder / "all.npz", losses, *all_variables(model))
