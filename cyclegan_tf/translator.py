@@ -195,7 +195,7 @@ class Translator:
         return np.asarray(self.styles(guide[None], training=False))[0]
 
     def difference(self, image, size=None):
-        """How far a translator of reduced precision is from one of full precision.
+        """How far a translator of reduced precision, or in another runtime, is from Keras in full.
 
         Args:
             image: Array or path, as for calls.
@@ -204,13 +204,22 @@ class Translator:
         Returns:
             `(mean, largest)` absolute difference over all pixels and channels, as a share of the
             target's value range. Zeros for a translator of full precision.
+
+        Raises:
+            InputError: If the generator is not at hand in Keras, or as for calls.
         """
+        if self._original is None:
+            raise InputError(
+                f"The generator {self} comes in no form that Keras knows: load its .keras file to "
+                "compare with."
+            )
         if isinstance(image, (str, os.PathLike)):
             image = images.read(image)
         low, high = self.translation.target_range
         from cyclegan_tf.precision import in_precision
 
-        exact = Translator(in_precision(self.generator, "float32"), self.translation, self.styles)
+        network = in_precision(self._original(), "float32")
+        exact = Translator(network, self.translation, self.styles)
         ours, theirs = (
             np.asarray(translator(image, size), np.float32) / (high - low)
             for translator in (self, exact)

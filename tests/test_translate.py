@@ -304,18 +304,24 @@ def test_size_multiple():
     assert generators.size_multiple(padded) == 1
 
 
+class Spy:
+    """A generator in no form of Keras's, that inverts, and notes what it was called on."""
+
+    shapes = Shapes((None, None, None, 3), None, (None, None, None, 3))
+    multiple = 4
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, x):
+        self.calls.append(x.shape)
+        return -x
+
+
 def test_several_pictures_of_several_shapes_are_translated_as_each_alone():
-    calls = []
-
-    class Spy:
-        shapes = Shapes((None, None, None, 3), None, (None, None, None, 3))
-        multiple = 4
-
-        def __call__(self, x):
-            calls.append(x.shape)
-            return -x
-
-    translator = translate.Translator(Spy(), Translation())
+    spy = Spy()
+    calls = spy.calls
+    translator = translate.Translator(spy, Translation())
     pictures = [picture(17, 20), picture(16, 20), picture(19, 18), picture(30, 30)[..., :1]]
     results = translator.several(pictures)
     # Three of them become 20x20 for a network that takes multiples of 4 from 16 on.
@@ -337,6 +343,18 @@ def test_no_more_than_so_many_pictures_at_a_time():
     images = [picture() for _ in range(11)]
     np.testing.assert_array_equal(np.stack(translator.several(images)), 255 - np.stack(images))
     assert counts == [8, 3]
+
+
+def test_another_runtime_is_compared_with_keras_where_that_is_at_hand():
+    class Brighter(Spy):
+        def __call__(self, x):
+            return np.clip(0.1 - x, -1, 1)
+
+    dark = np.full((16, 16, 3), 200, "uint8")  # 0.57 of [-1, 1]
+    translator = translate.Translator(Brighter(), Translation(), original=invert)
+    assert translator.difference(dark) == pytest.approx((13 / 255, 13 / 255))
+    with pytest.raises(InputError, match="no form that Keras knows: load its .keras file"):
+        translate.Translator(Brighter(), Translation()).difference(dark)
 
 
 def test_large_pictures_are_translated_in_pieces_to_the_same_result(monkeypatch):
