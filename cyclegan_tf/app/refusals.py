@@ -9,7 +9,6 @@ STATUS = {
     "unknown_address": 404,
     "wrong_method": 405,
     "not_acceptable": 406,
-    "too_slow": 408,
     "too_many_bytes": 413,
     "no_picture": 415,
     "too_many_pixels": 422,
