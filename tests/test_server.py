@@ -121,6 +121,18 @@ def test_slow_requests_are_closed_and_hold_nobody_up(tmp_path):
         assert all(closed)
 
 
+def test_idle_connections_keep_nobody_out(tmp_path):
+    with running(make_service(tmp_path, limits=Limits(connections=12))) as server:
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(30)]
+        for sock in idle[:6]:  # some have asked before
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        began = time.monotonic()
+        assert post(server, encoded(picture())).status_code == 200
+        assert time.monotonic() - began < 12  # less than an idle connection is kept
+        for sock in idle:
+            sock.close()
+
+
 def test_an_answer_that_nobody_fetches_is_dropped(tmp_path):
     image = picture(2500, 2500)
     limits = Limits(transfer=1, bytes=2**25)

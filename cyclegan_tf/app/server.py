@@ -16,6 +16,8 @@ from cyclegan_tf.errors import InputError
 
 #: Threads beyond those that pictures may take, for everything that answers at once.
 SPARE = 6
+#: Seconds after which a connection on which nothing happens is closed.
+IDLE = 15
 _CODES = {413: "too_many_bytes", 431: "too_large_headers"}
 _SENTENCES = {
     "too_many_bytes": "The request is larger than what is accepted: send less.",
@@ -74,7 +76,7 @@ class Server(TcpWSGIServer):
             # One byte more than the service refuses in words of its own.
             max_request_body_size=self.limits.bytes + 2**17,
             max_request_header_size=2**15,
-            channel_timeout=self.limits.transfer,
+            channel_timeout=min(self.limits.transfer, IDLE),
             cleanup_interval=1,
             expose_tracebacks=False,
             ident=None,
@@ -136,11 +138,14 @@ class Server(TcpWSGIServer):
     def maintenance(self, now):
         """Closes connections that take too long, however busy they look."""
         super().maintenance(now)
+        full = len(self._map) >= self.limits.connections
         for channel in list(self.active_channels.values()):
             arriving = channel.request is not None and not channel.requests
             fetching = channel.total_outbufs_len > 0
             if not (arriving or fetching):
                 channel.began = None
+                # Kept open for what may come: not where others wait to get in.
+                channel.will_close |= full and not channel.requests
             elif channel.began is None:
                 channel.began = now
             elif now - channel.began > self.limits.transfer:
