@@ -11,7 +11,9 @@ def run(options):
     """Does what the options say."""
     from cyclegan_tf import translate
 
-    if not translate.does_without_keras(options.model, options.direction, options.runtime):
+    for_keras = options.precision != "float32" or options.dropout or options.statistics
+    named = (options.model, options.direction, options.runtime)
+    if for_keras or not translate.does_without_keras(*named):
         tensorflow_without_chatter()
     translator = translate.load(
         options.model,
