@@ -124,23 +124,40 @@ def train(
                 if advice := memory.advice(model, batch_size):
                     warnings.warn(advice, stacklevel=2)
         if goes_on and done < epochs:
-            model.fit(
-                _batches(model, dataset, settings, done * steps),
-                initial_epoch=done,
-                epochs=epochs,
-                steps_per_epoch=steps,
-                shuffle=False,
-                verbose=verbose if chief else 0,
-                callbacks=[
-                    cb.StopWhenDiverged(),
-                    *(_writing(folder, dataset, pictures, callbacks) if chief else ()),
-                    cb.StopTogether(),
-                ],
-            )
+            with _sums_as_written():
+                model.fit(
+                    _batches(model, dataset, settings, done * steps),
+                    initial_epoch=done,
+                    epochs=epochs,
+                    steps_per_epoch=steps,
+                    shuffle=False,
+                    verbose=verbose if chief else 0,
+                    callbacks=[
+                        cb.StopWhenDiverged(),
+                        *(_writing(folder, dataset, pictures, callbacks) if chief else ()),
+                        cb.StopTogether(),
+                    ],
+                )
         if chief:
             report.write(folder, cb.read_history(folder))
         devices.shared(strategy, done)  # all wait for what the chief still writes
     return cb.read_history(folder)
+
+
+@contextlib.contextmanager
+def _sums_as_written():
+    """Within, TensorFlow adds in the order of the program, which a resumed run has again.
+
+    Its arithmetic optimizer orders the terms of a sum by name, and Keras numbers the names of
+    layers on through a process: a model that is made after another one would round differently.
+    """
+    options = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+    try:
+        yield
+    finally:
+        before = options.get("arithmetic_optimization", True)
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": before})
 
 
 def _batches(model, dataset, settings, start):
