@@ -1,8 +1,8 @@
 """What the values of a volume mean, and how they become the stored values of a data set.
 
 Each domain has one rule. Of a volume the rule finds a gain and an offset; then
-`stored = (value - offset) / gain`, and the way back is exact. Of MR, whose scale differs from scan to
-scan, a translation is given the scale of a typical training volume.
+`stored = (value - offset) / gain`, and the way back is exact. Of MR, whose scale differs from scan
+to scan, a translation is given the scale of a typical training volume.
 """
 
 import dataclasses
@@ -47,8 +47,8 @@ class Histogram:
                 low, high = min(low, float(values.min())), max(high, float(values.max()))
         if bad:
             raise InputError(
-                f"The volume holds {bad:,} voxels that are NaN or infinite: replace them, such as by "
-                "the value of air."
+                f"The volume holds {bad:,} voxels that are NaN or infinite: replace them, such as "
+                "by the value of air."
             )
         if low == high:
             raise InputError(f"Every voxel of the volume is {low:g}: give a volume with a picture.")
@@ -67,7 +67,7 @@ class Histogram:
         return self.low + self.width * int(np.searchsorted(cumulative, max(needed, 1)))
 
     def foreground(self):
-        """Mean and standard deviation of the values above the mean (Nyúl and Udupa's foreground)."""
+        """Mean and standard deviation of the values that lie above the mean of all."""
         values = self.low + self.width * np.arange(BINS)
         mean = np.average(values, weights=self.counts)
         counts = np.where(values > mean, self.counts, 0)
@@ -82,10 +82,17 @@ def _slabs(voxels):
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """The rule of a domain, found for one volume: `stored = (value - offset) / gain`."""
+    """The rule of a domain, found for one volume: `stored = (value - offset) / gain`.
+
+    Attributes:
+        gain: See above.
+        offset: See above.
+        lowest: The volume's smallest value, which is that of air around the body.
+    """
 
     gain: float = 1.0
     offset: float = 0.0
+    lowest: float = 0.0
 
     def store(self, values):
         """Stored values, float32, of the volume's."""
@@ -134,8 +141,7 @@ class Window:
 
     def scale(self, voxels):
         """The same for all volumes; looks at every value, and raises InputError at NaN."""
-        Histogram.of(voxels)
-        return Scale()
+        return Scale(lowest=Histogram.of(voxels).low)
 
     def typical(self):
         """What a translation is given."""
@@ -185,10 +191,10 @@ class Percentiles:
         low, high = histogram.percentile(self.low), histogram.percentile(self.high)
         if low == high:
             raise InputError(
-                f"{self.low:g} % and {self.high:g} % of the volume's voxels are at or below the same "
-                f"value, {low:g}: choose percentiles further apart."
+                f"{self.low:g} % and {self.high:g} % of the volume's voxels are at or below the "
+                f"same value, {low:g}: choose percentiles further apart."
             )
-        return Scale(high - low, low)
+        return Scale(high - low, low, histogram.low)
 
     def typical(self):
         """What a translation is given."""
@@ -240,8 +246,9 @@ class ZScore:
 
     def scale(self, voxels):
         """The scale of one volume; InputError if a voxel is NaN or infinite."""
-        mean, deviation = Histogram.of(voxels).foreground()
-        return Scale(deviation or 1.0, mean)
+        histogram = Histogram.of(voxels)
+        mean, deviation = histogram.foreground()
+        return Scale(deviation or 1.0, mean, histogram.low)
 
     def typical(self):
         """What a translation is given."""
