@@ -151,8 +151,8 @@ def _key(patient, path, folder):
         raise InputError(f"patient must be a regular expression, received {patient!r}.") from error
     if match is None:
         raise InputError(
-            f"patient {patient!r} does not match every volume's path below its folder: it must find "
-            "the patient's name in each."
+            f"patient {patient!r} does not match the path of every volume below its folder: it "
+            "must find the name of the patient in each."
         )
     return match.group(1 if match.re.groups else 0)
 
@@ -213,7 +213,9 @@ def _label_names(masks):
 def _pairs(scans, split):
     """The scans of a split in pairs: each patient must have one in either domain."""
     a, b = ({scan.patient: scan for scan in scans[f"{split}_{domain}"]} for domain in "ab")
-    twice = any(len(scans[f"{split}_{domain}"]) != len(d) for domain, d in zip("ab", (a, b)))
+    twice = any(
+        len(scans[f"{split}_{domain}"]) != len(d) for domain, d in zip("ab", (a, b), strict=True)
+    )
     if set(a) != set(b) or twice:
         raise InputError(
             f"Pairs need one volume of each patient in either folder; for {split}ing there are "
