@@ -45,6 +45,8 @@ def space(rng, size):
         place += np.float32(1.6) * smooth_noise(rng, (size,) * 3, 4)
         place += np.float32(0.5) * smooth_noise(rng, (size,) * 3, 8)
         axes.append(place)
+    # Heads are broader behind than in front.
+    axes[0] *= 1.0 + np.float32(rng.uniform(0.0006, 0.0014)) * axes[1]
     return Space(*axes, voxel)
 
 
@@ -60,13 +62,15 @@ def layers(rng, space):
     """
     shape = space.x.shape
     cavity = _cavity(space)
-    thick = rng.uniform(0.75, 1.3) * (6.2 + 0.9 * smooth_noise(rng, shape, 6))
-    thick += 1.5 * np.exp(-(((np.abs(space.y) - 80.0) / 25.0) ** 2)).astype(np.float32)
-    skull = cavity - np.maximum(thick, 2.5)
+    # The vault is thick before and behind, thin at the temples.
+    thick = rng.uniform(0.8, 1.3) * (6.4 + 0.9 * smooth_noise(rng, shape, 6))
+    thick += np.float32(2.0) * np.exp(-(((np.abs(space.y) - 84.0) / 22.0) ** 2))
+    thin = np.exp(-(((space.z + 20.0) / 22.0) ** 2) - ((space.y - 12.0) / 35.0) ** 2)
+    skull = cavity - np.maximum(thick * (1.0 - 0.5 * thin), 2.4)
     body = _body(rng, space, skull)
     yield from _soft_tissue(rng, space, body, skull)
     yield from _neck(rng, space)
-    yield from _skull(space, skull, cavity)
+    yield from _skull(rng, space, skull, cavity)
     yield from _face(rng, space)
     yield from _ears(rng, space)
     yield from phantom_brain.layers(rng, space, cavity)
@@ -96,21 +100,27 @@ def _cavity(space):
 def _body(rng, space, skull):
     """Distance to the skin."""
     scalp = skull - (rng.uniform(4.5, 7.0) + 0.4 * smooth_noise(rng, space.x.shape, 6))
+    # The temporal muscle fills the hollow of the temple.
+    scalp -= 6.0 * np.exp(-(((space.z + 20.0) / 24.0) ** 2) - ((space.y - 18.0) / 30.0) ** 2)
     jaw = rng.uniform(0.92, 1.06)
     cheeks = space.ellipsoid((0, 28, -60), (63 * jaw, 59, 52))
-    chin = space.ellipsoid((0, 30, -106), (48 * jaw, 55, 42))
-    nose = space.tube((0, 83, -30, 5), (0, 97, -64, 9), (0, 92, -70, 11))
+    chin = space.ellipsoid((0, 27, -104), (55 * jaw, 58, 43))
+    nose = space.tube((0, 80, -28, 9), (0, 85, -62, 14), (0, 83, -71, 15))
+    nose = union(nose, space.tube((0, 84, -30, 5), (0, 98, -66, 8)), 6.0)
     lips = space.ellipsoid((0, 80, -94), (26, 14, 14))
     radius = rng.uniform(50.0, 58.0)
     column = np.hypot(space.x, space.y + 24.0) - np.float32(radius)
     neck = common(column, space.z + 60.0, 30.0)
     body = union(union(scalp, cheeks, 14.0), chin, 16.0)
     body = union(union(body, neck, 26.0), lips, 8.0)
-    body = union(body, nose, 9.0)
+    body = union(body, nose, 12.0)
     for side in (-1, 1):
         lid = space.ellipsoid((side * 32, 58, -32), (16, 15, 14))
-        ear = space.ellipsoid((side * 79, -20, -40), (5, 15, 27))
-        body = union(union(body, lid, 5.0), ear, 5.0)
+        ear = space.ellipsoid((side * 77, -22, -40), (4.5, 15, 27))
+        root = space.tube((side * 62, -12, -44, 10), (side * 76, -17, -42, 6))
+        temple = space.ellipsoid((side * 38, 4, -52), (34, 38, 36))
+        body = union(body, temple, 12.0)
+        body = union(union(body, lid, 5.0), union(ear, root, 5.0), 6.0)
     return body
 
 
@@ -118,22 +128,26 @@ def _soft_tissue(rng, space, body, skull):
     """Skin, the fat beneath it, muscle, and the fat between muscles."""
     yield space.layer(SOFT, body)
     # On the vault all is fat down to the bone's cover; face and neck have muscle beneath.
-    fat = rng.uniform(0.6, 1.5) * (4.5 + 1.2 * smooth_noise(rng, space.x.shape, 8))
+    fat = rng.uniform(0.5, 1.5) * (3.8 + 1.0 * smooth_noise(rng, space.x.shape, 8))
     cheek = np.exp(-(((space.z + 78.0) / 28.0) ** 2) - ((space.y - 40.0) / 35.0) ** 2)
-    fat += 5.0 * cheek.astype(np.float32)
+    fat += np.float32(3.0) * cheek
     yield space.layer(FAT, np.maximum(body + 2.2, 1.2 - skull))
     deep = body + 2.2 + np.maximum(fat, 1.0)
     yield space.layer(SOFT, deep)
     inside = (deep < -1.0) & (skull > 1.0) & (space.z < 10.0)
     points = np.stack([axis[inside] for axis in (space.x, space.y, space.z)], 1)
     between = np.full(deep.shape, 9.0, np.float32)
-    between[inside] = np.abs(sheets(rng, points, (38.0, 42.0, 110.0), waves=12)) - 0.9
+    width = 0.3 + 1.0 * smooth_noise(rng, space.x.shape, 9)[inside]
+    between[inside] = np.abs(sheets(rng, points, (30.0, 32.0, 90.0), waves=16)) - width
     yield space.layer(FAT, between)
+    for side in (-1, 1):  # the gristle of the ears
+        yield blob(space, SOFT, (side * 77, -22, -40), (4, 14, 26))
 
 
-def _skull(space, skull, cavity):
+def _skull(rng, space, skull, cavity):
     yield space.layer(BONE, skull)
-    tables = np.maximum(skull + 1.9, 1.9 - cavity)
+    vary = 0.35 * smooth_noise(rng, skull.shape, 9)
+    tables = np.maximum(skull + 1.9 + vary, 1.8 + vary - cavity)
     yield space.layer(MARROW, np.maximum(tables, -16.0 - space.z))
     yield pipe(space, BONE, (0, 18, -38, 7), (0, -16, -66, 6))
     yield pipe(space, MARROW, (0, 14, -42, 4), (0, -12, -62, 3.5))
@@ -154,15 +168,10 @@ def _orbits(space):
         part = around(space, (*centre, 34))
         wall = part.ellipsoid(centre, (18.5, 30, 18))
         yield part.layer(BONE, np.maximum(wall, part.y - 62.0))
-        yield pipe(space, BONE, (side * 47, 58, -50, 4), (side * 63, 36, -52, 4), (side * 68, 0, -48, 3))
+        yield pipe(space, BONE, *((side * 46, 58, -50, 4), (side * 59, 37, -52, 4), (side * 63, 4, -48, 3)))
         yield part.layer(FAT, np.maximum(part.ellipsoid(centre, (16, 27.5, 15.5)), part.y - 66.0))
-        for start, end in (((14, 10), (45, 58)), ((26, 18), (21, 54))):
-            yield pipe(
-                space,
-                SOFT,
-                (side * (16 if start[0] == 14 else 20), 28, -32, 1.6),
-                (side * end[0] if end[0] == 45 else side * end[0], end[1], -32, 2.0),
-            )
+        for near in (20, 44):  # the straight muscles beside the eye
+            yield pipe(space, SOFT, (side * 20, 26, -32, 1.6), (side * near, 54, -32, 2.0))
         yield pipe(space, phantom_brain.WHITE, (side * 12, 20, -28, 2.2), (side * 31, 47, -32, 2.2))
         yield blob(space, SOFT, (side * 32, 56, -32), (13, 13, 13))
         yield blob(space, EYE, (side * 32, 56, -32), (11.8, 11.8, 11.8))
@@ -178,9 +187,9 @@ def _jaws(rng, space):
         bend = (
             (0, 76, -124, 7.5),
             (side * 26, 62, -122, 7),
-            (side * 44, 24, -112, 7),
-            (side * 50, 6, -98, 6),
-            (side * 53, -2, -58, 5),
+            (side * 40, 26, -112, 7),
+            (side * 44, 8, -98, 6),
+            (side * 47, 0, -58, 5),
         )
         yield pipe(space, BONE, *bend)
         yield pipe(space, MARROW, *((x, y, z, r - 3.0) for x, y, z, r in bend))
@@ -195,7 +204,7 @@ def _sinuses(rng, space):
     """Nose, frontal, maxillary, ethmoid and sphenoid sinuses, and the airway down the neck."""
     for side in (-1, 1):
         grow = rng.uniform(0.7, 1.15)
-        frontal = (side * 10, 82, -12), np.array([12, 5, 11]) * grow
+        frontal = (side * 10, 80, -13), np.array([12, 4.5, 11]) * grow
         grow = rng.uniform(0.85, 1.1)
         maxillary = (side * 29, 50, -67), np.array([13, 17, 14]) * grow
         for centre, radii in (frontal, maxillary):

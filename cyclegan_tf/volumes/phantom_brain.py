@@ -37,7 +37,7 @@ def _cortex(rng, part, depth, atrophy):
     x, y, z, depth = (values[inside] for values in (part.x, part.y, part.z, depth))
     side = np.abs(x)
     vary = smooth_noise(rng, part.x.shape, 7)[inside]
-    bend = smooth_noise(rng, part.x.shape, 5)[inside]
+    bend = [smooth_noise(rng, part.x.shape, n)[inside] for n in (5, 9, 9, 9)]
 
     tentorium = z + 10.0 + 0.3 * side - 0.12 * (y + 30.0)
     below = (tentorium < 0.0) & (y < -20.0)
@@ -48,19 +48,20 @@ def _cortex(rng, part, depth, atrophy):
 
     # Sulci stand upright on the surface: the noise is that of the point's shadow on an ellipsoid.
     points = np.stack([x, y + 3.0, z - 2.0], 1)
-    radius = np.linalg.norm(points / np.array([66, 83, 62], np.float32), axis=1)[:, None]
-    shadow = points / np.maximum(radius, 0.25)
-    fold = np.abs(sheets(rng, shadow + 3.0 * bend[:, None], rng.uniform(27.0, 33.0)))
-    fold *= np.clip(radius[:, 0], 0.4, 1.0)
-    length = 13.0 + 4.0 * vary
-    fold = np.hypot(fold, np.maximum(depth - length, 0.0)) - (0.35 + 0.55 * atrophy)
+    radius = np.linalg.norm(points / np.array([66, 83, 62], np.float32), axis=1)
+    shadow = points / np.maximum(radius, 0.25)[:, None]
+    shadow += 3.6 * np.stack(bend[1:], 1)
+    fold = np.abs(sheets(rng, shadow, rng.uniform(23.0, 27.0)))
+    fold *= np.clip(radius, 0.4, 1.0)
+    beyond = np.maximum(depth - (15.0 + 4.5 * vary), (0.68 - radius) * 70.0)
+    fold = np.hypot(fold, np.maximum(beyond, 0.0)) - (0.4 + 0.55 * atrophy)
 
     # The great fissure stops above the corpus callosum.
     arch = np.hypot((y + 2.0) / 42.0, (z - 2.0) / 27.0)
-    fissure = np.hypot(x + 0.8 * bend, np.maximum((1.0 - arch) * 30.0, 0.0)) - 0.9
-    slope = z + 6.0 + 0.25 * (y - 10.0) + 2.0 * bend
+    fissure = np.hypot(x + 0.8 * bend[0], np.maximum((1.0 - arch) * 30.0, 0.0)) - 0.9
+    slope = z + 5.0 + 0.4 * (y - 6.0) + 1.5 * bend[0] + 1.5 * bend[1]
     edge = np.maximum(np.maximum(y - 34.0, -30.0 - y), 37.0 + 2.0 * vary - side)
-    sylvian = np.hypot(slope, np.maximum(edge, 0.0)) - (0.9 + 0.9 * atrophy)
+    sylvian = np.hypot(slope, np.maximum(edge, 0.0)) - (0.5 + 0.9 * atrophy)
     cerebrum = np.minimum(np.minimum(surface, fold), np.minimum(fissure, sylvian))
 
     leaves = np.abs(sheets(rng, np.stack([0.4 * x, 0.7 * y, z], 1), 13.0))
@@ -68,7 +69,7 @@ def _cortex(rng, part, depth, atrophy):
     cerebellum = np.minimum(surface, leaves)
 
     distance = np.where(below, cerebellum, cerebrum)
-    thickness = np.where(below, 1.9, 3.0 + 0.4 * vary)
+    thickness = np.where(below, 1.9, 4.0 + 0.4 * bend[2])
     for label, inner in ((GRAY, distance), (WHITE, distance - thickness)):
         field = np.full(inside.shape, 9.0, np.float32)
         field[inside] = -inner
