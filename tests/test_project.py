@@ -77,6 +77,7 @@ def test_imports_point_down_the_floors():
         "convolutions": 1,
         "optimizers": 1,
         "winograd": 0.5,
+        "volumes": 0.7,
         "precision": 1,
         "accumulation": 1,
         "recomputation": 1,
