@@ -50,7 +50,9 @@ def generated(
 
     def scans(kind, numbers):
         return [
-            Scan(number, functools.partial(volume, kind, number), labels_of(number), f"Head {number}")
+            Scan(
+                number, functools.partial(volume, kind, number), labels_of(number), f"Head {number}"
+            )
             for number in numbers
         ]
 
