@@ -107,9 +107,7 @@ class Dataset:
     def likeness(self):
         """What the training pictures of A and of B are like: `likeness.reference` of each."""
         pictures = (self.train_a, self.train_b)
-        return tuple(
-            likeness.reference(*each) for each in zip(pictures, self.ranges, strict=True)
-        )
+        return tuple(likeness.reference(*each) for each in zip(pictures, self.ranges, strict=True))
 
     def swapped(self):
         """The same pictures with A and B exchanged, under the same hash."""

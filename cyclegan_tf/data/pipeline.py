@@ -94,6 +94,8 @@ def batches(
 def fixed_pictures(dataset, count):
     """The first pictures of the test split (of the training split where that is empty).
 
+    Slices that follow each other are nearly the same picture: of those, some from first to last.
+
     Args:
         dataset: `npz.Dataset`.
         count: How many of each domain, at most.
@@ -106,8 +108,13 @@ def fixed_pictures(dataset, count):
         for test, train in ((dataset.test_a, dataset.train_a), (dataset.test_b, dataset.train_b))
     ]
     count = min(count, *map(len, domains))
+
+    def chosen(images):
+        spread = count if dataset.slices is None else len(images)
+        return np.asarray(images[(2 * np.arange(count) + 1) * spread // (2 * count)])
+
     return tuple(
-        normalize(np.asarray(images[np.arange(count)]), value_range)
+        normalize(chosen(images), value_range)
         for images, value_range in zip(domains, dataset.ranges, strict=True)
     )
 
