@@ -151,11 +151,9 @@ class Tools:
         if {"lpips", "perceptual_loss"} & names:
             protocol["lpips"] = self.perceptual.protocol
         if names & BODY.keys():
-            protocol["in body"] = (
-                "where the label map of the true picture is not 0; MAE in units of the stored values"
-            )
-        by_label = "cycle_consistency" in names and first.source_masks is not None
-        if by_label or names & BODY.keys():
+            protocol["in body"] = "where the true picture's label map is not 0; MAE in stored units"
+        with_maps = any(one.source_masks is not None for one in directions.values())
+        if names & BODY.keys() or (with_maps and "cycle_consistency" in names):
             protocol["label maps"] = dataset.slices.masks_from or "as they came with the data"
         if "ms_ssim" in names:
             protocol["ms_ssim"] = f"{first.scorer.scales} of 5 scales"
@@ -280,10 +278,8 @@ class Direction:
         if self.other is not None:
             # Fewer than the inputs where there are no more; none are compared twice.
             rows["other_real"] = scorer.score(self._target(self.other))
-        columns, by_label = (
-            [(self.names[0], scorer.inputs), (f"as {self.names[1]}", translations)],
-            {},
-        )
+        columns = [(self.names[0], scorer.inputs), (f"as {self.names[1]}", translations)]
+        by_label = {}
         if cycles is not None:
             columns.append(("and back", cycles))
             if self.source_masks is not None and "cycle_consistency" in scorer.names:

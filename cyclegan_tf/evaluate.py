@@ -2,7 +2,11 @@
 
 Every table has three rows: the input untranslated (the floor), its translation, and other real
 pictures of the target domain (the ceiling of the distances between sets; for what a
-translation shares with its input, the level of chance).
+translation shares with its input, the level of chance). That of pairs has a second floor: the mean
+of the target's training pictures, one answer to every input.
+
+Slices of volumes are scored without the neighbours that networks see beside them, within the body
+too where there are label maps, and with intervals over patients.
 """
 
 import hashlib

@@ -64,7 +64,11 @@ class Result:
         Raises:
             InputError: If the score does not exist per picture.
         """
-        scores = {k: s for k, s in self.rows["translated"].items() if s.pictures is not None}
+        scores = {
+            name: score
+            for name, score in self.rows["translated"].items()
+            if score.pictures is not None and not np.isnan(score.pictures).all()
+        }
         if name is None:
             order = ("mae_body", "lpips", "ssim", "realism", "cycle_consistency", "realism_random")
             order += (*scores,)

@@ -10,6 +10,8 @@ import pytest
 
 from cyclegan_tf import recipes
 from cyclegan_tf.data.npz import Dataset
+from cyclegan_tf.data.slices import SPLITS, Slices
+from cyclegan_tf.volumes import intensity
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,6 +55,51 @@ def make_digits(count=12, size=8, classes=3):
         ranges=((0, 1), (0, 255)),
         paired={"train": True, "test": True},
         sources=["noise"],
+    )
+
+
+def make_slices(train=2, test=3, slices=4, size=16, neighbours=(0, 0), paired=True, masks=True):
+    """Discs of flesh (label 1) around bone (2), in air (0): MR in [0, 1] and CT in HU, noisy.
+
+    There are `train` patients of each domain for training, other ones in A than in B, and `test`
+    for testing, whose CT and MR belong together if `paired`; each has so many slices.
+    """
+    row, column = np.mgrid[:size, :size] - (size - 1) / 2
+
+    def patient(number, domain):
+        rng = np.random.default_rng(number)
+        radii = size * rng.uniform(0.25, 0.45, slices)[:, None, None]
+        labels = (np.hypot(row, column) < radii) * 1 + (np.hypot(row, column) < radii / 2)
+        noise = rng.normal(size=(2, *labels.shape))[domain]
+        mr, ct = np.array([0, 0.7, 0.2])[labels], np.array([-1000, 40, 1000])[labels]
+        stored = mr + 0.05 * noise if domain == 0 else ct + 20 * noise
+        stored = np.clip(stored, *((0, 1), (-1000, 2000))[domain]).astype(np.float32)
+        beside = np.arange(slices)[:, None] + np.arange(-neighbours[domain], neighbours[domain] + 1)
+        stored = np.moveaxis(stored[np.clip(beside, 0, slices - 1)], 1, -1)
+        return stored, labels[..., None].astype(np.uint8)
+
+    who = [range(test, test + train), range(test + train, test + 2 * train), *[range(test)] * 2]
+    drawn = {
+        name: [np.concatenate(part) for part in zip(*(patient(n, i % 2) for n in w), strict=True)]
+        for i, (name, w) in enumerate(zip(SPLITS, who, strict=True))
+    }
+    return Dataset(
+        **{name: stored for name, (stored, _) in drawn.items()},
+        names=("MR", "CT"),
+        ranges=((0, 1), (-1000, 2000)),
+        paired={"train": False, "test": paired},
+        sources=["discs"],
+        slices=Slices(
+            modalities=("MR", "CT"),
+            intensities=tuple(
+                intensity.described(rule) for rule in (intensity.Percentiles(), intensity.Window())
+            ),
+            neighbours=neighbours,
+            patients={n: np.repeat(w, slices).tolist() for n, w in zip(SPLITS, who, strict=True)},
+            labels={"1": "flesh", "2": "bone"},
+            masks={name: drawn[name][1] for name in ("test_a", "test_b")} if masks else None,
+            masks_from="drawn with the discs",
+        ),
     )
 
 

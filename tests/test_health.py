@@ -1,7 +1,9 @@
+import json
+
 import numpy as np
 import pytest
 
-from cyclegan_tf import health
+from cyclegan_tf import health, report
 from cyclegan_tf.callbacks import StopWhenDiverged
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype("float32")
@@ -38,6 +40,21 @@ def test_pairs_say_themselves_what_colours_are_right():
     assert len(health.diagnose(row)) == 3
     (sentence,) = health.diagnose(row, paired=True)
     assert "same picture for every input" in sentence
+
+
+def test_slices_have_no_colours_to_keep():
+    (sentence,) = health.diagnose({"correlation_ab": -0.5}, slices=True)
+    assert sentence.startswith("Slices of ab come out inverted (correlation of input and output")
+    assert "air" in sentence and "identity" not in sentence
+    assert health.diagnose({"correlation_ab": -0.5}, paired=True, slices=True) == []
+
+
+@pytest.mark.parametrize(("data", "words"), [({"slices": {}}, "Slices"), ({}, "Colours")])
+def test_the_report_words_a_warning_by_the_data(data, words, tmp_path):
+    run = {"method": "cyclegan", "data": {"names": ["MR", "CT"]} | data}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    page = report.write(tmp_path, [{"epoch": 1, "seconds": 1.0, "correlation_ab": -0.5}])
+    assert f"Epoch 1: {words} of ab come out inverted" in page.read_text()
 
 
 def test_a_healthy_epoch_has_no_warning():

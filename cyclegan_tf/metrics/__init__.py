@@ -1,5 +1,6 @@
 """How good a translation is, as numbers: pure functions on arrays of pictures or features."""
 
+from cyclegan_tf.metrics import masked
 from cyclegan_tf.metrics.distribution import (
     density_coverage,
     frechet_distance,
@@ -33,6 +34,7 @@ __all__ = [
     "kid",
     "lpips",
     "mae",
+    "masked",
     "ms_ssim",
     "ms_ssim_scales",
     "mse",
