@@ -87,7 +87,6 @@ def test_imports_point_down_the_floors():
         "health": 1,
         "plotting": 1,
         "metrics": 1,
-        "volumes": 0.7,
         "data": 0.5,
         "atomic": 0,
         "errors": -1,

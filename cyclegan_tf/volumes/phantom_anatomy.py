@@ -171,7 +171,9 @@ def _orbits(space):
         part = around(space, (*centre, 34))
         wall = part.ellipsoid(centre, (18.5, 30, 18))
         yield part.layer(BONE, np.maximum(wall, part.y - 62.0))
-        yield pipe(space, BONE, *((side * 46, 58, -50, 4), (side * 59, 37, -52, 4), (side * 63, 4, -48, 3)))
+        yield pipe(
+            space, BONE, *((side * 46, 58, -50, 4), (side * 59, 37, -52, 4), (side * 63, 4, -48, 3))
+        )
         yield part.layer(FAT, np.maximum(part.ellipsoid(centre, (16, 27.5, 15.5)), part.y - 66.0))
         for near in (20, 44):  # the straight muscles beside the eye
             yield pipe(space, SOFT, (side * 20, 26, -32, 1.6), (side * near, 54, -32, 2.0))
