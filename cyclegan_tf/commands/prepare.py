@@ -20,7 +20,9 @@ def run(options):
             *_one_or_two("--folders", options.folders), **reading_of(options)
         )
     elif options.tfds:
-        dataset = prepare.from_tfds(*_one_or_two("--tfds", options.tfds), **reading_of(options))
+        allowed = ("size", "channels", "how", "names", "test_fraction", "limit", "strict", "seed")
+        reading = reading_of(options, allowed, "--tfds")
+        dataset = prepare.from_tfds(*_one_or_two("--tfds", options.tfds), **reading)
     elif options.pairs:
         direction = options.direction or "ab"
         dataset = prepare.from_pairs(options.pairs, direction=direction, **reading_of(options))
