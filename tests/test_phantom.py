@@ -244,7 +244,7 @@ def test_written_heads_are_read_again(tmp_path):
 
 @pytest.mark.parametrize("size", [16, 1024, 64.0, True, "64"])
 def test_bad_size(size):
-    with pytest.raises(InputError, match="size must be a whole number from 32 to 512"):
+    with pytest.raises(InputError, match="size must be a whole number from 32 to 256"):
         phantom.head(0, size)
 
 

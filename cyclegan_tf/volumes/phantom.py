@@ -107,7 +107,7 @@ def head(seed, size=128):
 
     Args:
         seed: Whole number from 0, or a tuple of such: the same gives the same head.
-        size: Voxels along each axis of the field of 250 mm, from 32 to 512.
+        size: Voxels along each axis of the field of 250 mm, from 32 to 256.
 
     Returns:
         `Head`.
@@ -116,8 +116,8 @@ def head(seed, size=128):
         InputError: If `seed` or `size` is none of these.
     """
     whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
-    if not whole or not 32 <= size <= 512:
-        raise InputError(f"size must be a whole number from 32 to 512, received {size!r}.")
+    if not whole or not 32 <= size <= 256:
+        raise InputError(f"size must be a whole number from 32 to 256, received {size!r}.")
     # One stream each, so that a change in one picture's noise leaves the other picture alone.
     shape_rng, ct_rng, mr_rng = (np.random.default_rng(s) for s in _sequence(seed).spawn(3))
     space = phantom_anatomy.space(shape_rng, int(size))

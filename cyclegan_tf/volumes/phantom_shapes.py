@@ -81,7 +81,8 @@ class Space:
             k1 = k1 + u * u
         k0, k1 = np.sqrt(k0), np.sqrt(k1)
         # The quotient lies between the radii; in the very centre it is 0 / 0.
-        return (k0 - 1.0) * np.maximum(k0 / np.maximum(k1, np.float32(1e-9)), np.float32(min(radii)))
+        size = np.maximum(k0 / np.maximum(k1, np.float32(1e-9)), np.float32(min(radii)))
+        return (k0 - 1.0) * size
 
     def tube(self, *knots):
         """Distance to a bent tube through knots `(x, y, z, radius)`."""
