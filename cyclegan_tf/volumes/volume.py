@@ -84,8 +84,8 @@ def is_volume(path):
     """Whether `read` is meant for a path: by its suffix, or a folder of DICOM without pictures."""
     path = Path(path)
     if not path.is_dir():
-        named = path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS, ".dcm"))
-        return named or dicom_series.is_dicom(path)
+        named = path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS))
+        return named or dicom_series.looks_like_dicom(path)
     files = [each for each in path.iterdir() if each.is_file()]
     pictures = any(each.suffix.lower() in images.SUFFIXES for each in files)
     return not pictures and any(map(dicom_series.is_dicom, files))
@@ -151,7 +151,7 @@ def read(path, series=None):
         volume = Volume(voxels, affine, "", header)
     elif path.suffix.lower() in _ARRAYS:
         volume = Volume(Scaled(_array(path), name=path), np.eye(4))
-    elif path.is_dir() or path.suffix.lower() == ".dcm" or dicom_series.is_dicom(path):
+    elif path.is_dir() or dicom_series.looks_like_dicom(path):
         volume = Volume(*dicom.read(path, series))
     else:
         raise InputError(
