@@ -1,6 +1,7 @@
 """DICOM series: order, geometry, real values, what is refused and what is written."""
 
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -230,6 +231,12 @@ def test_localizers_and_captures_are_left_out_beside_a_scan(tmp_path):
     folder = make(tmp_path / "s")
     files.save(folder, [*scout, *capture, report], ["scout.dcm", "capture.dcm", "report.dcm"])
     assert volume.read(folder).shape == (7, 6, 5)
+    # One slice that lost its place makes no capture of a series.
+    headers = files.series(noise(), SeriesInstanceUID="1.8")
+    del headers[2].ImagePositionPatient
+    files.save(folder, headers, [f"lost{k}" for k in range(5)])
+    assert "holds 2 series" in refusal(volume.read, folder)
+    assert "lost2 lacks ImagePositionPatient" in refusal(volume.read, folder, "1.8")
     alone = files.save(tmp_path / "capture", capture)
     assert "lacks ImagePositionPatient" in refusal(volume.read, alone)
     assert "lacks Rows" in refusal(volume.read, files.save(tmp_path / "report", [report]))
@@ -292,13 +299,17 @@ def test_sizes_must_agree(tmp_path):
         ({"BitsAllocated": 64}, "64 bits per pixel"),
         ({"ImageOrientationPatient": [1, 0, 0, 0.5, 1, 0]}, "right angles"),
         ({"PixelSpacing": [0, 1]}, "PixelSpacing that is not above 0"),
+        ({"RescaleSlope": 0}, "RescaleSlope of 0"),
+        ({"RescaleIntercept": "nan"}, "not finite"),
         ({"ModalityLUTSequence": [files.dataset(RescaleSlope=1)]}, "by a table"),
     ],
 )
 def test_pixels_that_mean_something_else(tmp_path, entries, words):
     headers = files.series(noise((2, 4, 4)))
-    for name, value in entries.items():
-        setattr(headers[1], name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, about values that are none
+        for name, value in entries.items():
+            setattr(headers[1], name, value)
     headers[1].PixelData = bytes(400)
     assert words in refusal(volume.read, files.save(tmp_path / "s", headers))
 
@@ -529,6 +540,8 @@ def test_writing_refuses_and_leaves_nothing(tmp_path):
     assert "right angles" in refusal(volume.write, target, array.voxels, array, modality="CT")
     assert "received" in refusal(volume.write, tmp_path / "t.dcm", read.voxels, read)
     assert "exists" in refusal(volume.write, tmp_path / "s", read.voxels, read)
+    below = tmp_path / "s" / "1.dcm" / "t"
+    assert "cannot be written" in refusal(volume.write, below, read.voxels, read)
     stays = refusal(volume.write, tmp_path / "s", read.voxels, read, overwrite=True)
     assert "it stays" in stays
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
@@ -552,6 +565,21 @@ def test_failure_between_slices_leaves_what_was_there(tmp_path):
     volume.write(tmp_path / "t", np.ones(read.shape, np.int16), read, overwrite=True)
     assert (volume.read(tmp_path / "t").voxels[...] == 1).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s", "t"]
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    folder = make(tmp_path / "s")
+    read = volume.read(folder)
+    volume.write(tmp_path / "a.nii", read.voxels, read)
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    words = "pip install 'cyclegan_tf[medical]'"
+    assert words in refusal(volume.read, folder)
+    assert words in refusal(volume.read, tmp_path / "a.nii")
+    array = volume.Volume(np.zeros((2, 2, 2)), np.eye(4), "CT")
+    assert words in refusal(volume.write, tmp_path / "b.nii", array.voxels, array)
+    assert words in refusal(volume.write, tmp_path / "b", array.voxels, array)
+    assert not (tmp_path / "b").exists()
 
 
 def test_odd_entries_about_the_patient_are_no_obstacle(tmp_path):

@@ -101,8 +101,8 @@ class Series:
 
     @property
     def is_scan(self):
-        """Whether its slices have places in the patient, and it is no localizer."""
-        return self.modality not in _NO_PICTURES and all(map(_has_place, self.headers))
+        """Whether any of its slices has a place in the patient and is no localizer."""
+        return self.modality not in _NO_PICTURES and any(map(_has_place, self.headers))
 
 
 def load_pydicom():

@@ -54,9 +54,7 @@ class Volume:
     @property
     def orientation(self):
         """Where i, j and k lead: "RAS" is to the right, to the front, to the head."""
-        from nibabel import aff2axcodes
-
-        return "".join(aff2axcodes(self.affine))
+        return "".join(nifti.load_nibabel().aff2axcodes(self.affine))
 
     def __repr__(self):
         """Says what it is, and nothing about the patient."""
@@ -190,7 +188,7 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
         raise InputError(
             f"voxels must have the shape of like, {like.shape}, received {tuple(voxels.shape)}."
         )
-    if dtype is not None and str(np.dtype(dtype)) not in _DTYPES:
+    if dtype is not None and dtype not in _DTYPES:
         raise InputError(f"dtype must be one of {', '.join(_DTYPES)}, received {dtype!r}.")
     suffix = path.suffix.lower()
     is_nifti = path.name.lower().endswith(nifti.SUFFIXES)
