@@ -31,6 +31,8 @@ class Translation:
             layers say it.
         likeness: What the training pictures of the source are like, as `data.likeness.reference`
             gives it; None if unknown.
+        slices: Where pictures are slices of volumes: how they are cut and what their values mean,
+            as `data.slices.Slices.translated` gives it; else None.
     """
 
     source: str = "A"
@@ -42,6 +44,7 @@ class Translation:
     epoch: int | None = None
     multiple: int | None = None
     likeness: dict | None = None
+    slices: dict | None = None
 
     def __str__(self):
         return f"{self.source} → {self.target}"

@@ -49,6 +49,7 @@ def test_imports_point_down_the_floors():
         "recipes": 4,
         "evaluate": 4,
         "translate": 4.4,
+        "translate_volumes": 4.4,
         "fastest": 4.2,
         "export": 4,
         "example_pictures": 3,

@@ -1,7 +1,7 @@
 """The data set and its file: two domains in one compressed .npz, without pickles.
 
-The file holds the arrays `trainA`, `trainB`, `testA`, `testB` and a JSON text `metadata`. Files
-of other makers, with the arrays alone, are read too.
+The file holds the arrays `trainA`, `trainB`, `testA`, `testB`, a JSON text `metadata`, and label maps
+of slices (`maskA`, `maskB`). Files of other makers, with the arrays alone, are read too.
 """
 
 import dataclasses
@@ -18,13 +18,17 @@ import numpy as np
 
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import likeness
+from cyclegan_tf.data.slices import Slices
 from cyclegan_tf.data.values import FULL_RANGE
 from cyclegan_tf.errors import InputError
 
 FORMAT = 1
 
 _KEYS = {"train_a": "trainA", "train_b": "trainB", "test_a": "testA", "test_b": "testB"}
+_MASKS = {"test_a": "maskA", "test_b": "maskB"}
 _DTYPES = ("uint8", "uint16", "float32", "float64")
+# How many pictures are looked at at a time.
+_TOGETHER = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -47,6 +51,7 @@ class Dataset:
         paired: Whether picture i of A belongs to picture i of B, in "train" and in "test".
         sources: Where the pictures come from.
         skipped: A sentence about each picture that could not be used.
+        slices: `slices.Slices` where the pictures are slices of volumes; else None.
         hash: SHA-256 that tells data sets apart; by default of the contents.
 
     Raises:
@@ -64,6 +69,7 @@ class Dataset:
     )
     sources: list[str] = dataclasses.field(default_factory=list)
     skipped: list[str] = dataclasses.field(default_factory=list)
+    slices: Slices | None = None
     hash: str = ""
 
     def __post_init__(self):
@@ -76,8 +82,10 @@ class Dataset:
         self._set("names", check_names(self.names))
         if self.ranges is None:
             self._set("ranges", tuple(_value_range(d, *self._domain(d)) for d in "ab"))
-        self._set("ranges", _checked_ranges(self.ranges))
+        self._set("ranges", check_ranges(self.ranges))
         self._set("paired", _checked_paired(self))
+        if self.slices is not None:
+            self.slices.check({name: getattr(self, name) for name in _KEYS})
         if not self.hash:
             self._set("hash", _digest(self))
 
@@ -115,6 +123,7 @@ class Dataset:
             test_b=self.test_a,
             names=self.names[::-1],
             ranges=self.ranges[::-1],
+            slices=self.slices and self.slices.swapped(),
         )
 
     def __str__(self):
@@ -130,6 +139,13 @@ class Dataset:
                 f"  {domain.upper()} {name}: {len(train)} train, {len(test)} test, {shape} "
                 f"{train.dtype} in [{value_range[0]:g}, {value_range[1]:g}]"
             )
+        if self.slices is not None:
+            patients = self.slices.patients
+            train, test = (
+                len({*patients[f"{split}_a"], *patients[f"{split}_b"]})
+                for split in ("train", "test")
+            )
+            lines.append(f"  {self.slices.axis} slices of {train} train, {test} test patients")
         if self.skipped:
             lines.append(f"  left out as unreadable: {len(self.skipped)}")
         return "\n".join(lines)
@@ -163,6 +179,9 @@ def save(path, dataset):
         "hash": dataset.hash,
     }
     stored = {_KEYS[name]: array for name, array in arrays.items()}
+    if dataset.slices is not None:
+        metadata["slices"] = dataset.slices.described()
+        stored |= {_MASKS[name]: masks for name, masks in (dataset.slices.masks or {}).items()}
     # Through an open file, since NumPy appends ".npz" to names without it.
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, metadata=np.array(json.dumps(metadata)), **stored)
@@ -205,7 +224,8 @@ def load(path):
 
     Args:
         path: A file that `save` wrote, or an .npz with arrays `trainA`, `trainB` (and `testA`,
-            `testB`), or with two unnamed arrays as `np.savez(path, a, b)` writes it.
+            `testB`), or with two unnamed arrays as `np.savez(path, a, b)` writes it. Of such a
+            file, numbers of other types than a `Dataset` holds, such as int16, become float32.
 
     Returns:
         `Dataset` with NumPy arrays.
@@ -224,11 +244,14 @@ def load(path):
             f"{path} lacks the array {missing[0]} and holds {', '.join(sorted(stored)) or 'none'}: "
             "make it with `cyclegan-tf prepare` or with arrays trainA and trainB."
         )
-    arrays = {name: stored[key] for name, key in _KEYS.items() if key in stored}
+    arrays = {name: _known(stored[key]) for name, key in _KEYS.items() if key in stored}
     written_hash = metadata.pop("hash", None)
     try:
+        if slices := metadata.pop("slices", None):
+            masks = {name: stored[key] for name, key in _MASKS.items() if key in stored}
+            metadata["slices"] = Slices(**slices, masks=masks or None)
         dataset = Dataset(**arrays, **metadata)
-    except InputError as error:
+    except (InputError, TypeError) as error:  # TypeError: of metadata without a part
         raise InputError(f"{path} cannot be used: {error}") from error
     if written_hash not in (None, dataset.hash):
         raise InputError(
@@ -264,6 +287,12 @@ def _native(array):
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def _known(array):
+    """The array, as float32 in its own values where a data set has no such type of numbers."""
+    other = array.dtype.kind in "biuf" and str(array.dtype) not in _DTYPES
+    return array.astype(np.float32) if other else array
+
+
 def _metadata(path, stored):
     """Takes the metadata out of what was read: the arguments of `Dataset`; empty if none."""
     if "metadata" not in stored:
@@ -273,6 +302,8 @@ def _metadata(path, stored):
         metadata = json.loads(str(stored.pop("metadata")))
         version = metadata["format"]
         known = {name: metadata[name] for name in fields if version == FORMAT}
+        if "slices" in metadata:
+            known["slices"] = metadata["slices"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} has metadata that cannot be read: prepare it again.") from error
     if version != FORMAT:
@@ -300,7 +331,8 @@ def _check_domain(domain, train, test):
             raise InputError(
                 f"{name} must be {', '.join(_DTYPES)}, received {dtype}: convert it with astype."
             )
-        if images.dtype.kind == "f" and not np.isfinite(_in_memory(images)).all():
+        # Those that are decoded on access were looked at when they were found.
+        if isinstance(images, np.ndarray) and not np.isfinite(images).all():
             raise InputError(f"{name} holds NaN or infinite values: replace or remove them.")
     if not len(train):
         raise InputError(f"train_{domain} holds no picture: give at least one.")
@@ -311,7 +343,8 @@ def _check_domain(domain, train, test):
         )
 
 
-def _checked_ranges(ranges):
+def check_ranges(ranges):
+    """Returns two pairs `(low, high)`, or raises InputError unless `ranges` is such."""
     try:
         low_high_a, low_high_b = (tuple(float(v) for v in pair) for pair in ranges)
         valid = all(
@@ -343,9 +376,11 @@ def _checked_paired(dataset):
 def _value_range(domain, train, test):
     if train.dtype.kind != "f":
         return FULL_RANGE[str(train.dtype)]
-    arrays = [_in_memory(images) for images in (train, test) if len(images)]
-    low = min(float(array.min()) for array in arrays)
-    high = max(float(array.max()) for array in arrays)
+    low, high = np.inf, -np.inf
+    for images in (train, test):
+        for i in range(0, len(images), _TOGETHER):  # not all of what is decoded on access
+            part = images[np.arange(i, min(i + _TOGETHER, len(images)))]
+            low, high = min(low, float(part.min())), max(high, float(part.max()))
     for usual in ((0.0, 1.0), (-1.0, 1.0)):
         if usual[0] <= low and high <= usual[1]:
             return usual
@@ -361,6 +396,10 @@ def _digest(dataset):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
         digest.update(array.data if array.size else b"")
     described = [dataset.names, dataset.ranges, sorted(dataset.paired.items())]
+    if dataset.slices is not None:
+        described.append(dataset.slices.described())
+        for masks in (dataset.slices.masks or {}).values():
+            digest.update(np.ascontiguousarray(masks).data)
     digest.update(json.dumps(described).encode())
     return digest.hexdigest()
 
