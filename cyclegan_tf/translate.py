@@ -142,6 +142,7 @@ def translate_files(
     seed=0,
     style=None,
     outputs=1,
+    suffix=None,
 ):
     """Translates files into a folder, each under its own name.
 
@@ -159,6 +160,7 @@ def translate_files(
         style: As in `Translator.__call__`; the same for all files.
         outputs: Number of translations of each picture: of `seed`, the next, and so on. More than
             one are numbered, as in "face_1.png".
+        suffix: Of the files in a folder, such as ".npy"; by default those of the sources.
 
     Returns:
         `(written, failed)`: a list of paths, and a list of sentences about files that could not
@@ -168,11 +170,16 @@ def translate_files(
         InputError: If `sources` holds nothing, or writing would replace a file.
     """
     sources, target = Path(sources), Path(target)
-    suffix = target.suffix.lower()
+    of_target = target.suffix.lower()
     known = {*Image.registered_extensions(), *images.ARRAYS}
-    is_file = not target.is_dir() and suffix in known
+    is_file = not target.is_dir() and of_target in known
     writable = (*images.SUFFIXES, ".npy")
-    if is_file and suffix not in writable:
+    if suffix is not None and (is_file or suffix not in writable):
+        raise InputError(
+            f"suffix must be one of {', '.join(writable)}, and target a folder, received "
+            f"{suffix!r} and {target}."
+        )
+    if is_file and of_target not in writable:
         raise InputError(
             f"target must be a folder or end in {', '.join(writable)}, received {target}."
         )
@@ -186,10 +193,11 @@ def translate_files(
     else:
         paths = {sources: target if is_file else target / sources.name}
     for source, path in paths.items():
-        if path.suffix.lower() == ".npz":
-            paths[source] = path.with_suffix(".npy")
-            if source.with_suffix(".npy") in paths:
-                raise InputError(f"{source} would become what the .npy beside it does: rename one.")
+        own = ".npy" if path.suffix.lower() == ".npz" else path.suffix
+        paths[source] = path if is_file else path.with_suffix(suffix or own)
+    if len(set(paths.values())) < len(paths):
+        twice = next(p for p in paths.values() if list(paths.values()).count(p) > 1)
+        raise InputError(f"{twice} would be the name of two results: rename one of the sources.")
     if outputs > 1 and (not translator.has_styles or style is not None):
         raise InputError(
             f"outputs must be 1 where a picture has one translation, received {outputs}: leave "

@@ -105,8 +105,12 @@ def test_files_of_8_bits_are_said_to_be_such_once(tmp_path):
     np.testing.assert_array_equal(images.read(tmp_path / "out/1.png")[..., 0], [[0, 85, 255]])
     in_hu = images.read(tmp_path / "out/3.tif")
     np.testing.assert_allclose(in_hu[..., 0], [[-1000, 0, 2000]], atol=1e-3)
-    translate.translate_files(to_hu, tmp_path / "in/1.png", tmp_path / "1.npy")
-    np.testing.assert_array_equal(np.load(tmp_path / "1.npy"), in_hu)
+    written, _ = translate.translate_files(
+        to_hu, tmp_path / "in", tmp_path / "arrays", suffix=".npy", progress=False
+    )
+    assert [path.name for path in written] == ["1.npy", "2.npy", "3.npy"]
+    for path in written:
+        np.testing.assert_array_equal(np.load(path), in_hu)
 
 
 def test_what_a_picture_file_cannot_hold_is_refused(tmp_path):
@@ -117,8 +121,11 @@ def test_what_a_picture_file_cannot_hold_is_refused(tmp_path):
         translate.translate_files(five, tmp_path / "x.npy", tmp_path / "x.tif")
     with pytest.raises(InputError, match=r"end in .*\.npy, received"):
         translate.translate_files(five, tmp_path / "x.npy", tmp_path / "y.npz")
-    with pytest.raises(InputError, match="x.npz would become what the .npy beside it does"):
+    with pytest.raises(InputError, match="x.npy would be the name of two results"):
         translate.translate_files(five, tmp_path, tmp_path / "out")
+    for target, suffix in (("y.npy", ".tif"), ("out", ".gif")):
+        with pytest.raises(InputError, match="suffix must be one of .* received '.(tif|gif)' and"):
+            translate.translate_files(five, tmp_path / "x.npy", tmp_path / target, suffix=suffix)
     (written,), _ = translate.translate_files(five, tmp_path / "x.npz", tmp_path / "out")
     assert written.name == "x.npy" and five(tmp_path / "x.npy").shape == (8, 8, 5)
 
@@ -208,7 +215,7 @@ def test_floats_of_one_and_of_five_channels_from_files_to_files(tmp_path, capsys
     assert 0 <= there.min() < there.max() <= 1
     Image.fromarray(blob(3, *HU)[..., 0]).save(tmp_path / "ct.tif")
     command("translate", run, tmp_path / "ct.tif", tmp_path / "from_tiff.npy")
-    np.testing.assert_array_equal(np.load(tmp_path / "from_tiff.npy"), there)
+    np.testing.assert_allclose(np.load(tmp_path / "from_tiff.npy"), there, atol=1e-5)
     command("translate", run, tmp_path / "bands/3.npy", tmp_path / "back.tif", "--direction", "ba")
     back = images.read(tmp_path / "back.tif")
     assert back.dtype == np.float32 and back.shape == (32, 32, 1)
