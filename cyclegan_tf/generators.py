@@ -15,7 +15,7 @@ from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import InstanceNormalization, ReflectionPadding2D
 from cyclegan_tf.precision import in_precision
-from cyclegan_tf.translation import ENTRY, Translation, from_json, shapes_of
+from cyclegan_tf.translation import DIRECTIONS, ENTRY, Translation, from_json, shapes_of
 
 
 def translation(dataset, direction):
@@ -33,6 +33,7 @@ def translation(dataset, direction):
     types = {"z": "float32", "a": str(dataset.train_a.dtype), "b": str(dataset.train_b.dtype)}
     source, target = direction
     images = dataset.train_a if source == "a" else dataset.train_b
+    of_volumes = dataset.slices is not None and direction in DIRECTIONS
     return Translation(
         names[source],
         names[target],
@@ -42,6 +43,7 @@ def translation(dataset, direction):
         tuple(int(side) for side in images.shape[1:3]),
         source_dtype=types[source],
         likeness=None if source == "z" else dataset.likeness["ab".index(source)],
+        slices=dataset.slices.translated(direction) if of_volumes else None,
     )
 
 

@@ -32,6 +32,8 @@ class Translation:
         source_dtype: NumPy name of the stored type of the pictures that it takes; None if unknown.
         likeness: What the training pictures of the source are like, as `data.likeness.reference`
             gives it; None if unknown.
+        slices: Where pictures are slices of volumes: how they are cut and what their values mean,
+            as `data.slices.Slices.translated` gives it; else None.
     """
 
     source: str = "A"
@@ -44,6 +46,7 @@ class Translation:
     multiple: int | None = None
     source_dtype: str | None = None
     likeness: dict | None = None
+    slices: dict | None = None
 
     def __str__(self):
         return f"{self.source} → {self.target}"

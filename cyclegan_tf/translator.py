@@ -140,6 +140,19 @@ class Translator:
                     results[i] = prepared[i][1](y)
         return results
 
+    def run(self, x, seed=0):
+        """The network itself.
+
+        Args:
+            x: float32 array `(n, height, width, channels)` in [-1, 1], its sides multiples of
+                `multiple`.
+            seed: As for calls, the same for all.
+
+        Returns:
+            float32 array `(n, height, width, channels')` in [-1, 1].
+        """
+        return self._run(x, self._noise([seed] * len(x), None))
+
     def distance(self, picture):
         """How far a picture is from those that the generator was trained on.
 

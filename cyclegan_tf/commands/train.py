@@ -22,6 +22,7 @@ from cyclegan_tf.options import (
 #: Recipes by their names, in the order of the help, and the batch of their papers.
 METHODS = {
     "cyclegan": 1,
+    "mri_to_ct": 1,
     "unit": 1,
     "munit": 1,
     "pix2pix": 1,
@@ -224,6 +225,10 @@ def _add_losses(group):
     group.add_argument("--adversarial-weight", type=real)
     group.add_argument("--cycle-weight", type=real)
     group.add_argument("--identity-weight", type=real, help="default: half the cycle weight")
+    group.add_argument(
+        "--paired-weight", type=real, help="cyclegan: L1 to the true picture, of pairs"
+    )
+    group.add_argument("--gradient-weight", type=real, help="cyclegan: difference of the edges")
     group.add_argument("--l1-weight", type=real, help="of the difference to the true picture")
     group.add_argument("--reconstruction-weight", type=real)
     group.add_argument(

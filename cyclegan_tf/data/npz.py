@@ -1,7 +1,7 @@
 """The data set and its file: two domains in one compressed .npz, without pickles.
 
-The file holds the arrays `trainA`, `trainB`, `testA`, `testB` and a JSON text `metadata`. Files
-of other makers, with the arrays alone, are read too.
+The file holds the arrays `trainA`, `trainB`, `testA`, `testB`, a JSON text `metadata`, and label maps
+of slices (`maskA`, `maskB`). Files of other makers, with the arrays alone, are read too.
 """
 
 import dataclasses
@@ -18,12 +18,14 @@ import numpy as np
 
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.data import likeness
+from cyclegan_tf.data.slices import Slices
 from cyclegan_tf.data.values import FULL_RANGE
 from cyclegan_tf.errors import InputError
 
 FORMAT = 1
 
 _KEYS = {"train_a": "trainA", "train_b": "trainB", "test_a": "testA", "test_b": "testB"}
+_MASKS = {"test_a": "maskA", "test_b": "maskB"}
 _DTYPES = ("uint8", "uint16", "float32", "float64")
 # How many pictures are looked at at a time.
 _TOGETHER = 64
@@ -49,6 +51,7 @@ class Dataset:
         paired: Whether picture i of A belongs to picture i of B, in "train" and in "test".
         sources: Where the pictures come from.
         skipped: A sentence about each picture that could not be used.
+        slices: `slices.Slices` where the pictures are slices of volumes; else None.
         hash: SHA-256 that tells data sets apart; by default of the contents.
 
     Raises:
@@ -66,6 +69,7 @@ class Dataset:
     )
     sources: list[str] = dataclasses.field(default_factory=list)
     skipped: list[str] = dataclasses.field(default_factory=list)
+    slices: Slices | None = None
     hash: str = ""
 
     def __post_init__(self):
@@ -80,6 +84,8 @@ class Dataset:
             self._set("ranges", tuple(_value_range(d, *self._domain(d)) for d in "ab"))
         self._set("ranges", check_ranges(self.ranges))
         self._set("paired", _checked_paired(self))
+        if self.slices is not None:
+            self.slices.check({name: getattr(self, name) for name in _KEYS})
         if not self.hash:
             self._set("hash", _digest(self))
 
@@ -117,6 +123,7 @@ class Dataset:
             test_b=self.test_a,
             names=self.names[::-1],
             ranges=self.ranges[::-1],
+            slices=self.slices and self.slices.swapped(),
         )
 
     def __str__(self):
@@ -132,6 +139,13 @@ class Dataset:
                 f"  {domain.upper()} {name}: {len(train)} train, {len(test)} test, {shape} "
                 f"{train.dtype} in [{value_range[0]:g}, {value_range[1]:g}]"
             )
+        if self.slices is not None:
+            patients = self.slices.patients
+            train, test = (
+                len({*patients[f"{split}_a"], *patients[f"{split}_b"]})
+                for split in ("train", "test")
+            )
+            lines.append(f"  {self.slices.axis} slices of {train} train, {test} test patients")
         if self.skipped:
             lines.append(f"  left out as unreadable: {len(self.skipped)}")
         return "\n".join(lines)
@@ -165,6 +179,9 @@ def save(path, dataset):
         "hash": dataset.hash,
     }
     stored = {_KEYS[name]: array for name, array in arrays.items()}
+    if dataset.slices is not None:
+        metadata["slices"] = dataset.slices.described()
+        stored |= {_MASKS[name]: masks for name, masks in (dataset.slices.masks or {}).items()}
     # Through an open file, since NumPy appends ".npz" to names without it.
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, metadata=np.array(json.dumps(metadata)), **stored)
@@ -230,8 +247,11 @@ def load(path):
     arrays = {name: _known(stored[key]) for name, key in _KEYS.items() if key in stored}
     written_hash = metadata.pop("hash", None)
     try:
+        if slices := metadata.pop("slices", None):
+            masks = {name: stored[key] for name, key in _MASKS.items() if key in stored}
+            metadata["slices"] = Slices(**slices, masks=masks or None)
         dataset = Dataset(**arrays, **metadata)
-    except InputError as error:
+    except (InputError, TypeError) as error:  # TypeError: of metadata without a part
         raise InputError(f"{path} cannot be used: {error}") from error
     if written_hash not in (None, dataset.hash):
         raise InputError(
@@ -282,6 +302,8 @@ def _metadata(path, stored):
         metadata = json.loads(str(stored.pop("metadata")))
         version = metadata["format"]
         known = {name: metadata[name] for name in fields if version == FORMAT}
+        if "slices" in metadata:
+            known["slices"] = metadata["slices"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} has metadata that cannot be read: prepare it again.") from error
     if version != FORMAT:
@@ -374,6 +396,10 @@ def _digest(dataset):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
         digest.update(array.data if array.size else b"")
     described = [dataset.names, dataset.ranges, sorted(dataset.paired.items())]
+    if dataset.slices is not None:
+        described.append(dataset.slices.described())
+        for masks in (dataset.slices.masks or {}).values():
+            digest.update(np.ascontiguousarray(masks).data)
     digest.update(json.dumps(described).encode())
     return digest.hexdigest()
 

@@ -7,7 +7,7 @@ Adversarial Networks", https://arxiv.org/abs/1703.10593
 import tensorflow as tf
 
 from cyclegan_tf.layers import ImagePool
-from cyclegan_tf.losses import l1, least_squares
+from cyclegan_tf.losses import gradient_difference, l1, least_squares
 from cyclegan_tf.recomputation import recomputed
 from cyclegan_tf.training import GenerativeModel
 
@@ -29,6 +29,10 @@ class CycleGAN(GenerativeModel):
         identity_weight: Weight of each identity loss, absolute: 0.5 * lambda in the paper, so
             5.0. Zero where the domains differ in channels: a picture of one is then no
             input of the other's generator.
+        paired_weight: Weight of the L1 distance of each translation to its true picture, for data
+            whose pictures come in pairs; 0, as in the paper, does without pairs.
+        gradient_weight: Weight of `losses.gradient_difference` of each cycle, and of each
+            translation to its true picture where `paired_weight` is above 0; 0 in the paper.
         pool_size: Pictures kept in each image pool.
         seed: Key of the pools' draws.
         recompute: Whether the generators, which must have residual blocks, keep only the blocks'
@@ -47,6 +51,10 @@ class CycleGAN(GenerativeModel):
         "cycle_b",
         "identity_a",
         "identity_b",
+        "paired_ab",
+        "paired_ba",
+        "gradient_a",
+        "gradient_b",
         "disc_a",
         "disc_b",
     )
@@ -62,6 +70,8 @@ class CycleGAN(GenerativeModel):
         adversarial_weight=1.0,
         cycle_weight=10.0,
         identity_weight=5.0,
+        paired_weight=0.0,
+        gradient_weight=0.0,
         pool_size=50,
         seed=0,
         recompute=False,
@@ -93,10 +103,16 @@ class CycleGAN(GenerativeModel):
         self.adversarial_weight = adversarial_weight
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
+        self.paired_weight, self.gradient_weight = paired_weight, gradient_weight
+        self.needs_pairs = paired_weight > 0
         self.recompute = recompute
         self._recomputed = (recomputed(gen_ab), recomputed(gen_ba)) if recompute else None
-        if not identity_weight:
-            self.loss_names = tuple(n for n in self.loss_names if not n.startswith("identity"))
+        weights = {
+            "identity": identity_weight,
+            "paired": paired_weight,
+            "gradient": gradient_weight,
+        }
+        self.loss_names = tuple(n for n in self.loss_names if weights.get(n.split("_")[0], True))
         self.built = True
 
     @property
@@ -148,6 +164,17 @@ class CycleGAN(GenerativeModel):
         cycled_a, cycled_b = gen_ba(fake_b, training=True), gen_ab(fake_a, training=True)
         losses["cycle_a"] = self.cycle_weight * l1(cycled_a, a)
         losses["cycle_b"] = self.cycle_weight * l1(cycled_b, b)
+        if self.paired_weight:
+            losses["paired_ab"] = self.paired_weight * l1(fake_b, b)
+            losses["paired_ba"] = self.paired_weight * l1(fake_a, a)
+        if self.gradient_weight:
+            edges_a = gradient_difference(cycled_a, a)
+            edges_b = gradient_difference(cycled_b, b)
+            if self.paired_weight:
+                edges_a += gradient_difference(fake_a, a)
+                edges_b += gradient_difference(fake_b, b)
+            losses["gradient_a"] = self.gradient_weight * edges_a
+            losses["gradient_b"] = self.gradient_weight * edges_b
         for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
             logits = disc(fake, training=True)
             losses[name] = self.adversarial_weight * self.adversarial_loss(logits, 1.0)

@@ -4,7 +4,7 @@ from cyclegan_tf.recipes.autoencoding import autoencoder, cvae, vae
 from cyclegan_tf.recipes.latent import munit, unit
 from cyclegan_tf.recipes.paired import pix2pix
 from cyclegan_tf.recipes.sampling import cgan, dcgan
-from cyclegan_tf.recipes.unpaired import cyclegan
+from cyclegan_tf.recipes.unpaired import cyclegan, mri_to_ct
 
 __all__ = [
     "autoencoder",
@@ -12,6 +12,7 @@ __all__ = [
     "cvae",
     "cyclegan",
     "dcgan",
+    "mri_to_ct",
     "munit",
     "pix2pix",
     "unit",

@@ -1,5 +1,7 @@
 """Recipes of the methods that learn from unpaired pictures of two domains."""
 
+import inspect
+
 from cyclegan_tf import losses, networks
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
@@ -21,6 +23,8 @@ def cyclegan(
     adversarial_weight=1.0,
     cycle_weight=10.0,
     identity_weight=None,
+    paired_weight=0.0,
+    gradient_weight=0.0,
     pool_size=50,
     learning_rate=2e-4,
     beta_1=0.5,
@@ -53,6 +57,10 @@ def cyclegan(
         cycle_weight: Weight of each cycle loss.
         identity_weight: Weight of each identity loss; by default half of `cycle_weight`, and 0
             where the domains differ in channels.
+        paired_weight: Weight of the L1 distance to the true picture, for paired data; the paper
+            has none.
+        gradient_weight: Weight of the difference of the edges after a cycle, and to the true
+            picture where `paired_weight` is above 0 (`losses.gradient_difference`).
         pool_size: Pictures kept in each image pool.
         learning_rate: Adam's rate at the start.
         beta_1: Adam's first decay rate.
@@ -115,6 +123,8 @@ def cyclegan(
         adversarial_weight=0,
         cycle_weight=0,
         identity_weight=0,
+        paired_weight=0,
+        gradient_weight=0,
         learning_rate=0,
     )
 
@@ -168,9 +178,53 @@ def cyclegan(
         adversarial_weight=adversarial_weight,
         cycle_weight=cycle_weight,
         identity_weight=identity_weight,
+        paired_weight=paired_weight,
+        gradient_weight=gradient_weight,
         pool_size=pool_size,
         seed=seed,
         recompute=recompute,
         strategy=strategy,
     )
     return wiring.finished(model, "cyclegan", arguments, optimizers, jit_compile, accumulate)
+
+
+#: In what `mri_to_ct` departs from `cyclegan`.
+_OF_MRI_TO_CT = {"identity_weight": 0.0, "upsampling": "resize"}
+
+
+def mri_to_ct(image_shape_a, image_shape_b=None, **options):
+    """CycleGAN for MR and CT slices.
+
+    Without an identity loss, as in the paper: an MR slice is no CT slice to be left as it is.
+    Sizes are doubled by resizing, since transposed convolutions leave a checkerboard, which in CT
+    looks like texture. The losses that need pairs or compare edges are off, as everywhere.
+
+    Args:
+        image_shape_a: `(height, width, channels)` of the MR slices; neighbours are channels.
+        image_shape_b: The same of the CT slices; A's by default.
+        **options: As for `cyclegan`.
+
+    Returns:
+        A compiled `CycleGAN`; its `method` and `arguments` are those of `cyclegan`.
+
+    Raises:
+        InputError: If an argument is out of its range.
+
+    Reference:
+        Wolterink et al. 2017, "Deep MR to CT Synthesis using Unpaired Data",
+        https://arxiv.org/abs/1708.01155
+    """
+    return cyclegan(image_shape_a, image_shape_b, **(_OF_MRI_TO_CT | options))
+
+
+def _signature():
+    given = inspect.signature(cyclegan)
+    return given.replace(
+        parameters=[
+            parameter.replace(default=_OF_MRI_TO_CT.get(name, parameter.default))
+            for name, parameter in given.parameters.items()
+        ]
+    )
+
+
+mri_to_ct.__signature__ = _signature()

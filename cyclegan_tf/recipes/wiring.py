@@ -20,8 +20,9 @@ def arguments_of(given):
         Dictionary without what may change while a run goes on.
     """
     unnamed = set(_UNNAMED)
-    if given.get("precision") == "float32":  # as in every run from before there was a choice
-        unnamed.add("precision")
+    # What is as in every run from before there was a choice is not named either.
+    before = {"precision": "float32", "paired_weight": 0, "gradient_weight": 0}
+    unnamed |= {name for name, value in before.items() if given.get(name) == value}
     return {name: value for name, value in given.items() if name not in unnamed}
 
 
