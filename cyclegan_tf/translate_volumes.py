@@ -126,6 +126,39 @@ def translate_file(
     return target
 
 
+def translate_folder(translator, source, target, *, overwrite=False, **options):
+    """Translates all volumes below a folder, each under its own name.
+
+    Args:
+        translator: As for `translated`.
+        source: Folder with NIfTI files, or with folders of DICOM series.
+        target: The folder to write to, made if missing.
+        overwrite: As for `translate_file`.
+        **options: `axes`, `dtype` and `progress`, as for `translate_file`.
+
+    Returns:
+        `(written, failed)`: list of paths, and a sentence for each volume that was left out.
+
+    Raises:
+        InputError: If there is no volume, or one would be replaced.
+    """
+    source, target, tasks = Path(source), Path(target), []
+    for one in volume.find(source):
+        tasks.append((one, target / Path(one.path).relative_to(source)))
+        if tasks[-1][1].exists() and not overwrite:
+            raise InputError(
+                f"{tasks[-1][1]} exists: give another target, or allow it with overwrite."
+            )
+    written, failed = [], []
+    for one, path in tasks:
+        given = options | {"series": one.series, "overwrite": overwrite}
+        try:
+            written.append(translate_file(translator, one.path, path, **given))
+        except InputError as error:
+            failed.append(f"{one.path} was left out: {error}")
+    return written, failed
+
+
 def _slices(translator, cut, numbers, scale, rules):
     """Slices of a plane, translated: arrays `(height, width)` in real units."""
     source, target = rules
@@ -180,8 +213,8 @@ def _warn_of_values(scale, rule, source, wanted):
         )
     if rule.unit == "HU" and rule.low <= -500 < scale.lowest:
         warnings.warn(
-            f"The lowest value of the volume is {scale.lowest:g}, and air in CT has -1000 HU: is it "
-            "CT in HU?",
+            f"The lowest value of the volume is {scale.lowest:g}, and air in CT has -1000 HU: is "
+            "it CT in HU?",
             stacklevel=4,
         )
 
