@@ -93,7 +93,9 @@ def _cavity(space):
     """Distance to the inside of the skull: vault, middle and posterior fossae."""
     # The roofs of the orbits bulge upwards.
     floor = -17.0 - 0.3 * np.maximum(40.0 - space.y, 0.0) - space.z
-    floor += 6.0 * np.exp(-(((np.abs(space.x) - 31.0) / 15.0) ** 2) - ((space.y - 48.0) / 26.0) ** 2)
+    floor += 6.0 * np.exp(
+        -(((np.abs(space.x) - 31.0) / 15.0) ** 2) - ((space.y - 48.0) / 26.0) ** 2
+    )
     vault = common(space.ellipsoid((0, -3, 4), (67, 84, 66)), floor, 10.0)
     for side in (-1, 1):
         vault = union(vault, space.ellipsoid((side * 38, 6, -26), (24, 32, 21)), 6.0)
