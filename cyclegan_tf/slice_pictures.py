@@ -159,8 +159,8 @@ def gray_window(asked, modality, looked_at):
     """The values that are shown as black and as white.
 
     Args:
-        asked: `(low, high)`; a name of `WINDOWS`, which passes over MR; "full" for all that were looked at; None
-            for "head" of CT, and for the 1st and 99.5th percentile of others.
+        asked: `(low, high)`; a name of `WINDOWS`, which passes over MR; "full" for all that
+            were looked at; None for "head" of CT, and the 1st and 99.5th percentile of others.
         modality: "CT", "MR" or "".
         looked_at: Function without arguments that gives some of the values.
 

@@ -20,7 +20,7 @@ def run(options):
     from cyclegan_tf.atomic import replacing
     from cyclegan_tf.volumes.volume import read
 
-    volume = read(options.volume)
+    volume = read(options.volume, options.series)
     other = None if options.other is None else read(options.other)
     # Names of files may be names of people: the picture calls the volumes by their modalities.
     picture = viewer.planes_picture(
@@ -59,5 +59,8 @@ def add(subcommands):
         help="values that are black and white (default: -200 1000 for CT, percentiles for others)",
     )
     window.add_argument("--preset", choices=PRESETS, help="a usual window of CT, or all values")
+    parser.add_argument(
+        "--series", help="which of a folder of DICOM as VOLUME: its number, or the end of its UID"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a picture that exists")
     parser.set_defaults(run=run)
