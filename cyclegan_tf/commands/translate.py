@@ -64,7 +64,7 @@ _OF_PICTURES = {"size": None, "guide": None, "outputs": 1, "seed": 0}
 
 
 def _is_volume(translator, source):
-            raise InputError(f"None of {len(failed)} volumes in {options.source} could be used.")
+    """Whether the source is a volume; or a folder of them, if the generator learned from some."""
     from cyclegan_tf.volumes import volume
 
     folder = Path(source).is_dir()

@@ -265,8 +265,10 @@ _KINDS = {rule.kind: rule for rule in (Window, Percentiles, ZScore)}
 
 
 def described(rule):
-    """A rule as what JSON can hold."""
-    return {"kind": rule.kind} | dataclasses.asdict(rule)
+    """A rule as what JSON can hold, and gives back as it is."""
+    fields = dataclasses.asdict(rule).items()
+    values = {name: list(v) if isinstance(v, tuple) else v for name, v in fields}
+    return {"kind": rule.kind} | values
 
 
 def of_description(description):

@@ -73,11 +73,13 @@ class Found:
         path: What to `read`.
         series: Which series of it; None if it holds one.
         patient: Tells patients apart, so that each is on one side of a split; never to be shown.
+        modality: "CT", "MR" or another word of DICOM; "" where the file does not say.
     """
 
     path: Path
     series: int | None
     patient: str = dataclasses.field(repr=False)
+    modality: str = ""
 
 
 def is_volume(path):
@@ -262,7 +264,7 @@ def _found_series(folder, patient):
         return [Found(folder, None, patient)]
     several = len(series) > 1
     return [
-        Found(folder, i if several else None, each.patient or patient)
+        Found(folder, i if several else None, each.patient or patient, each.modality)
         for i, each in enumerate(series, 1)
     ]
 
