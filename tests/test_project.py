@@ -87,6 +87,8 @@ def test_imports_point_down_the_floors():
         "cache": 0,
         "health": 1,
         "plotting": 1,
+        "slice_pictures": 1.5,
+        "viewer": 4.6,
         "metrics": 1,
         "data": 0.5,
         "atomic": 0,
