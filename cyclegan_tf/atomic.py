@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +56,45 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes `text` to `path` atomically, in UTF-8."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields an empty temporary folder; on success, moves it to `path`.
+
+    If the body raises, the temporary folder goes and `path` stays as it was.
+
+    Args:
+        path: The folder to be written. One that is there is removed after its successor is
+            complete.
+
+    Yields:
+        The temporary `Path` that the caller fills.
+
+    Raises:
+        InputError: If the folder cannot be written, for want of permission or room.
+    """
+    path, temporary = Path(path), None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+        written = temporary / "new"
+        written.mkdir()
+        yield written
+        old = temporary / "old"
+        if path.exists():
+            path.rename(old)
+        try:
+            written.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error).partition("\n")[0]
+        raise InputError(
+            f"{path} cannot be written ({reason}): make room or give another place."
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 
-from cyclegan_tf.commands import evaluate, export, prepare, sample, serve, train, translate
+from cyclegan_tf.commands import evaluate, export, prepare, sample, serve, train, translate, view
 from cyclegan_tf.errors import InputError
 
 
@@ -70,6 +70,6 @@ def _parser():
         description="CycleGAN and its relatives: prepare pictures, train, evaluate, translate.",
     )
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (prepare, train, evaluate, translate, sample, export, serve):
+    for command in (prepare, train, evaluate, translate, sample, export, serve, view):
         command.add(subcommands)
     return parser

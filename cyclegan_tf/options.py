@@ -49,7 +49,8 @@ def add_data(parser):
     parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
 
 
-_READING = ("size", "channels", "how", "names", "test_fraction", "limit", "strict", "seed")
+_READING = ("size", "channels", "how", "ranges", "names", "test_fraction", "limit", "strict")
+_READING += ("seed",)
 
 
 def reading_of(options, allowed=_READING, source=""):
@@ -62,6 +63,11 @@ def reading_of(options, allowed=_READING, source=""):
     given = {name: value for name, value in given.items() if value is not None}
     for name in given.keys() - set(allowed):
         raise InputError(f"--{name.replace('_', '-')} has no use with {source}: leave it out.")
+    if "ranges" in given:
+        numbers = given["ranges"]
+        if len(numbers) not in (2, 4):
+            raise InputError(f"--ranges takes 2 numbers, or 4 of A and B, received {len(numbers)}.")
+        given["ranges"] = numbers if len(numbers) == 2 else (numbers[:2], numbers[2:])
     return given
 
 
@@ -69,9 +75,17 @@ def add_reading(parser):
     """Adds what `reading_of` takes."""
     group = parser.add_argument_group("reading pictures")
     group.add_argument("--size", type=size, help="pixels: 64 or 64x48 (HxW; default: 64)")
-    group.add_argument("--channels", type=channels, help="1 or 3, or A,B: 1,3 (default: 3)")
+    group.add_argument("--channels", type=channels, help="1, 3, ..., or A,B: 1,3 (default: 3)")
     group.add_argument(
         "--how", choices=("crop", "pad", "stretch"), help="how to fit other aspects (default: crop)"
+    )
+    group.add_argument(
+        "--ranges",
+        nargs="+",
+        type=real,
+        metavar=("LOW HIGH", "LOW HIGH"),
+        help="values of black and white, of both domains or of each (default: the whole range of "
+        "a type; of floats those that occur)",
     )
     group.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of the domains")
     group.add_argument("--test-fraction", type=real, help="where no test is given (default: 0.1)")
@@ -217,6 +231,6 @@ def convolutions(text):
 def channels(text):
     """The type of the channels of both domains."""
     values = text.split(",")
-    if len(values) > 2 or not all(value in ("1", "3") for value in values):
-        raise argparse.ArgumentTypeError(f"must be 1 or 3, or like 1,3, received {text!r}")
+    if len(values) > 2 or not all(value.isdecimal() and int(value) for value in values):
+        raise argparse.ArgumentTypeError(f"must be like 3, or like 1,3, received {text!r}")
     return (int(values[0]), int(values[-1]))

@@ -46,7 +46,7 @@ def strip(columns, *, min_side=96):
     rows, height, width = columns[0][1].shape[:3]
     factor = max(1, -(-min_side // min(height, width)))
     height, width = height * factor, width * factor
-    font = _font(max(11, min(width // 7, 20)))
+    font = typeface(max(11, min(width // 7, 20)))
     header = int(font.size * 1.7)
     total = MARGIN + sum(width + MARGIN if column else 3 * MARGIN for column in columns)
     sheet = Image.new("RGB", (total, header + rows * (height + MARGIN)), PAPER)
@@ -76,7 +76,7 @@ def rows(kinds, *, min_side=96):
     Returns:
         `PIL.Image` in RGB.
     """
-    font = _font(16)
+    font = typeface(16)
     left = 2 * MARGIN + int(max(font.getlength(label) for label, _ in kinds))
     sheets = [grid(images, len(images), min_side=min_side) for _, images in kinds]
     height = sheets[0].height - MARGIN
@@ -122,7 +122,7 @@ def stack(sheets, labels):
     Returns:
         `PIL.Image` in RGB.
     """
-    font = _font(18)
+    font = typeface(18)
     header = 32
     widths = [sheet.width for sheet in sheets]
     widths += [2 * MARGIN + int(font.getlength(label)) for label in labels]
@@ -136,7 +136,7 @@ def stack(sheets, labels):
     return page
 
 
-def _font(size):
+def typeface(size):
     """The font that matplotlib brings along: it has arrows and most alphabets."""
     path = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
     return ImageFont.truetype(path, size)

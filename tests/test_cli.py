@@ -150,7 +150,7 @@ def test_bad_input_gives_one_sentence_and_status_2(case, tmp_path, capsys):
         ("train", "required: data, folder"),
         ("prepare x.npz", "one of the arguments --folders"),
         ("prepare x.npz --pairs p --size 1.5", "must be like 64 or 64x48, received '1.5'"),
-        ("prepare x.npz --pairs p --channels 4", "must be 1 or 3, or like 1,3, received '4'"),
+        ("prepare x.npz --pairs p --channels 0", "must be like 3, or like 1,3, received '0'"),
         ("train x r --epochs 0", "must be a whole number of at least 1, received '0'"),
         ("train x r --batch two", "must be a whole number of at least 1, received 'two'"),
         ("train x r --devices some", "must be a whole number of at least 1, received 'some'"),

@@ -214,7 +214,9 @@ def unusable(folder, noise):
     (folder / "cut16.png").write_bytes(data[: len(data) // 2])
     (folder / "text.png").write_text("no picture at all")
     (folder / "empty.png").touch()
-    Image.fromarray(noise[..., 0].astype(np.float32)).save(folder / "float.tif")
+    not_a_number = noise[..., 0].astype(np.float32)
+    not_a_number[3, :2] = np.nan, np.inf
+    Image.fromarray(not_a_number).save(folder / "float.tif")
     (folder / "folder.png").mkdir()
     return {
         "missing.png": "no file",
@@ -223,7 +225,7 @@ def unusable(folder, noise):
         "cut.jpg": "truncated",
         "cut.png": "cannot be read as a picture",
         "cut16.png": "cannot be read as a picture",
-        "float.tif": "floating-point",
+        "float.tif": "holds 2 values that are NaN",
         "folder.png": "directory",
     }
 
@@ -304,24 +306,40 @@ def test_four_channels_keep_or_add_alpha():
     )
 
 
-@pytest.mark.parametrize("channels", [0, 2, 5, None, "3"])
-def test_other_channels_are_refused(channels):
+@pytest.mark.parametrize("channels", [0, None, "3", True])
+def test_what_is_no_number_of_channels_is_refused(channels):
     with pytest.raises(InputError, match="channels must be"):
         images.to_channels(RGB, channels)
+
+
+@pytest.mark.parametrize(("there", "wanted"), [(3, 2), (3, 5), (5, 3), (5, 1), (1, 7), (4, 2)])
+def test_only_gray_rgb_and_rgba_become_each_other(there, wanted):
+    image = np.zeros((2, 2, there), np.float32)
+    with pytest.raises(InputError, match=f"^x.npy has {there} channels .* become {wanted}: only"):
+        images.to_channels(image, wanted, "x.npy")
+    assert images.to_channels(image, there) is image
 
 
 # --- size ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 40])
 @pytest.mark.parametrize("how", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("size", [(8, 8), (5, 31), (64, 3), (20, 30)])
 def test_every_picture_fits_every_size(dtype, channels, how, size):
     image = np.full((20, 30, channels), 77, dtype)
     fitted = images.fit(image, size, how)
     assert fitted.dtype == dtype
-    np.testing.assert_array_equal(fitted, np.full((*size, channels), 77))
+    np.testing.assert_allclose(fitted, np.full((*size, channels), 77), rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (5, 31), (64, 41)])
+def test_many_channels_are_resized_each_by_itself(size):
+    image = np.random.default_rng(0).random((20, 30, 40), np.float32)
+    together = images.fit(image, size)
+    alone = [images.fit(image[..., i : i + 1], size) for i in range(40)]
+    np.testing.assert_allclose(together, np.concatenate(alone, -1), atol=1e-6)
 
 
 def test_the_same_size_changes_nothing(noise):

@@ -153,6 +153,15 @@ def test_named_arrays_without_metadata(tmp_path, dataset):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", ["int16", "int32", "uint32", "float16", "bool"])
+def test_numbers_of_other_types_become_float32_in_their_own_values(tmp_path, dtype):
+    a = np.arange(2 * 4 * 4 * 5).reshape(2, 4, 4, 5).astype(dtype)
+    np.savez(tmp_path / "x.npz", trainA=a, trainB=np.zeros((1, 4, 4, 1), "uint8"))
+    dataset = npz.load(tmp_path / "x.npz")
+    assert dataset.train_a.dtype == np.float32 and dataset.image_shape_a == (4, 4, 5)
+    np.testing.assert_array_equal(dataset.train_a, a.astype("float32"))
+
+
 def test_other_byte_orders(tmp_path, dataset):
     stored = make_dataset(dtype="uint16")
     np.savez(tmp_path / "x.npz", stored.train_a.astype(">u2"), stored.train_b)

@@ -1,9 +1,10 @@
 """`cyclegan-tf prepare`: pictures to one .npz of two domains."""
 
+import argparse
 from pathlib import Path
 
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.options import add_reading, reading_of, whole
+from cyclegan_tf.options import add_reading, reading_of, real, whole
 
 
 def run(options):
@@ -13,14 +14,22 @@ def run(options):
     npz.check_target(options.output)
     if options.direction and not options.pairs:
         raise InputError("--direction belongs to --pairs: leave it out.")
-    if options.paired and not options.generated:
-        raise InputError("--paired belongs to --generated: leave it out.")
-    if options.folders:
+    if options.paired and not (options.generated or options.volumes or options.heads):
+        raise InputError("--paired belongs to --generated, --volumes and --heads: leave it out.")
+    if options.volumes or options.heads:
+        dataset = _of_volumes(options)
+    elif given := _cutting_of(options):
+        raise InputError(
+            f"--{next(iter(given)).replace('_', '-')} belongs to --volumes: leave it out."
+        )
+    elif options.folders:
         dataset = prepare.from_folders(
             *_one_or_two("--folders", options.folders), **reading_of(options)
         )
     elif options.tfds:
-        dataset = prepare.from_tfds(*_one_or_two("--tfds", options.tfds), **reading_of(options))
+        allowed = ("size", "channels", "how", "names", "test_fraction", "limit", "strict", "seed")
+        reading = reading_of(options, allowed, "--tfds")
+        dataset = prepare.from_tfds(*_one_or_two("--tfds", options.tfds), **reading)
     elif options.pairs:
         direction = options.direction or "ab"
         dataset = prepare.from_pairs(options.pairs, direction=direction, **reading_of(options))
@@ -33,6 +42,81 @@ def run(options):
         dataset = prepare.generated(*options.generated, paired=options.paired, **reading)
     npz.save(options.output, dataset)
     print(f"{options.output}: {dataset}")
+    if dataset.slices is not None:
+        from cyclegan_tf.volumes import prepare as of_volumes
+
+        print(of_volumes.describe(dataset))
+
+
+def _of_volumes(options):
+    """A data set of the slices of volumes, or of generated heads."""
+    from cyclegan_tf.volumes import heads, prepare
+
+    given = _cutting_of(options)
+    if options.heads:
+        for name in given.keys() - {"axis", "neighbours"}:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} has no use with --heads: leave it out.")
+        reading = reading_of(options, ("size", "seed"), "--heads")
+        return heads.generated(*options.heads, paired=options.paired, **given, **reading)
+    allowed = ("size", "names", "test_fraction", "limit", "seed")
+    reading = reading_of(options, allowed, "--volumes")
+    paired = "test" if given.pop("paired_test", False) else options.paired
+    return prepare.from_volumes(*options.volumes, paired=paired, **given, **reading)
+
+
+#: Options of cutting volumes, by the names of `volumes.prepare.from_volumes`.
+_CUTTING = (
+    "axis",
+    "spacing",
+    "intensities",
+    "modalities",
+    "neighbours",
+    "min_body",
+    "paired_test",
+    "patient",
+    "masks",
+)
+
+
+def _cutting_of(options):
+    given = {name: getattr(options, name) for name in _CUTTING}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _add_cutting(parser):
+    group = parser.add_argument_group("volumes (research software: not for diagnosis)")
+    group.add_argument("--axis", choices=("axial", "coronal", "sagittal"), help="(default: axial)")
+    group.add_argument("--spacing", type=real, metavar="MM", help="pixels (default: all fits)")
+    group.add_argument(
+        "--intensities",
+        nargs=2,
+        metavar=("A", "B"),
+        help="window:-1000,2000 (HU), percentiles:0.5,99.5 or z-score:4 (default: by modality)",
+    )
+    group.add_argument(
+        "--modalities", nargs=2, choices=("CT", "MR"), metavar=("A", "B"), help="of NIfTI: MR CT"
+    )
+    group.add_argument(
+        "--neighbours", type=neighbours, metavar="N", help="slices on either side that are channels"
+    )
+    group.add_argument("--min-body", type=real, help="share of a slice (default: 0.05)")
+    group.add_argument(
+        "--paired-test",
+        action="store_const",
+        const=True,
+        help="both scans of a patient are aligned, and used so for testing alone",
+    )
+    group.add_argument("--patient", metavar="REGEX", help="finds the patient in a volume's path")
+    group.add_argument("--masks", nargs=2, metavar=("A", "B"), help="folders with label maps")
+
+
+def neighbours(text):
+    """The type of the neighbours of both domains: 1, or 1,0."""
+    values = text.split(",")
+    if len(values) > 2 or not all(value.isdecimal() for value in values):
+        raise argparse.ArgumentTypeError(f"must be like 1 or 1,0, received {text!r}")
+    return int(values[0]), int(values[-1])
 
 
 def _digits(source, reading):
@@ -85,10 +169,23 @@ def add(subcommands):
         metavar="FOLDER",
         help="labelled digits: MNIST's four files in a folder, or keras, tfds, drawn",
     )
+    source.add_argument(
+        "--volumes", nargs=2, metavar=("A", "B"), help="folders of NIfTI or DICOM volumes: MR, CT"
+    )
+    source.add_argument(
+        "--heads",
+        nargs=2,
+        type=whole(0),
+        metavar=("TRAIN", "TEST"),
+        help="generated heads, MR and CT: how many to train and test",
+    )
     parser.add_argument(
-        "--paired", action="store_true", help="of --generated: each sketch with its own cartoon"
+        "--paired",
+        action="store_true",
+        help="of --generated, --volumes and --heads: in training, too, A and B belong together",
     )
     parser.add_argument("--direction", choices=("ab", "ba"), help="of --pairs (default: ab)")
     parser.add_argument("--seed", type=whole(0), help="fixes what is drawn and split (default: 0)")
+    _add_cutting(parser)
     add_reading(parser)
     parser.set_defaults(run=run)

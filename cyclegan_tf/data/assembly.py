@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cyclegan_tf.data import images
-from cyclegan_tf.data.npz import check_names
+from cyclegan_tf.data.npz import check_names, check_ranges
 from cyclegan_tf.errors import InputError
 
 # A warning names so many pictures; `Dataset.skipped` names all.
@@ -18,7 +18,7 @@ def picture_shapes(size, channels, how):
 
     Args:
         size: `(height, width)` in pixels, or one number for both.
-        channels: 1, 3 or 4, or two such numbers.
+        channels: A whole number of at least 1, or two of A and B.
         how: A way of `images.fit`.
 
     Returns:
@@ -29,11 +29,30 @@ def picture_shapes(size, channels, how):
     """
     images.check_how(how)
     both = tuple(channels) if isinstance(channels, (tuple, list)) else (channels, channels)
-    if len(both) != 2 or not all(n in (1, 3, 4) for n in both):
+    whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in both)
+    if len(both) != 2 or not whole or min(both) < 1:
         raise InputError(
-            f"channels must be 1, 3 or 4, or two such numbers for A and B, received {channels!r}."
+            "channels must be a whole number of at least 1, or two for A and B, received "
+            f"{channels!r}."
         )
     return tuple((*images.height_width(size), int(n)) for n in both)
+
+
+def value_ranges(ranges):
+    """Reads the argument that says which values stand for black and white.
+
+    Args:
+        ranges: `(low, high)`, or two such pairs, of A and of B; or None.
+
+    Returns:
+        A pair of A and one of B; `(None, None)` where nothing was said.
+
+    Raises:
+        InputError: If it is anything else.
+    """
+    if ranges is None:
+        return None, None
+    return check_ranges(ranges if np.ndim(ranges) == 2 else (ranges, ranges))
 
 
 def check_division(test_fraction, limit, seed):
@@ -80,9 +99,24 @@ def hold_back(items, fraction, key):
     return train, [items[i] for i in sorted(held)]
 
 
-def fitted(image, shape, how):
-    """Returns a picture brought to `(height, width, channels)`, as `images.fit` does."""
-    return images.fit(images.to_channels(image, shape[2]), shape[:2], how)
+def fitted(image, shape, how, value_range=None, name="image"):
+    """Brings a picture to its place in a data set.
+
+    Args:
+        image: Array as from `images.read`.
+        shape: `(height, width, channels)`, brought to as by `images.to_channels` and `images.fit`.
+        how: As in `images.fit`.
+        value_range: `(low, high)` that values outside are set to; None leaves them.
+        name: What an error message calls the picture.
+
+    Returns:
+        Array of that shape and the same dtype.
+
+    Raises:
+        InputError: If it cannot have as many channels.
+    """
+    image = images.fit(images.to_channels(image, shape[2], name), shape[:2], how)
+    return image if value_range is None else np.clip(image, *value_range).astype(image.dtype)
 
 
 def require_training(train, skipped, source):
@@ -92,18 +126,59 @@ def require_training(train, skipped, source):
         raise InputError(f"No picture of {source} can be used for training{reason}")
 
 
-def stack(train, test, shape):
-    """Makes two arrays of one type: uint16 if any picture is, otherwise uint8.
+def one_dtype(dtypes, domain, value_range=None):
+    """The type of a domain: float32, or else uint16 if any picture is, otherwise uint8.
+
+    Args:
+        dtypes: List of the pictures' types.
+        domain: What an error message calls it.
+        value_range: The values of black and white, where they were given.
+
+    Returns:
+        NumPy dtype.
+
+    Raises:
+        InputError: If they have no meaning in common: whole numbers and floats, or, with a range,
+            8 bits and 16.
+    """
+    dtypes = [np.dtype(dtype) for dtype in dtypes]
+    kinds = {dtype.kind if value_range is None else str(dtype) for dtype in dtypes}
+    if len(kinds) > 1:
+        counts = {str(dtype): dtypes.count(dtype) for dtype in sorted(set(dtypes), key=str)}
+        received = " and ".join(f"{count} of {dtype}" for dtype, count in counts.items())
+        why = "" if "f" in kinds or value_range is None else ", since ranges are given"
+        raise InputError(
+            f"The pictures of {domain} must be of one type{why}, received {received}: convert "
+            "some, or take them out."
+        )
+    return np.result_type(*dtypes)
+
+
+def stack(train, test, shape, domain="a domain", value_range=None):
+    """Makes two arrays of one type.
 
     Args:
         train: List of arrays of `shape`, for training.
-        test: The same for testing; either list may be empty.
+        test: The same for testing; either list may be empty, but not both.
         shape: `(height, width, channels)`.
+        domain: As for `one_dtype`.
+        value_range: As for `one_dtype`.
 
     Returns:
-        Two arrays `(n, height, width, channels)`.
+        Two arrays `(n, height, width, channels)`. It warns of 16-bit pictures that use few bits.
+
+    Raises:
+        InputError: As from `one_dtype`.
     """
-    dtype = np.result_type(np.uint8, *(picture.dtype for picture in train + test))
+    dtype = one_dtype([picture.dtype for picture in train + test], domain, value_range)
+    highest = max(picture.max() for picture in train + test)
+    if dtype == np.uint16 and value_range is None and highest < 65536 / 4:
+        full = 2 ** max(int(highest).bit_length(), 8) - 1  # of 12 bits: 4095
+        warnings.warn(
+            f"The largest value of {domain} is {highest} of 65535, so that most of its contrast "
+            f"is lost: give ranges, such as 0 to {full}.",
+            stacklevel=3,
+        )
     return [
         np.stack([images.to_dtype(picture, dtype) for picture in part])
         if part

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cyclegan_tf.data import wide
+from cyclegan_tf.data.wide import ARRAYS
 from cyclegan_tf.errors import InputError
 
 #: Suffixes, in lower case, by which a folder's pictures are known.
@@ -24,18 +26,24 @@ def read(path):
     """Reads a picture file.
 
     Gray, RGB, palette, CMYK and 1-bit pictures are understood, with and without transparency,
-    at 8 and 16 bits, turned upright as their EXIF orientation says.
+    at 8 and 16 bits, turned upright as their EXIF orientation says; TIFFs also with floating-point
+    values, and with whole numbers that have a sign or 32 bits.
 
     Args:
-        path: PNG, JPEG, TIFF, WebP or BMP file; of several frames the first counts.
+        path: PNG, JPEG, TIFF, WebP or BMP file, of several frames the first counts; or `.npy`, or
+            `.npz` with one array, `(height, width)` or `(height, width, channels)`: the last axis
+            is always that of the channels.
 
     Returns:
-        Array `(height, width, channels)`, uint8 (0..255) or uint16 (0..65535); 1 channel is
-        gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
+        Array `(height, width, channels)`: uint8 (0..255), uint16 (0..65535), or float32 in its own
+        values for every other type. Of a picture 1 channel is gray, 2 gray and alpha, 3 RGB, 4 RGB
+        and alpha; of an array any number is what it is.
 
     Raises:
-        InputError: If the file is missing, damaged or no such picture.
+        InputError: If the file is missing, damaged or no such picture, or holds NaN or infinity.
     """
+    if Path(path).suffix.lower() in ARRAYS:
+        return wide.read_array(path)
     return decode(_bytes(path), path)
 
 
@@ -53,11 +61,13 @@ def decode(data, name="The picture"):
         InputError: If the bytes are no such picture.
     """
     with _opened(data, name) as image:
+        if isinstance(image, np.ndarray):
+            return image
         # Also where OpenCV decodes: it would take half a file without a word.
         image.load()
-        if _is_wide(image, data) and image.mode in ("RGB", "RGBA"):
-            return _wide_colour(image, data)
-        return _pixels(image)
+        if wide.has_16_bits(image, data) and image.mode in ("RGB", "RGBA"):
+            return wide.colour(image, data)
+        return wide.finite(_pixels(image), name)
 
 
 def check(path):
@@ -75,30 +85,33 @@ def check(path):
     Raises:
         InputError: If the file cannot be read as a picture.
     """
+    if Path(path).suffix.lower() in ARRAYS:
+        return wide.read_array(path).dtype
     data = _bytes(path)
     with _opened(data, path) as image:
-        wide = _is_wide(image, data)
-        if image.mode in ("F", "I"):  # 32 bits: their values decide
-            return _pixels(image).dtype
+        if isinstance(image, np.ndarray):
+            return image.dtype
+        if image.mode in ("F", "I") or wide.is_signed(image):
+            return wide.finite(_pixels(image), path).dtype
         if image.format == "PNG":
             image.verify()
         else:
             image.draft(None, (1, 1))  # heeded by JPEG alone
             image.load()
-    return np.dtype(np.uint16 if wide else np.uint8)
+        return np.dtype(np.uint16 if wide.has_16_bits(image, data) else np.uint8)
 
 
 def from_pil(image):
     """Converts an open Pillow image.
 
     Args:
-        image: `PIL.Image.Image` of any 8-bit mode, or of 16-bit gray.
+        image: `PIL.Image.Image` of any 8-bit mode, of 16-bit gray or of floats.
 
     Returns:
         Array as from `read`.
 
     Raises:
-        InputError: If its mode has no 8- or 16-bit meaning (such as floating point).
+        InputError: If it holds whole numbers that are not of 16 bits, and comes from no TIFF.
     """
     try:
         return _pixels(image)
@@ -106,27 +119,35 @@ def from_pil(image):
         raise InputError(f"image cannot be used as a picture: {error}.") from error
 
 
-def to_channels(image, channels):
-    """Brings a picture to gray, RGB or RGBA.
+def to_channels(image, channels, name="image"):
+    """Brings a picture to a number of channels.
 
-    Gray is ITU-R 601 luma. Alpha that is not asked for is laid over white (the largest value of
-    an integer type; 1.0 for floats).
+    One that has that many stays as it is. Otherwise pictures of 1 to 4 channels become gray, RGB or
+    RGBA: gray is ITU-R 601 luma; alpha that is not asked for is laid over white (the largest value
+    of an integer type; 1.0 for floats).
 
     Args:
-        image: Array `(height, width, c)` with c from 1 to 4, as from `read`.
-        channels: 1, 3 or 4.
+        image: Array `(height, width, c)`, as from `read`.
+        channels: At least 1.
+        name: What an error message calls the picture.
 
     Returns:
         Array `(height, width, channels)` of the same dtype.
 
     Raises:
-        InputError: If `channels` or the shape of `image` is another.
+        InputError: If `image` is no such array, or cannot have as many channels.
     """
-    if channels not in (1, 3, 4):
-        raise InputError(f"channels must be 1 (gray), 3 (RGB) or 4 (RGBA), received {channels!r}.")
-    if image.ndim != 3 or not 1 <= image.shape[2] <= 4:
+    whole = isinstance(channels, (int, np.integer)) and not isinstance(channels, bool)
+    if not whole or channels < 1:
+        raise InputError(f"channels must be a whole number of at least 1, received {channels!r}.")
+    if image.ndim != 3 or 0 in image.shape:
+        raise InputError(f"{name} must be (height, width, channels), received {image.shape}.")
+    if image.shape[2] == channels:
+        return image
+    if channels not in (1, 3, 4) or image.shape[2] > 4:
         raise InputError(
-            f"image must be (height, width, 1 to 4 channels), received shape {image.shape}."
+            f"{name} has {image.shape[2]} channels (its last axis), which do not become "
+            f"{channels}: only gray, RGB and RGBA become each other."
         )
     colour, alpha = image, None
     if image.shape[2] in (2, 4):
@@ -146,6 +167,40 @@ def to_channels(image, channels):
     return _as((colour @ np.array(_LUMA))[..., None], image.dtype)
 
 
+def checked(image):
+    """Returns a picture in memory as `(height, width, channels)`, or raises InputError."""
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or 0 in image.shape:
+        raise InputError(
+            "image must be (height, width), (height, width, channels) or (n, height, width, "
+            f"channels), received shape {image.shape}."
+        )
+    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+        raise InputError(
+            f"image must hold uint8, uint16 or floating-point values, received {image.dtype}: "
+            "convert it with astype."
+        )
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise InputError("image holds NaN or infinite values: replace them first.")
+    return image
+
+
+def without_alpha(image, channels):
+    """Divides a picture for a network that knows no transparency.
+
+    Args:
+        image: Array `(height, width, c)`; of 2 or 4 channels the last may be transparency.
+        channels: How many the network takes: of as many, and of 4, it takes all.
+
+    Returns:
+        `(image, alpha)`; `alpha` is None where nothing was put aside.
+    """
+    if image.shape[-1] in (2, 4) and channels not in (4, image.shape[-1]):
+        return image[..., :-1], image[..., -1:]
+    return image, None
+
+
 def to_dtype(image, dtype):
     """Widens 8 bits to 16 where `dtype` asks for it: 255 becomes 65535."""
     if image.dtype == np.uint8 and dtype == np.uint16:
@@ -157,7 +212,7 @@ def fit(image, size, how="crop"):
     """Brings a picture to a size, without aliasing.
 
     Args:
-        image: uint8, uint16 or float array `(height, width, 1 to 4 channels)`.
+        image: uint8, uint16 or float array `(height, width, channels)`.
         size: `(height, width)` in pixels, or one number for both.
         how: "crop" keeps the centre and the aspect; "pad" keeps all and the aspect, and extends
             the edges' colours; "stretch" keeps all and not the aspect.
@@ -218,14 +273,15 @@ def pictures(folder):
     if not folder.is_dir():
         problem = "is a file, not a folder" if folder.exists() else "does not exist"
         raise InputError(f"The folder {folder} {problem}: give a folder of pictures.")
+    known = (*SUFFIXES, *ARRAYS)
     found = {
         path.relative_to(folder).as_posix(): path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        if path.suffix.lower() in known and path.is_file()
     }
     visible = [name for name in found if not any(part[0] == "." for part in name.split("/"))]
     if not visible:
-        raise InputError(f"The folder {folder} holds no picture ({', '.join(SUFFIXES)}).")
+        raise InputError(f"The folder {folder} holds no picture ({', '.join(known)}).")
     return [found[name] for name in sorted(visible, key=_natural)]
 
 
@@ -248,10 +304,21 @@ def _bytes(path):
 
 @contextlib.contextmanager
 def _opened(data, name):
-    """Opens bytes with Pillow; whatever goes wrong becomes one sentence about `name`."""
+    """Opens bytes with Pillow, or as the array of a TIFF of floats that Pillow does not know.
+
+    Whatever goes wrong becomes one sentence about `name`.
+    """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        try:
+            opened = Image.open(io.BytesIO(data), formats=FORMATS)
+        except UnidentifiedImageError:
+            if not wide.is_tiff(data) or (pixels := wide.float_tiff(data)) is None:
+                raise
+            opened = contextlib.nullcontext(wide.finite(pixels, name))
+        with opened as image:
             yield image
+    except InputError:
+        raise
     except UnidentifiedImageError as error:
         raise InputError(
             f"{name} is no PNG, JPEG, TIFF, WebP or BMP picture, or its beginning is damaged."
@@ -266,47 +333,11 @@ def _opened(data, name):
         raise InputError(f"{name} cannot be read as a picture: {reason[0].rstrip('.')}.") from error
 
 
-def _is_wide(image, data):
-    """Whether a file's header promises more than 8 bits per channel."""
-    if image.format == "PNG":
-        return data[24] == 16  # the bit depth in IHDR
-    if image.format == "TIFF":
-        bits = image.tag_v2.get(258, 1)
-        return max(bits if isinstance(bits, tuple) else (bits,)) > 8
-    return False
-
-
-def _wide_colour(image, data):
-    """Decodes 16-bit colour with OpenCV, since Pillow has it at 8 bits only."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
-        raise ValueError("its kind of 16-bit colour is not known; save it as a 16-bit RGB PNG")
-    order = [2, 1, 0, 3][: pixels.shape[2]]
-    if image.format == "PNG":
-        if data[25] == 4:  # the colour type in IHDR: gray and alpha
-            order = [0, 3]
-        # Of TIFF, OpenCV has already heeded the orientation.
-        pixels = _upright(pixels, image.getexif().get(ExifTags.Base.Orientation, 1))
-    return np.ascontiguousarray(pixels[..., order])
-
-
-def _upright(pixels, orientation):
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
-
-
 def _pixels(image):
+    signed, in_tiff = wide.is_signed(image), image.format == "TIFF"
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError("its whole numbers are not within 0 to 65535; save it with 16 bits")
-        return values.astype(np.uint16)[..., None]
-    if image.mode == "F":
-        raise ValueError("it holds floating-point values; save it with 8 or 16 bits")
+    if image.mode == "F" or image.mode.startswith("I") or signed:
+        return wide.gray(image, signed, in_tiff)
     gray = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         return np.array(image.convert("LA" if gray else "RGBA"))
@@ -325,8 +356,11 @@ def _sides(shape, scale):
 def _resize(image, target):
     """Averages areas along what shrinks, then interpolates along what grows."""
     shape, channels = image.shape[:2], image.shape[2]
+    if channels > 4 and shape != target:  # OpenCV averages no more than four at a time
+        parts = [_resize(image[..., i : i + 4], target) for i in range(0, channels, 4)]
+        return np.concatenate(parts, axis=-1)
     smaller = tuple(min(pair) for pair in zip(shape, target, strict=True))
     for size, method in ((smaller, cv2.INTER_AREA), (target, cv2.INTER_CUBIC)):
         if image.shape[:2] != size:
-            image = cv2.resize(image, size[::-1], interpolation=method)
+            image = cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=method)
     return np.ascontiguousarray(image).reshape(*target, channels)

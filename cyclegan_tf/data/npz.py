@@ -27,6 +27,8 @@ FORMAT = 1
 _KEYS = {"train_a": "trainA", "train_b": "trainB", "test_a": "testA", "test_b": "testB"}
 _MASKS = {"test_a": "maskA", "test_b": "maskB"}
 _DTYPES = ("uint8", "uint16", "float32", "float64")
+# How many pictures are looked at at a time.
+_TOGETHER = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -80,7 +82,7 @@ class Dataset:
         self._set("names", check_names(self.names))
         if self.ranges is None:
             self._set("ranges", tuple(_value_range(d, *self._domain(d)) for d in "ab"))
-        self._set("ranges", _checked_ranges(self.ranges))
+        self._set("ranges", check_ranges(self.ranges))
         self._set("paired", _checked_paired(self))
         if self.slices is not None:
             self.slices.check({name: getattr(self, name) for name in _KEYS})
@@ -220,7 +222,8 @@ def load(path):
 
     Args:
         path: A file that `save` wrote, or an .npz with arrays `trainA`, `trainB` (and `testA`,
-            `testB`), or with two unnamed arrays as `np.savez(path, a, b)` writes it.
+            `testB`), or with two unnamed arrays as `np.savez(path, a, b)` writes it. Of such a
+            file, numbers of other types than a `Dataset` holds, such as int16, become float32.
 
     Returns:
         `Dataset` with NumPy arrays.
@@ -239,7 +242,7 @@ def load(path):
             f"{path} lacks the array {missing[0]} and holds {', '.join(sorted(stored)) or 'none'}: "
             "make it with `cyclegan-tf prepare` or with arrays trainA and trainB."
         )
-    arrays = {name: stored[key] for name, key in _KEYS.items() if key in stored}
+    arrays = {name: _known(stored[key]) for name, key in _KEYS.items() if key in stored}
     written_hash = metadata.pop("hash", None)
     try:
         if slices := metadata.pop("slices", None):
@@ -282,6 +285,12 @@ def _native(array):
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def _known(array):
+    """The array, as float32 in its own values where a data set has no such type of numbers."""
+    other = array.dtype.kind in "biuf" and str(array.dtype) not in _DTYPES
+    return array.astype(np.float32) if other else array
+
+
 def _metadata(path, stored):
     """Takes the metadata out of what was read: the arguments of `Dataset`; empty if none."""
     if "metadata" not in stored:
@@ -320,7 +329,8 @@ def _check_domain(domain, train, test):
             raise InputError(
                 f"{name} must be {', '.join(_DTYPES)}, received {dtype}: convert it with astype."
             )
-        if images.dtype.kind == "f" and not np.isfinite(_in_memory(images)).all():
+        # Those that are decoded on access were looked at when they were found.
+        if isinstance(images, np.ndarray) and not np.isfinite(images).all():
             raise InputError(f"{name} holds NaN or infinite values: replace or remove them.")
     if not len(train):
         raise InputError(f"train_{domain} holds no picture: give at least one.")
@@ -331,7 +341,8 @@ def _check_domain(domain, train, test):
         )
 
 
-def _checked_ranges(ranges):
+def check_ranges(ranges):
+    """Returns two pairs `(low, high)`, or raises InputError unless `ranges` is such."""
     try:
         low_high_a, low_high_b = (tuple(float(v) for v in pair) for pair in ranges)
         valid = all(
@@ -363,9 +374,11 @@ def _checked_paired(dataset):
 def _value_range(domain, train, test):
     if train.dtype.kind != "f":
         return FULL_RANGE[str(train.dtype)]
-    arrays = [_in_memory(images) for images in (train, test) if len(images)]
-    low = min(float(array.min()) for array in arrays)
-    high = max(float(array.max()) for array in arrays)
+    low, high = np.inf, -np.inf
+    for images in (train, test):
+        for i in range(0, len(images), _TOGETHER):  # not all of what is decoded on access
+            part = images[np.arange(i, min(i + _TOGETHER, len(images)))]
+            low, high = min(low, float(part.min())), max(high, float(part.max()))
     for usual in ((0.0, 1.0), (-1.0, 1.0)):
         if usual[0] <= low and high <= usual[1]:
             return usual

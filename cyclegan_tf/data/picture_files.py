@@ -20,13 +20,15 @@ class FolderImages:
         paths: The files.
         image_shape: `(height, width, channels)` that each picture is brought to.
         how: As in `images.fit`.
-        dtype: uint8, or uint16 (8-bit pictures are widened).
+        dtype: uint8, uint16 (8-bit pictures are widened), or float32.
+        value_range: `(low, high)` that values outside are set to; None leaves them.
     """
 
     paths: tuple[Path, ...]
     image_shape: tuple[int, int, int]
     how: str
     dtype: np.dtype
+    value_range: tuple[float, float] | None = None
 
     @property
     def shape(self):
@@ -41,7 +43,9 @@ class FolderImages:
         chosen = np.arange(len(self.paths))[indices]
         decoded = np.empty((*chosen.shape, *self.image_shape), self.dtype)
         for place, index in np.ndenumerate(chosen):
-            picture = read_fitted(self.paths[index], self.image_shape, self.how)
+            picture = read_fitted(
+                self.paths[index], self.image_shape, self.how, self.value_range
+            )
             decoded[place] = images.to_dtype(picture, self.dtype)
         return decoded
 
@@ -103,9 +107,27 @@ def split_files(train, test, test_fraction, limit, key):
     return paths, images.pictures(test)[:limit]
 
 
-def read_fitted(path, shape, how):
-    """Reads a picture and brings it to `(height, width, channels)`, as `images.fit` does."""
-    return fitted(images.read(path), shape, how)
+def read_fitted(path, shape, how, value_range=None):
+    """Reads a picture and brings it to its place, as `assembly.fitted` does."""
+    return fitted(images.read(path), shape, how, value_range, path)
+
+
+def check(path, channels):
+    """Checks a picture file, the faster the less there is to doubt.
+
+    Args:
+        path: As for `images.read`.
+        channels: How many it is to have.
+
+    Returns:
+        `(path, dtype)`, the type being that which `images.read` gives.
+
+    Raises:
+        InputError: If it cannot be read, or cannot have as many channels.
+    """
+    if channels in (1, 3, 4) and path.suffix.lower() in images.SUFFIXES:
+        return path, images.check(path)
+    return path, images.to_channels(images.read(path), channels, path).dtype
 
 
 def read_halves(path):

@@ -94,7 +94,7 @@ def batches(
 def fixed_pictures(dataset, count):
     """The first pictures of the test split (of the training split where that is empty).
 
-    Slices that follow each other are nearly the same picture: of those, some from first to last.
+    Of slices, which follow one another, they are spread over the split.
 
     Args:
         dataset: `npz.Dataset`.
@@ -108,14 +108,12 @@ def fixed_pictures(dataset, count):
         for test, train in ((dataset.test_a, dataset.train_a), (dataset.test_b, dataset.train_b))
     ]
     count = min(count, *map(len, domains))
-
-    def chosen(images):
-        spread = count if dataset.slices is None else len(images)
-        return np.asarray(images[(2 * np.arange(count) + 1) * spread // (2 * count)])
-
+    numbers = [np.arange(count)] * 2
+    if dataset.slices is not None:
+        numbers = [(np.arange(count) + 0.5) * len(images) // count for images in domains]
     return tuple(
-        normalize(chosen(images), value_range)
-        for images, value_range in zip(domains, dataset.ranges, strict=True)
+        normalize(np.asarray(images[chosen.astype(int)]), value_range)
+        for images, chosen, value_range in zip(domains, numbers, dataset.ranges, strict=True)
     )
 
 

@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.data import images
 from cyclegan_tf.data.assembly import (
     check_whole,
     domain_names,
     fitted,
+    one_dtype,
     picture_shapes,
     stack,
+    value_ranges,
     warn_skipped,
 )
 from cyclegan_tf.data.cartoons import cartoons
 from cyclegan_tf.data.npz import Dataset
 from cyclegan_tf.data.picture_files import (
     FolderImages,
+    check,
     decode_all,
     domain_files,
     read_fitted,
@@ -40,6 +42,7 @@ def from_folders(
     size=64,
     channels=3,
     how="crop",
+    ranges=None,
     test_fraction=0.1,
     names=None,
     strict=False,
@@ -50,15 +53,19 @@ def from_folders(
     """Makes an unpaired data set of picture folders.
 
     A file that cannot be read is left out and named in one warning. A domain that has 16-bit
-    pictures becomes 16-bit as a whole.
+    pictures becomes 16-bit as a whole; one of floats stays float32 in its own values, and takes no
+    others.
 
     Args:
         a: Folder of domain A; or, without `b`, a folder that holds `trainA`, `trainB` and, if
             there are test pictures, `testA`, `testB`.
         b: Folder of domain B.
         size: `(height, width)` in pixels, or one number for both.
-        channels: 1 (gray), 3 (RGB) or 4 (RGBA), or two such numbers, of A and of B.
+        channels: 1 (gray), 3 (RGB), 4 (RGBA) or any other number that the pictures have, or two
+            such numbers, of A and of B.
         how: "crop", "pad" or "stretch", as in `images.fit`.
+        ranges: `(low, high)`, or two such pairs, of A and of B: the values that stand for black
+            and white, to which values outside are set. By default as `npz.Dataset` says.
         test_fraction: Share of the pictures that is held back for testing, at least 0 and below
             1, where a domain has no test folder.
         names: Two names for the domains; by default those of two folders, or "A" and "B".
@@ -74,15 +81,21 @@ def from_folders(
         InputError: If an argument or folder cannot be used, or no picture of a domain is readable.
     """
     shapes, names = picture_shapes(size, channels, how), domain_names(names, a, b)
-    arrays, skipped = {}, []
+    clips, arrays, skipped = value_ranges(ranges), {}, []
     folders = domain_files(a, b, test_fraction, limit, seed)
-    for domain, paths, shape in zip("ab", folders, shapes, strict=True):
-        decode = functools.partial(read_fitted, shape=shape, how=how)
+    for domain, name, paths, shape, clip in zip("ab", names, folders, shapes, clips, strict=True):
+        decode = functools.partial(read_fitted, shape=shape, how=how, value_range=clip)
         train, test, unreadable = decode_all(*paths, decode, domain.upper(), strict, progress)
-        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = stack(train, test, shape)
+        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = stack(train, test, shape, name, clip)
         skipped += unreadable
     warn_skipped(skipped)
-    return Dataset(**arrays, names=names, sources=_sources(a, b), skipped=skipped)
+    return Dataset(
+        **arrays,
+        names=names,
+        ranges=_given(clips),
+        sources=_sources(a, b),
+        skipped=skipped,
+    )
 
 
 def from_pairs(
@@ -92,6 +105,7 @@ def from_pairs(
     size=64,
     channels=3,
     how="crop",
+    ranges=None,
     test_fraction=0.1,
     names=None,
     strict=False,
@@ -110,6 +124,7 @@ def from_pairs(
         size: `(height, width)` of one half in pixels, or one number for both.
         channels: As in `from_folders`.
         how: As in `from_folders`.
+        ranges: As in `from_folders`.
         test_fraction: As in `from_folders`.
         names: Two names for the domains, "A" and "B" by default.
         strict: As in `from_folders`.
@@ -126,7 +141,7 @@ def from_pairs(
     if direction not in ("ab", "ba"):
         raise InputError(f'direction must be "ab" or "ba", received {direction!r}.')
     shapes, names = picture_shapes(size, channels, how), domain_names(names)
-    folder = Path(folder)
+    clips, folder = value_ranges(ranges), Path(folder)
     train, test = folder, None
     if (folder / "train").is_dir():
         train = folder / "train"
@@ -135,18 +150,22 @@ def from_pairs(
 
     def decode(path):
         halves = read_halves(path)[:: 1 if direction == "ab" else -1]
-        return [fitted(half, shape, how) for half, shape in zip(halves, shapes, strict=True)]
+        return [
+            fitted(half, shape, how, clip, path)
+            for half, shape, clip in zip(halves, shapes, clips, strict=True)
+        ]
 
     train, test, skipped = decode_all(*paths, decode, "pairs", strict, progress)
     arrays = {}
     for i, domain in enumerate("ab"):
         arrays[f"train_{domain}"], arrays[f"test_{domain}"] = stack(
-            [pair[i] for pair in train], [pair[i] for pair in test], shapes[i]
+            [pair[i] for pair in train], [pair[i] for pair in test], shapes[i], names[i], clips[i]
         )
     warn_skipped(skipped)
     return Dataset(
         **arrays,
         names=names,
+        ranges=_given(clips),
         paired={"train": True, "test": True},
         sources=_sources(folder),
         skipped=skipped,
@@ -197,6 +216,7 @@ def stream(
     size=64,
     channels=3,
     how="crop",
+    ranges=None,
     test_fraction=0.1,
     names=None,
     strict=False,
@@ -207,8 +227,9 @@ def stream(
     """Like `from_folders`, for pictures that memory does not hold: decoded on each access.
 
     All files are checked at the start (`images.check`), and those that cannot be read are left
-    out and named in one warning. The hash is that of the files' names and sizes and of the
-    arguments, not of the pixels.
+    out and named in one warning. Of floats, all are also read once to find their range, unless
+    `ranges` says it. The hash is that of the files' names and sizes and of the arguments, not of
+    the pixels.
 
     Args:
         a: As in `from_folders`.
@@ -216,6 +237,7 @@ def stream(
         size: As in `from_folders`.
         channels: As in `from_folders`.
         how: As in `from_folders`.
+        ranges: As in `from_folders`.
         test_fraction: As in `from_folders`.
         names: As in `from_folders`.
         strict: As in `from_folders`.
@@ -230,16 +252,17 @@ def stream(
         InputError: If an argument or folder cannot be used, or no picture of a domain is readable.
     """
     shapes, names = picture_shapes(size, channels, how), domain_names(names, a, b)
-    arrays, skipped = {}, []
-    digest = hashlib.sha256(json.dumps([shapes, how]).encode())
+    clips, arrays, skipped = value_ranges(ranges), {}, []
+    digest = hashlib.sha256(json.dumps([shapes, how] + [clips] * (ranges is not None)).encode())
     folders = domain_files(a, b, test_fraction, limit, seed)
-    for domain, paths, shape in zip("ab", folders, shapes, strict=True):
+    for domain, name, paths, shape, clip in zip("ab", names, folders, shapes, clips, strict=True):
+        checked = functools.partial(check, channels=shape[2])
         label = f"check {domain.upper()}"
-        train, test, unreadable = decode_all(*paths, _check, label, strict, progress)
-        dtype = np.result_type(*(found for _, found in train + test))
+        train, test, unreadable = decode_all(*paths, checked, label, strict, progress)
+        dtype = one_dtype([found for _, found in train + test], name, clip)
         for split, files in (("train", train), ("test", test)):
             paths = tuple(path for path, _ in files)
-            arrays[f"{split}_{domain}"] = FolderImages(paths, shape, how, dtype)
+            arrays[f"{split}_{domain}"] = FolderImages(paths, shape, how, dtype, clip)
             listed = [[path.name, path.stat().st_size] for path in paths]
             digest.update(json.dumps([domain, split, listed]).encode())
         skipped += unreadable
@@ -247,14 +270,15 @@ def stream(
     return Dataset(
         **arrays,
         names=names,
+        ranges=_given(clips),
         sources=_sources(a, b),
         skipped=skipped,
         hash=digest.hexdigest(),
     )
 
 
-def _check(path):
-    return path, images.check(path)
+def _given(ranges):
+    return None if None in ranges else ranges
 
 
 def _sources(*folders):

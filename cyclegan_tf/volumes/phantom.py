@@ -5,12 +5,15 @@ same voxels, so each pair is its own ground truth. Research software, not for di
 """
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 
+from cyclegan_tf.data.assembly import check_whole
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.volumes import phantom_anatomy
+from cyclegan_tf.volumes import phantom_anatomy, volume
 from cyclegan_tf.volumes.phantom_shapes import smooth_noise
 
 #: What the numbers of a label map mean; 0 is the air around the head.
@@ -95,7 +98,7 @@ class Head:
 
     @property
     def spacing(self):
-        """mm from voxel to voxel along x, y and z."""
+        """Distance of neighbouring voxels in mm along x, y and z."""
         return tuple(float(n) for n in np.linalg.norm(self.affine[:3, :3], axis=0))
 
 
@@ -104,7 +107,7 @@ def head(seed, size=128):
 
     Args:
         seed: Whole number from 0, or a tuple of such: the same gives the same head.
-        size: Voxels along each axis of the field of 250 mm, from 32 to 512.
+        size: Voxels along each axis of the field of 250 mm, from 32 to 256.
 
     Returns:
         `Head`.
@@ -113,8 +116,8 @@ def head(seed, size=128):
         InputError: If `seed` or `size` is none of these.
     """
     whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
-    if not whole or not 32 <= size <= 512:
-        raise InputError(f"size must be a whole number from 32 to 512, received {size!r}.")
+    if not whole or not 32 <= size <= 256:
+        raise InputError(f"size must be a whole number from 32 to 256, received {size!r}.")
     # One stream each, so that a change in one picture's noise leaves the other picture alone.
     shape_rng, ct_rng, mr_rng = (np.random.default_rng(s) for s in _sequence(seed).spawn(3))
     space = phantom_anatomy.space(shape_rng, int(size))
@@ -130,6 +133,57 @@ def head(seed, size=128):
     affine = np.diag([space.voxel] * 3 + [1.0])
     affine[:3, 3] = np.array(phantom_anatomy.MIDDLE) - (size - 1) / 2.0 * space.voxel
     return Head(labels, _ct(ct, ct_rng), _mr(mr, bias, mr_rng), bias, affine)
+
+
+def volumes(seed, size=128):
+    """The same head as two volumes.
+
+    Args:
+        seed: As for `head`.
+        size: As for `head`.
+
+    Returns:
+        `(mr, ct)`, each a `volume.Volume`.
+    """
+    drawn = head(seed, size)
+    return tuple(
+        volume.Volume(getattr(drawn, kind), drawn.affine, kind.upper()) for kind in ("mr", "ct")
+    )
+
+
+def write(folder, count, seed=0, *, size=128, paired=False):
+    """Writes heads as NIfTI files, in the folders that `prepare.from_volumes` reads.
+
+    `mr/sub-001_T1w.nii.gz`, `ct/sub-001_CT.nii.gz` and `labels/sub-001_labels.nii.gz`, of which
+    `labels/labels.json` names the numbers.
+
+    Args:
+        folder: Where; files that exist are not replaced.
+        count: How many volumes of each kind, at least 1.
+        seed: Whole number from 0 that fixes the heads: subject n is `head((seed, n))`.
+        size: As for `head`.
+        paired: Whether MR and CT are of the same heads. If not, subjects 1 to `count` have an MR
+            alone and the next `count` a CT alone.
+
+    Raises:
+        InputError: If an argument is another, or a file exists.
+    """
+    check_whole("count", count, 1)
+    check_whole("seed", seed, 0)
+    folder = Path(folder)
+    for kind in ("mr", "ct", "labels"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for number in range(1, (count if paired else 2 * count) + 1):
+        drawn = head((seed, number), size)
+        kinds = [("labels", "labels", drawn.labels.astype(np.int16))]
+        if number <= count:
+            kinds.append(("mr", "T1w", drawn.mr))
+        if paired or number > count:
+            kinds.append(("ct", "CT", drawn.ct))
+        for kind, word, voxels in kinds:
+            like = volume.Volume(voxels, drawn.affine, "" if kind == "labels" else kind.upper())
+            volume.write(folder / kind / f"sub-{number:03d}_{word}.nii.gz", voxels, like)
+    (folder / "labels" / "labels.json").write_text(json.dumps(LABELS, indent=2), encoding="utf-8")
 
 
 def bias_field(rng, shape, strength=0.18):

@@ -66,7 +66,8 @@ def layers(rng, space):
     thick = rng.uniform(0.8, 1.3) * (6.4 + 0.9 * smooth_noise(rng, shape, 6))
     thick += np.float32(2.0) * np.exp(-(((np.abs(space.y) - 84.0) / 22.0) ** 2))
     thin = np.exp(-(((space.z + 20.0) / 22.0) ** 2) - ((space.y - 12.0) / 35.0) ** 2)
-    skull = cavity - np.maximum(thick * (1.0 - 0.5 * thin), 2.4)
+    roof = np.exp(-(((space.z + 18.0) / 11.0) ** 2) - ((space.y - 36.0) / 34.0) ** 2)
+    skull = cavity - np.maximum(thick * (1.0 - np.minimum(0.5 * thin + 0.6 * roof, 0.65)), 2.2)
     body = _body(rng, space, skull)
     yield from _soft_tissue(rng, space, body, skull)
     yield from _neck(rng, space)
@@ -90,7 +91,11 @@ def _rotation(angles):
 
 def _cavity(space):
     """Distance to the inside of the skull: vault, middle and posterior fossae."""
-    floor = -14.0 - 0.3 * np.maximum(40.0 - space.y, 0.0) - space.z
+    # The roofs of the orbits bulge upwards.
+    floor = -17.0 - 0.3 * np.maximum(40.0 - space.y, 0.0) - space.z
+    floor += 6.0 * np.exp(
+        -(((np.abs(space.x) - 31.0) / 15.0) ** 2) - ((space.y - 48.0) / 26.0) ** 2
+    )
     vault = common(space.ellipsoid((0, -3, 4), (67, 84, 66)), floor, 10.0)
     for side in (-1, 1):
         vault = union(vault, space.ellipsoid((side * 38, 6, -26), (24, 32, 21)), 6.0)
@@ -117,7 +122,7 @@ def _body(rng, space, skull):
     for side in (-1, 1):
         lid = space.ellipsoid((side * 32, 58, -32), (16, 15, 14))
         ear = space.ellipsoid((side * 77, -22, -40), (4.5, 15, 27))
-        root = space.tube((side * 62, -12, -44, 10), (side * 76, -17, -42, 6))
+        root = space.tube((side * 71, -12, -28, 6), (side * 70, -13, -54, 7))
         temple = space.ellipsoid((side * 38, 4, -52), (34, 38, 36))
         body = union(body, temple, 12.0)
         body = union(union(body, lid, 5.0), union(ear, root, 5.0), 6.0)

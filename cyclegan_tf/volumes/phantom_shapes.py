@@ -4,6 +4,7 @@ Distances are in mm, negative inside, and first-order: exact at the surface, nea
 """
 
 import dataclasses
+import itertools
 import math
 from typing import NamedTuple
 
@@ -79,12 +80,14 @@ class Space:
             u *= np.float32(1.0 / radius)
             k1 = k1 + u * u
         k0, k1 = np.sqrt(k0), np.sqrt(k1)
-        return k0 * (k0 - 1.0) / np.maximum(k1, np.float32(1e-4))
+        # The quotient lies between the radii; in the very centre it is 0 / 0.
+        size = np.maximum(k0 / np.maximum(k1, np.float32(1e-9)), np.float32(min(radii)))
+        return (k0 - 1.0) * size
 
     def tube(self, *knots):
         """Distance to a bent tube through knots `(x, y, z, radius)`."""
         nearest = np.float32(np.inf)
-        for start, end in zip(knots, knots[1:], strict=False):
+        for start, end in itertools.pairwise(knots):
             along = [np.float32(b - a) for a, b in zip(start[:3], end[:3], strict=True)]
             offsets = [
                 axis - np.float32(a)

@@ -4,17 +4,21 @@ Read from NIfTI, a DICOM series or a NumPy array, and written as one of these.
 """
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cyclegan_tf.atomic import replacing
+from cyclegan_tf.data import images
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.volumes import nifti
+from cyclegan_tf.volumes import dicom, dicom_series, dicom_writing, nifti
 from cyclegan_tf.volumes.scaling import Scaled, fitting
 
 _ARRAYS = (".npy", ".npz")
+# What is no folder's name, though nothing can be written under it.
+_OTHERS = (".npz", ".dcm", ".gz", ".zip", ".hdr", ".img", ".mha", ".mhd", ".nrrd", ".mgz")
 _DTYPES = ("int16", "int32", "float32", "float64")
 
 
@@ -50,9 +54,7 @@ class Volume:
     @property
     def orientation(self):
         """Where i, j and k lead: "RAS" is to the right, to the front, to the head."""
-        from nibabel import aff2axcodes
-
-        return "".join(aff2axcodes(self.affine))
+        return "".join(nifti.load_nibabel().aff2axcodes(self.affine))
 
     def __repr__(self):
         """Says what it is, and nothing about the patient."""
@@ -61,12 +63,79 @@ class Volume:
         return f"Volume({shape} {self.voxels.dtype}, {spacing} mm, {self.modality or 'unknown'})"
 
 
-def read(path):
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A volume that `find` came upon.
+
+    Attributes:
+        path: What to `read`.
+        series: Which series of it; None if it holds one.
+        patient: Tells patients apart, so that each is on one side of a split; never to be shown.
+        modality: "CT", "MR" or another word of DICOM; "" where the file does not say.
+    """
+
+    path: Path
+    series: int | None
+    patient: str = dataclasses.field(repr=False)
+    modality: str = ""
+
+
+def is_volume(path):
+    """Whether `read` is meant for a path: by its suffix, or a folder of DICOM without pictures."""
+    path = Path(path)
+    if not path.is_dir():
+        named = path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS))
+        return named or dicom_series.looks_like_dicom(path)
+    files = [each for each in path.iterdir() if each.is_file()]
+    pictures = any(each.suffix.lower() in images.SUFFIXES for each in files)
+    return not pictures and any(map(dicom_series.is_dicom, files))
+
+
+def find(folder):
+    """Lists the volumes of a folder and its subfolders, hidden ones left out.
+
+    A patient is known by the PatientID of DICOM; else by the part `sub-...` of a name (BIDS); else
+    by the subfolder of `folder`; else by the file's name without suffixes.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        List of `Found` in natural order (case 9 before case 10).
+
+    Raises:
+        InputError: If there is no such folder or no volume in it.
+    """
+    folder, found, seen = Path(folder), [], set()
+    if not folder.is_dir():
+        problem = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise InputError(f"The folder {folder} {problem}: give a folder of volumes.")
+    names = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    for name in sorted(names, key=_natural):
+        path = names[name]
+        if any(part.startswith(".") for part in name.parts):
+            continue
+        if path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS)):
+            found.append(Found(path, None, _patient(name)))
+        elif path.parent not in seen and dicom_series.is_dicom(path):
+            seen.add(path.parent)
+            found += _found_series(path.parent, _patient(name))
+    if not found:
+        raise InputError(
+            f"The folder {folder} holds no volume (.nii, .nii.gz, .npy, .npz or DICOM)."
+        )
+    return found
+
+
+def read(path, series=None):
     """Opens a volume. Voxels are read from the file when they are sliced.
 
     Args:
-        path: `.nii` or `.nii.gz`; or `.npy` or `.npz` with one array of three axes, which gets the
-            identity as affine (of an `.npz` the whole array is held in memory).
+        path: `.nii` or `.nii.gz`; a folder of a DICOM series, or one DICOM file; or `.npy` or
+            `.npz` with one array of three axes, which gets the identity as affine (of an `.npz`
+            the whole array is held in memory).
+        series: Where a folder holds several series: the number of one, from 1, or the end of its
+            SeriesInstanceUID.
 
     Returns:
         `Volume`.
@@ -82,8 +151,13 @@ def read(path):
         volume = Volume(voxels, affine, "", header)
     elif path.suffix.lower() in _ARRAYS:
         volume = Volume(Scaled(_array(path), name=path), np.eye(4))
+    elif path.is_dir() or dicom_series.looks_like_dicom(path):
+        volume = Volume(*dicom.read(path, series))
     else:
-        raise InputError(f"{path} is no volume: give .nii, .nii.gz, .npy or .npz.")
+        raise InputError(
+            f"{path} is no volume: give .nii, .nii.gz, .npy, .npz, a DICOM file, or the folder of "
+            "a DICOM series."
+        )
     if not np.isfinite(volume.affine).all() or abs(np.linalg.det(volume.affine)) < 1e-9:
         raise InputError(
             f"{path} has an affine that squeezes the volume flat (a spacing of 0 or NaN): mend its "
@@ -96,14 +170,16 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
     """Writes voxels as a volume like another one, whole or not at all.
 
     Args:
-        path: `.nii`, `.nii.gz` or `.npy`.
+        path: `.nii`, `.nii.gz` or `.npy`; any other name is that of a folder for a DICOM series.
         voxels: Array-like `(i, j, k)` of real values in the shape of `like`; one slice `[:, :, k]`
-            is read at a time.
-        like: `Volume` that says where the voxels lie.
-        modality: What the values are: "CT" or "MR"; "" if what those of `like` are.
-        dtype: "int16", "int32", "float32" or "float64". By default int16 for whole numbers of up
-            to 16 bits with sign, int32 for longer ones, float32 for floats.
-        overwrite: Whether to replace a file that exists.
+            is read at a time (for DICOM all slices twice).
+        like: `Volume` that says where the voxels lie, and to which study they belong.
+        modality: What the values are: "CT" (in HU) or "MR"; "" if what those of `like` are.
+        dtype: "int16", "int32", "float32" or "float64"; floats are rounded to whole numbers if need
+            be. By default int16 for whole numbers of up to 16 bits with sign, int32 for longer
+            ones, float32 for floats. DICOM has "int16" alone; for what it does by default see
+            `dicom_writing.write`.
+        overwrite: Whether to replace a file that exists, or a folder that was written so.
 
     Raises:
         InputError: If an argument is another, a value does not fit or is not finite, or `path`
@@ -114,26 +190,36 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
         raise InputError(
             f"voxels must have the shape of like, {like.shape}, received {tuple(voxels.shape)}."
         )
-    if dtype is not None and str(np.dtype(dtype)) not in _DTYPES:
+    if dtype is not None and dtype not in _DTYPES:
         raise InputError(f"dtype must be one of {', '.join(_DTYPES)}, received {dtype!r}.")
+    suffix = path.suffix.lower()
+    is_nifti = path.name.lower().endswith(nifti.SUFFIXES)
+    if not is_nifti and (suffix in _OTHERS or suffix in images.SUFFIXES):
+        raise InputError(
+            f"path must end in .nii, .nii.gz or .npy, or be the name of a folder for DICOM, "
+            f"received {path}."
+        )
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists: give another name, or allow it with overwrite.")
-    same_unit = modality in ("", like.modality)
-    dtype = _written_dtype(voxels.dtype) if dtype is None else np.dtype(dtype)
-    if path.name.lower().endswith(nifti.SUFFIXES):
-        header = like.origin if hasattr(like.origin, "get_xyzt_units") else None
-        nifti.write(path, voxels, like.affine, header, dtype, same_unit)
-    elif path.suffix.lower() == ".npy":
-        _write_array(path, voxels, dtype)
+    if is_nifti:
+        # Lists are those of DICOM.
+        header = None if isinstance(like.origin, list) else like.origin
+        same_unit = modality in ("", like.modality)
+        kind = _written_dtype(voxels.dtype, dtype)
+        nifti.write(path, voxels, like.affine, header, kind, same_unit)
+    elif suffix == ".npy":
+        _write_array(path, voxels, _written_dtype(voxels.dtype, dtype))
     else:
-        raise InputError(f"path must end in .nii, .nii.gz or .npy, received {path}.")
+        slices = like.origin if isinstance(like.origin, list) else None
+        modality = modality or like.modality
+        dicom_writing.write(path, voxels, like.affine, slices, modality, dtype)
 
 
 def check_finite(volume):
     """Looks through all voxels, slice by slice.
 
     Args:
-        volume: `Volume`.
+        volume: `Volume`, or its voxels.
 
     Returns:
         `(low, high)`: the smallest and the largest value, as floats.
@@ -157,7 +243,33 @@ def check_finite(volume):
     return low, high
 
 
-def _written_dtype(dtype):
+def _natural(name):
+    parts = re.split(r"(\d+)", name.as_posix().lower())
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name.as_posix()
+
+
+def _patient(name):
+    """Who a file is of, by its path below the folder."""
+    if bids := re.search(r"(?:^|[/_])(sub-[A-Za-z0-9]+)", name.as_posix()):
+        return bids[1]
+    return name.parts[0] if len(name.parts) > 1 else name.name.partition(".")[0]
+
+
+def _found_series(folder, patient):
+    try:
+        series = dicom_series.find_series(folder)
+    except InputError:  # `read` says it
+        return [Found(folder, None, patient)]
+    several = len(series) > 1
+    return [
+        Found(folder, i if several else None, each.patient or patient, each.modality)
+        for i, each in enumerate(series, 1)
+    ]
+
+
+def _written_dtype(dtype, wanted):
+    if wanted is not None:
+        return np.dtype(wanted)
     if dtype.kind == "f":
         return np.dtype(np.float32)
     return np.dtype(np.int16 if np.can_cast(dtype, np.int16) else np.int32)
