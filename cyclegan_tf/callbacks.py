@@ -103,11 +103,19 @@ class StopWhenDiverged(keras.callbacks.Callback):
 
 
 class HealthWarnings(keras.callbacks.Callback):
-    """Prints a warning for each ill that `health.diagnose` finds after an epoch."""
+    """Prints a warning for each ill that `health.diagnose` finds after an epoch.
+
+    Args:
+        slices: As in `health.diagnose`.
+    """
+
+    def __init__(self, slices=False):
+        super().__init__()
+        self.slices = slices
 
     def on_epoch_end(self, epoch, logs=None):
         """Looks at the epoch's numbers."""
-        for sentence in health.diagnose(logs or {}, self.model.needs_pairs):
+        for sentence in health.diagnose(logs or {}, self.model.needs_pairs, self.slices):
             print(f"\nWarning, epoch {epoch + 1}: {sentence}", file=sys.stderr)
 
 

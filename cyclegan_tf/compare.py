@@ -18,7 +18,7 @@ from cyclegan_tf.evaluate import DIRECTIONS
 from cyclegan_tf.evaluation import ROWS, cell, head, markdown, protocol_text
 from cyclegan_tf.inference import Inference
 from cyclegan_tf.metrics import diversity, mae
-from cyclegan_tf.scoring import METRICS, Score
+from cyclegan_tf.scores import METRICS, Score
 from cyclegan_tf.training_run import train
 
 BUDGETS = ("steps", "seconds")

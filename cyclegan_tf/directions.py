@@ -7,12 +7,14 @@ from tqdm import tqdm
 
 from cyclegan_tf import generators
 from cyclegan_tf.data.assembly import check_whole
+from cyclegan_tf.data.values import normalize
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.evaluation import Result
 from cyclegan_tf.inference import Inference
 from cyclegan_tf.metrics import hidden_information, inception, perceptual
 from cyclegan_tf.metrics.features import RandomFeatures
-from cyclegan_tf.scoring import METRICS, Pictures, Scorer
+from cyclegan_tf.scores import BODY, METRICS
+from cyclegan_tf.scoring import Pictures, Scorer
 
 #: Standard deviation of the noise of the hidden-information check: two of 255 grey levels.
 NOISE = 2 / 255
@@ -24,7 +26,7 @@ class Tools:
     """What scoring needs beside pictures: networks, names of metrics, seeds.
 
     Args:
-        names: List or tuple of names of `scoring.METRICS`, or None for all that apply.
+        names: List or tuple of names of `scores.METRICS`, or None for all that apply.
         features: "inception", "random", "none", or None: inception where it can be had, and random
             where `names` has scores of that.
         weights: File of the Inception weights.
@@ -107,16 +109,23 @@ class Tools:
         """Everything that the scores depend on, but for the generators."""
         (first, *_) = directions.values()
         names = {name for direction in directions.values() for name in direction.scorer.names}
+        units = ("", "")
+        over = "pictures"
+        if dataset.slices is not None:
+            units = [f" {rule.get('unit', '')}".rstrip() for rule in dataset.slices.intensities]
+            counts = (f"{len(set(one.patients))} {way}" for way, one in directions.items())
+            over = f"patients, each with all their slices ({', '.join(counts)})"
         protocol = {
             "data": dataset.hash,
             "split": f"{split} ({'held out' if split == 'test' else 'NOT held out'})",
             "size": "x".join(str(side) for side in dataset.train_a.shape[1:3]),
             "stored values": {
-                name: f"{dtype} in {low:g} to {high:g}"
-                for name, dtype, (low, high) in zip(
+                name: f"{dtype} in {low:g} to {high:g}{unit}"
+                for name, dtype, (low, high), unit in zip(
                     dataset.names,
                     (dataset.train_a.dtype, dataset.train_b.dtype),
                     dataset.ranges,
+                    units,
                     strict=True,
                 )
             },
@@ -129,7 +138,7 @@ class Tools:
                 for direction, one in directions.items()
             },
             "measured": "the translation as saved, rounded to its stored type",
-            "intervals": "95 %: percentile bootstrap over pictures; kernel distance 1.96 "
+            "intervals": f"95 %: percentile bootstrap over {over}; kernel distance 1.96 "
             "jackknife standard errors",
             "seed": self.seed,
         }
@@ -141,6 +150,13 @@ class Tools:
                 protocol[", ".join(alike)] = f"k = {k}"
         if {"lpips", "perceptual_loss"} & names:
             protocol["lpips"] = self.perceptual.protocol
+        if names & BODY.keys():
+            protocol["in body"] = (
+                "where the true picture's label map is not 0; MAE in units of the stored values"
+            )
+        by_label = "cycle_consistency" in names and first.source_masks is not None
+        if by_label or names & BODY.keys():
+            protocol["label maps"] = dataset.slices.masks_from or "as they came with the data"
         if "ms_ssim" in names:
             protocol["ms_ssim"] = f"{first.scorer.scales} of 5 scales"
         if first.scorer.looks_for_hidden:
@@ -182,13 +198,28 @@ class Direction:
         self.reference = _pictures(dataset, split, target, of_target)
         # As many as there are translations: distances between sets depend on the number.
         chosen = _some(draw, len(getattr(dataset, f"{other_split}_{target}")), len(self.inputs))
-        self.other = None
+        self.other = self.patients = self.source_masks = target_masks = None
+        self.labels, self.neighbours = {}, (0, 0)
         if len(chosen) >= ENOUGH:
             self.other = _pictures(dataset, other_split, target, chosen)
+        if (slices := dataset.slices) is not None:
+            slices = slices if direction == "ab" else slices.swapped()
+            self.labels, self.neighbours = slices.labels, slices.neighbours
+            self.patients = np.array(slices.patients[f"{split}_a"])[self.index]
+            masks = slices.masks or {}
+            if f"{split}_a" in masks:
+                self.source_masks = masks[f"{split}_a"][self.index]
+            if f"{split}_b" in masks:
+                target_masks = masks[f"{split}_b"][of_target]
+        #: All training pictures of the target: their mean is the blindest of answers.
+        self.training = getattr(dataset, f"train_{target}")
+        reference = self._target(self.reference)
         self.scorer = Scorer(
-            self.reference,
-            self.inputs,
-            self.reference if paired else None,
+            reference,
+            self._source(self.inputs),
+            reference if paired else None,
+            masks=target_masks,
+            patients=self.patients,
             names=tools.names,
             extractor=tools.extractor,
             perceptual=tools.perceptual,
@@ -197,6 +228,13 @@ class Direction:
             seed=tools.seed,
             progress=tools.progress,
         )
+
+    def _source(self, pictures):
+        """Pictures of the source as they are scored: without neighbouring slices."""
+        return _without_neighbours(pictures, self.neighbours[0])
+
+    def _target(self, pictures):
+        return _without_neighbours(pictures, self.neighbours[1])
 
     def quiet(self):
         """Shows no more progress bars."""
@@ -222,9 +260,9 @@ class Direction:
 
         normalized = self.inputs.normalized
         fake = gen_there(normalized)
-        translations, cycles, hidden = self.reference.stored(fake), None, None
+        translations, cycles, hidden = self._target(self.reference.stored(fake)), None, None
         if back is not None:
-            cycles = self.inputs.stored(gen_back(fake))
+            cycles = self._source(self.inputs.stored(gen_back(fake)))
             if self.scorer.looks_for_hidden:
                 hidden = hidden_information(
                     lambda _: fake, gen_back, normalized, noise=NOISE, seed=self.tools.seed
@@ -232,21 +270,37 @@ class Direction:
         return self.scorer.score(translations, cycles, hidden), translations, cycles
 
     def result(self, there, back):
-        """Scores all three rows."""
+        """Scores all rows."""
+        scorer = self.scorer
         scores, translations, cycles = self.translated(there, back)
-        rows = {
-            "untranslated": self.scorer.score(self.inputs.like(self.reference)),
-            "translated": scores,
-        }
+        rows = {"untranslated": scorer.score(scorer.inputs.like(scorer.reference))}
+        if scorer.partners is not None:
+            rows["training_mean"] = scorer.as_pairs(self._target(self._training_mean()))
+        rows["translated"] = scores
         if self.other is not None:
             # Fewer than the inputs where there are no more; none are compared twice.
-            rows["other_real"] = self.scorer.score(self.other)
-        columns = [(self.names[0], self.inputs), (f"as {self.names[1]}", translations)]
+            rows["other_real"] = scorer.score(self._target(self.other))
+        columns, by_label = (
+            [(self.names[0], scorer.inputs), (f"as {self.names[1]}", translations)],
+            {},
+        )
         if cycles is not None:
             columns.append(("and back", cycles))
-        if self.scorer.partners is not None:
-            columns.append(("truth", self.reference))
-        return Result(self.names, rows, self.scorer.left_out, self.index, columns)
+            if self.source_masks is not None and "cycle_consistency" in scorer.names:
+                by_label = scorer.by_label(cycles, self.source_masks, self.labels)
+        if scorer.partners is not None:
+            columns.append(("truth", scorer.partners))
+        return Result(self.names, rows, scorer.left_out, self.index, columns, by_label)
+
+    def _training_mean(self):
+        """The mean training picture of the target, as the answer to every input."""
+        count, total = len(self.training), 0.0
+        for start in range(0, count, 64):
+            some = self.training[np.arange(start, min(start + 64, count))]
+            total = total + np.asarray(some).sum(axis=0, dtype=np.float64)
+        mean = self.reference.stored(normalize(total / count, self.reference.value_range))
+        images = np.broadcast_to(mean.images, self.reference.images.shape)
+        return Pictures(images, mean.value_range)
 
 
 def _fits(generator, source, target, names):
@@ -281,6 +335,13 @@ def _fits(generator, source, target, names):
 def _pictures(dataset, split, domain, index):
     images = getattr(dataset, f"{split}_{domain}")[index]
     return Pictures(np.asarray(images), dataset.ranges["ab".index(domain)])
+
+
+def _without_neighbours(pictures, neighbours):
+    """The middle of the slices that are channels: the one that a label map is of."""
+    if not neighbours:
+        return pictures
+    return Pictures(pictures.images[..., neighbours : neighbours + 1], pictures.value_range)
 
 
 def _some(draw, count, limit):

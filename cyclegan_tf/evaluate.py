@@ -22,7 +22,7 @@ from cyclegan_tf.data.assembly import check_whole
 from cyclegan_tf.directions import Direction, Tools
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.evaluation import Evaluation
-from cyclegan_tf.scoring import METRICS
+from cyclegan_tf.scores import METRICS
 
 DIRECTIONS = ("ab", "ba")
 
@@ -53,7 +53,7 @@ def evaluate(
             cycles: that which its file says, or A to B.
         data: `npz.Dataset`, or the path of its file.
         split: "test", or "train" (then nothing is held out, and the protocol says so).
-        metrics: List or tuple of names of `scoring.METRICS`; by default all that apply.
+        metrics: List or tuple of names of `scores.METRICS`; by default all that apply.
         pictures: At most so many of each domain, drawn at random; by default all.
         features: "inception", "random" (untrained: no published meaning), or "none". By default
             random where `metrics` has scores of that, else inception where its weights can be had.
@@ -127,7 +127,7 @@ class Evaluate(keras.callbacks.Callback):
         folder: The run's folder.
         dataset: `npz.Dataset`; its test split is used, which training never sees (the training
             split where there is no other).
-        metrics: List or tuple of names of `scoring.METRICS`.
+        metrics: List or tuple of names of `scores.METRICS`.
         pictures: How many pictures of each domain.
         every: Score every so many epochs, and after the last.
         monitor: Which score decides, such as "kid_ab"; by default the first, from A to B.

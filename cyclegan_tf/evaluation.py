@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from cyclegan_tf import plotting
 from cyclegan_tf.atomic import replacing, write_text
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.scoring import METRICS
+from cyclegan_tf.scores import METRICS, Metric
 
 #: What each table compares.
 GROUPS = {
@@ -22,6 +22,7 @@ GROUPS = {
 #: What each row is, by its name in files.
 ROWS = {
     "untranslated": "{0}, untranslated",
+    "training_mean": "mean of training {1}",
     "translated": "{0} as {1}",
     "other_real": "other real {1}",
 }
@@ -33,11 +34,14 @@ class Result:
 
     Attributes:
         names: What the input's and the target's domains are called.
-        rows: Dictionary from "untranslated", "translated" and "other_real" to a dictionary from
-            metric to `scoring.Score`. Without a ceiling's pictures there is no "other_real".
+        rows: Dictionary from "untranslated", "training_mean", "translated" and "other_real" to a
+            dictionary from metric to `scores.Score`. Without pairs there is no "training_mean",
+            without a ceiling's pictures no "other_real".
         left_out: Dictionary from metric to the reason.
         index: Which pictures of the split were translated.
         columns: List of `(label, Pictures)`: inputs, translations, cycles, partners.
+        by_label: Dictionary from each label of the inputs' label maps to the `scores.Score` of the
+            cycle's mean absolute error within it; empty without label maps or a way back.
     """
 
     names: tuple[str, str]
@@ -45,6 +49,7 @@ class Result:
     left_out: dict
     index: np.ndarray
     columns: list
+    by_label: dict = field(default_factory=dict)
 
     def ranked(self, name=None):
         """Positions of the pictures from the best to the worst.
@@ -53,22 +58,24 @@ class Result:
             name: A score that exists per picture; by default the most telling one there is.
 
         Returns:
-            `(name, positions)`; name is None, and the order the pictures' own, where no score
-            exists per picture.
+            `(name, positions)`, without pictures that have no such score; name is None, and the
+            order the pictures' own, where no score exists per picture.
 
         Raises:
             InputError: If the score does not exist per picture.
         """
         scores = {k: s for k, s in self.rows["translated"].items() if s.pictures is not None}
         if name is None:
-            order = ("lpips", "ssim", "realism", "cycle_consistency", "realism_random", *scores)
+            order = ("mae_body", "lpips", "ssim", "realism", "cycle_consistency", "realism_random")
+            order += (*scores,)
             name = next((known for known in order if known in scores), None)
         if name is None:
             return None, np.arange(len(self.index))
         if name not in scores:
             raise InputError(f"rank_by must be among {', '.join(scores)}, received {name!r}.")
         values = scores[name].pictures
-        return name, np.argsort(values if METRICS[name].better == "lower" else -values)
+        order = np.argsort(values if METRICS[name].better == "lower" else -values)
+        return name, order[~np.isnan(values[order])]
 
 
 @dataclass(frozen=True)
@@ -148,8 +155,8 @@ class Evaluation:
 
 
 def _as_dict(result):
-    scores = {
-        row: {
+    def numbers(scores):
+        return {
             name: {
                 "value": _plain(score.value),
                 "interval": score.interval and [_plain(bound) for bound in score.interval],
@@ -157,8 +164,7 @@ def _as_dict(result):
             }
             for name, score in scores.items()
         }
-        for row, scores in result.rows.items()
-    }
+
     per_picture = {
         name: [_plain(value) for value in score.pictures]
         for name, score in result.rows["translated"].items()
@@ -166,10 +172,10 @@ def _as_dict(result):
     }
     return {
         "names": list(result.names),
-        "rows": scores,
+        "rows": {row: numbers(scores) for row, scores in result.rows.items()},
         "pictures": {"index": [int(i) for i in result.index]} | per_picture,
         "left_out": result.left_out,
-    }
+    } | ({"cycle_by_label": numbers(result.by_label)} if result.by_label else {})
 
 
 def _plain(value):
@@ -183,11 +189,15 @@ _LEGEND = (
     "Untranslated is the floor; other real pictures are the ceiling as a set, and chance for what "
     "a translation\nshares with its partner or input. ± is half of a 95 % interval."
 )
+_LEGEND_OF_MEAN = (
+    "\nThe mean of the training pictures is one answer to every input: a translation must beat it."
+)
 
 
 def _tables(result):
     """One Markdown table per group of scores."""
-    parts = [f"## {' → '.join(result.names)}", _LEGEND]
+    legend = _LEGEND + (_LEGEND_OF_MEAN if "training_mean" in result.rows else "")
+    parts = [f"## {' → '.join(result.names)}", legend]
     for group, title in GROUPS.items():
         names = [
             name
@@ -202,9 +212,24 @@ def _tables(result):
             if any(cells):
                 rows.append([ROWS[row].format(*result.names), *cells])
         parts.append(f"{title}:\n\n{markdown(rows)}")
+    if result.by_label:
+        parts.append(_by_label(result))
     if result.left_out:
         parts.append(_left_out(result.left_out))
     return "\n\n".join(parts)
+
+
+def _by_label(result):
+    """One row per label of the cycle's errors; of the input untranslated there are none."""
+    source, target = result.names
+    error = Metric("mean error", "input", "lower")
+    rows = [["", head(error), "pictures"]]
+    for label, score in result.by_label.items():
+        rows.append([label, cell(score, error), str(np.count_nonzero(~np.isnan(score.pictures)))])
+    return (
+        f"Cycle consistency, {source} → {target} → {source}, within each label, in units of the "
+        f"stored values of {source}:\n\n{markdown(rows)}"
+    )
 
 
 def _left_out(left_out):

@@ -35,13 +35,15 @@ def signs(direction, inputs, outputs):
     return measured
 
 
-def diagnose(row, paired=False):
+def diagnose(row, paired=False, slices=False):
     """Says what looks wrong in one epoch.
 
     Args:
         row: Dictionary of an epoch's losses and `signs`.
         paired: Whether the method was shown the true translations. It then knows better than these
             signs whether colours are to be inverted, or the input to be kept.
+        slices: Whether the pictures are slices of volumes, such as MR and CT, which have no
+            colours to keep.
 
     Returns:
         List of sentences, empty for a healthy epoch.
@@ -51,10 +53,17 @@ def diagnose(row, paired=False):
         kind, _, direction = key.rpartition("_")
         # Weaker than -0.05 is no relation at all (an untrained generator's), not inversion.
         if kind == "correlation" and value < -0.05 and not paired:
-            warnings.append(
+            colours = (
                 f"Colours of {direction} come out inverted (correlation of input and output "
                 f"{value:.2f}): start again with another seed, or with a larger identity weight."
             )
+            # Bone is dark in MR and bright in CT, but air outweighs it: true pairs have about 0.7.
+            air = (
+                f"Slices of {direction} come out inverted (correlation of input and output "
+                f"{value:.2f}), which is right only where no air around the body is in the "
+                "picture: look whether air comes out bright; if so, start again with another seed."
+            )
+            warnings.append(air if slices else colours)
         elif kind == "change" and value < 0.01 and not paired:
             warnings.append(
                 f"Generator {direction} has become the identity (mean change {value:.4f} of 2): "

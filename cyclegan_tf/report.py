@@ -40,7 +40,7 @@ def write(folder, history):
         pictures=json.dumps(_pictures(folder)),
         curves=plotting.to_svg(plotting.curves(history)),
         scores=_scores(folder, history),
-        warnings=_warnings(history),
+        warnings=_warnings(history, "slices" in run["data"]),
         history=_table(history),
         run=html.escape(json.dumps(run, indent=2)),
     )
@@ -111,11 +111,11 @@ def _data_url(path):
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _warnings(history):
+def _warnings(history, slices):
     sentences = [
         f"<li>Epoch {row['epoch']}: {html.escape(sentence)}</li>"
         for row in history
-        for sentence in health.diagnose(row)
+        for sentence in health.diagnose(row, slices=slices)
     ]
     return f"<ul>{''.join(sentences)}</ul>" if sentences else "<p>None.</p>"
 

@@ -1,4 +1,4 @@
-"""Every score of one direction of translation: what it is called, where it applies, its value."""
+"""The scores of one direction of translation: where each applies, and its value."""
 
 from dataclasses import dataclass
 
@@ -7,110 +7,8 @@ import numpy as np
 from cyclegan_tf import metrics
 from cyclegan_tf.data.values import denormalize, normalize
 from cyclegan_tf.errors import InputError
-from cyclegan_tf.metrics import arrays, features
-
-#: Resamplings behind each bootstrapped interval.
-RESAMPLINGS = 1000
-
-
-@dataclass(frozen=True)
-class Metric:
-    """How a score is shown.
-
-    Attributes:
-        title: Head of its column.
-        group: What it compares: "set" (translations and real pictures as sets), "pairs" (each
-            with its true partner), "input" (each with its input), "hidden" (each input with
-            what comes back).
-        better: "lower" or "higher".
-        scale: Factor of the value in tables.
-    """
-
-    title: str
-    group: str
-    better: str
-    scale: float = 1.0
-
-
-_SET = {
-    "fid": Metric("FID", "set", "lower"),
-    "kid": Metric("KID", "set", "lower", 1000.0),
-    "precision": Metric("precision", "set", "higher"),
-    "recall": Metric("recall", "set", "higher"),
-    "density": Metric("density", "set", "higher"),
-    "coverage": Metric("coverage", "set", "higher"),
-    "realism": Metric("realism", "set", "higher"),
-}
-#: The same quantities on untrained features: never called FID or KID.
-_SET_RANDOM = {
-    "frechet_random": Metric("Fréchet (random)", "set", "lower"),
-    "kernel_random": Metric("kernel (random)", "set", "lower"),
-    "precision_random": Metric("precision (random)", "set", "higher"),
-    "recall_random": Metric("recall (random)", "set", "higher"),
-    "density_random": Metric("density (random)", "set", "higher"),
-    "coverage_random": Metric("coverage (random)", "set", "higher"),
-    "realism_random": Metric("realism (random)", "set", "higher"),
-}
-_PAIRS = {
-    "mae": Metric("MAE", "pairs", "lower"),
-    "mse": Metric("MSE", "pairs", "lower"),
-    "psnr": Metric("PSNR", "pairs", "higher"),
-    "ssim": Metric("SSIM", "pairs", "higher"),
-    "ms_ssim": Metric("MS-SSIM", "pairs", "higher"),
-    "lpips": Metric("LPIPS", "pairs", "lower"),
-}
-_INPUT = {
-    "edge_preservation": Metric("edges", "input", "higher"),
-    "colour_consistency": Metric("colours", "input", "higher"),
-    "structural_similarity": Metric("structure", "input", "higher"),
-    "texture": Metric("texture", "input", "higher"),
-    "perceptual_loss": Metric("perceptual loss", "input", "lower"),
-    "cycle_consistency": Metric("cycle", "input", "higher"),
-}
-_HIDDEN = {
-    "cycle_error": Metric("as it is", "hidden", "lower"),
-    "cycle_error_rounded": Metric("rounded to 8 bits", "hidden", "lower"),
-    "cycle_error_noisy": Metric("with noise", "hidden", "lower"),
-}
-#: Every score by its name in files, in the order of the tables.
-METRICS = _SET | _SET_RANDOM | _PAIRS | _INPUT | _HIDDEN
-
-
-@dataclass(frozen=True)
-class Score:
-    """One number with its uncertainty.
-
-    Attributes:
-        value: The score; of those that exist per picture, their mean (of realism, the median).
-        interval: 95 % interval `(low, high)` over the choice of pictures, or None. Bootstrapped
-            for means; 1.96 jackknife standard errors for kernel distances.
-        standard_error: Of `value`, or None.
-        pictures: Array `(n,)` with the score of each picture, or None.
-    """
-
-    value: float
-    interval: tuple[float, float] | None = None
-    standard_error: float | None = None
-    pictures: np.ndarray | None = None
-
-    @classmethod
-    def of_pictures(cls, scores, seed=0):
-        """The mean of one score per picture, with the percentile bootstrap of that mean.
-
-        One picture tells nothing about others: then there is no interval. That of few is too
-        narrow: of normal scores, 88 % instead of 95 % of intervals hold the mean at 8 pictures,
-        and 94 % at 30.
-        """
-        scores, draw = np.asarray(scores, np.float64), np.random.default_rng(seed)
-        if len(scores) < 2:
-            return cls(float(scores.mean()), pictures=scores)
-        # One after the other: all at once would take a thousand times the scores' memory.
-        means = np.array(
-            [scores[draw.integers(0, len(scores), len(scores))].mean() for _ in range(RESAMPLINGS)]
-        )
-        low, high = np.percentile(means, (2.5, 97.5)) if np.isfinite(means).all() else (np.nan,) * 2
-        error = means.std() if np.isfinite(means).all() else np.nan
-        return cls(float(scores.mean()), (float(low), float(high)), float(error), scores)
+from cyclegan_tf.metrics import arrays, features, masked
+from cyclegan_tf.scores import BODY, HIDDEN, METRICS, PAIRS, SET, SET_RANDOM, Score
 
 
 @dataclass(frozen=True)
@@ -163,6 +61,9 @@ class Scorer:
         reference: `Pictures`: real ones of the target domain.
         inputs: `Pictures`: what is translated.
         partners: `Pictures`: the true translation of each input, or None.
+        masks: Label maps of the partners, `(n, height, width, 1)`; 0 lies outside of the body. None
+            without any.
+        patients: A whole number for each input, of slices; None where all pictures are independent.
         names: Which scores; by default all that apply.
         extractor: Feature extractor (see `metrics.features`), or None.
         perceptual: `metrics.perceptual.Lpips`, or None.
@@ -186,6 +87,8 @@ class Scorer:
         inputs,
         partners=None,
         *,
+        masks=None,
+        patients=None,
         names=None,
         extractor=None,
         perceptual=None,
@@ -195,6 +98,7 @@ class Scorer:
         progress=False,
     ):
         self.reference, self.inputs, self.partners = reference, inputs, partners
+        self.masks, self.patients = masks, patients
         self.extractor, self.perceptual = extractor, perceptual
         self.seed, self.progress = seed, progress
         self.height, self.width = reference.images.shape[1:3]
@@ -209,21 +113,23 @@ class Scorer:
             if reasons[name]:
                 raise InputError(f"{name} cannot be computed: {reasons[name]}")
         self.names = [name for name in METRICS if not reasons[name]] if names is None else names
-        other_features = _SET if extractor and extractor.name != "inception" else _SET_RANDOM
+        unasked = SET if extractor and extractor.name != "inception" else SET_RANDOM
+        if masks is None:
+            unasked = unasked | BODY
         self.left_out = {
             name: reason
             for name, reason in reasons.items()
-            if reason and names is None and name not in other_features
+            if reason and names is None and name not in unasked
         }
 
-        if self._wanted(*_SET, *_SET_RANDOM):
+        if self._wanted(*SET, *SET_RANDOM):
             # At once, so that weights that do not fit are told before any training.
             self._real = features.cached(extractor, reference.eight_bit, progress)
 
     @property
     def looks_for_hidden(self):
         """Whether `score` wants `hidden`."""
-        return self._wanted(*_HIDDEN)
+        return self._wanted(*HIDDEN)
 
     def score(self, pictures, cycled=None, hidden=None):
         """Scores pictures as translations.
@@ -236,28 +142,67 @@ class Scorer:
         Returns:
             Dictionary from each name to its `Score`, without those that need what is None.
         """
-        scores = self._as_set(pictures) | self._as_pairs(pictures)
+        scores = self._as_set(pictures) | self.as_pairs(pictures)
         scores |= self._as_translations(pictures, cycled)
         if hidden is not None:
             scores |= self._per_picture(
                 {
                     name: lambda kind=kind: hidden[kind]
-                    for name, kind in zip(_HIDDEN, ("as_is", "rounded", "noisy"), strict=True)
+                    for name, kind in zip(HIDDEN, ("as_is", "rounded", "noisy"), strict=True)
                 }
             )
         return {name: scores[name] for name in self.names if name in scores}
+
+    def as_pairs(self, pictures):
+        """Only those of `score` that compare each picture with its true partner."""
+        if not self._wanted(*PAIRS, *BODY):
+            return {}
+        x, y = self.partners.images[: len(pictures)], pictures.images
+        value_range = self.reference.value_range
+        masks = None if self.masks is None else self.masks[: len(y)]
+        compute = {
+            "mae": lambda: metrics.mae(x, y),
+            "mse": lambda: metrics.mse(x, y),
+            "psnr": lambda: metrics.psnr(x, y, value_range),
+            "ssim": lambda: metrics.ssim(x, y, value_range),
+            "ms_ssim": lambda: metrics.ms_ssim(x, y, value_range, scales=self.scales),
+            "lpips": lambda: self._perceptual(self.partners, pictures),
+            "mae_body": lambda: masked.mae(x, y, masks),
+            "psnr_body": lambda: masked.psnr(x, y, masks, value_range),
+            "ssim_body": lambda: masked.ssim(x, y, masks, value_range),
+        }
+        scores = self._per_picture(compute)
+        return {name: scores[name] for name in self.names if name in scores}
+
+    def by_label(self, cycled, masks, names):
+        """How far the inputs after the way there and back are from the inputs, label by label.
+
+        Args:
+            cycled: `Pictures`: the inputs after the way there and back.
+            masks: Label maps of the inputs `(n, height, width, 1)`.
+            names: Mapping from labels, as strings, to their names.
+
+        Returns:
+            Dictionary from each label's name to its `Score`, the mean absolute error within it.
+        """
+        errors = masked.by_label(self.inputs.images, cycled.images, masks)
+        return {names.get(str(n), f"label {n}"): self._score(e) for n, e in errors.items()}
+
+    def _score(self, of_pictures):
+        patients = None if self.patients is None else self.patients[: len(of_pictures)]
+        return Score.of_pictures(of_pictures, self.seed, patients)
 
     def _wanted(self, *names):
         return any(name in self.names for name in names)
 
     def _as_set(self, pictures):
-        if not self._wanted(*_SET, *_SET_RANDOM):
+        if not self._wanted(*SET, *SET_RANDOM):
             return {}
         real = self._real
         fake = features.cached(self.extractor, pictures.eight_bit, self.progress)
-        names = dict(zip(_SET, _SET_RANDOM, strict=True))
+        names = dict(zip(SET, SET_RANDOM, strict=True))
         if self.extractor.name == "inception":
-            names = {name: name for name in _SET}
+            names = {name: name for name in SET}
         scores = {}
         if self._wanted(names["fid"]):
             scores[names["fid"]] = Score(metrics.frechet_distance(real, fake))
@@ -276,21 +221,6 @@ class Scorer:
             # A copy of a real picture is infinitely real: the median bears it, the mean does not.
             scores[names["realism"]] = Score(float(np.median(inside)), pictures=inside)
         return scores
-
-    def _as_pairs(self, pictures):
-        if not self._wanted(*_PAIRS):
-            return {}
-        x, y = self.partners.images[: len(pictures)], pictures.images
-        value_range = self.reference.value_range
-        compute = {
-            "mae": lambda: metrics.mae(x, y),
-            "mse": lambda: metrics.mse(x, y),
-            "psnr": lambda: metrics.psnr(x, y, value_range),
-            "ssim": lambda: metrics.ssim(x, y, value_range),
-            "ms_ssim": lambda: metrics.ms_ssim(x, y, value_range, scales=self.scales),
-            "lpips": lambda: self._perceptual(self.partners, pictures),
-        }
-        return self._per_picture(compute)
 
     def _as_translations(self, pictures, cycled):
         x, y = self.inputs.images[: len(pictures)], pictures.images
@@ -313,7 +243,7 @@ class Scorer:
 
     def _per_picture(self, compute):
         return {
-            name: Score.of_pictures(function(), self.seed)
+            name: self._score(function())
             for name, function in compute.items()
             if name in self.names
         }
@@ -328,9 +258,11 @@ class Scorer:
             return self._reason_of_set(name, missing)
         if metric.group == "pairs" and self.partners is None:
             return "the pictures of this split are not paired."
+        if name in BODY and self.masks is None:
+            return "the data hold no label maps of this split."
         if (name == "cycle_consistency" or metric.group == "hidden") and not back:
             return "there is no generator for the way back: give both."
-        if name in ("ssim", "structural_similarity") and not self.scales:
+        if name in ("ssim", "ssim_body", "structural_similarity") and not self.scales:
             return f"it needs pictures of at least 11 pixels, received {self.height}x{self.width}."
         if name == "texture" and min(self.height, self.width) < 3:
             return f"it needs pictures of at least 3 pixels, received {self.height}x{self.width}."
@@ -343,7 +275,7 @@ class Scorer:
     def _reason_of_set(self, name, missing):
         if self._reason_of_channels():
             return self._reason_of_channels()
-        wanted = "inception" if name in _SET else "random"
+        wanted = "inception" if name in SET else "random"
         if self.extractor is None or self.extractor.name != wanted:
             return missing.get("features", f"it needs features={wanted!r}.")
         least = 2 if name in ("fid", "frechet_random") else 3 if name.startswith("k") else 6

@@ -189,7 +189,7 @@ def _writing(folder, dataset, pictures, callbacks):
     return [
         cb.EpochPictures(folder, a, b, dataset.names),
         *callbacks,
-        cb.HealthWarnings(),
+        cb.HealthWarnings(dataset.slices is not None),
         cb.HistoryFile(folder),
         cb.SaveGenerators(folder, dataset),
         cb.Report(folder),
@@ -268,6 +268,7 @@ def _description(model, dataset, settings):
                 name: len(getattr(dataset, name))
                 for name in ("train_a", "train_b", "test_a", "test_b")
             },
+            **({"slices": dataset.slices.translated("ab")} if dataset.slices else {}),
         },
         "devices": {
             "replicas": model.strategy.num_replicas_in_sync,

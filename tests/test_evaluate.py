@@ -14,7 +14,7 @@ from cyclegan_tf.data import npz
 from cyclegan_tf.data.npz import Dataset
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.evaluate import evaluate
-from cyclegan_tf.scoring import Score
+from cyclegan_tf.scores import Score
 
 OFFLINE = {"features": "random", "lpips": "none"}
 

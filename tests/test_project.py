@@ -71,6 +71,7 @@ def test_imports_point_down_the_floors():
         "coders": 2,
         "generators": 2,
         "scoring": 2,
+        "scores": 1.5,
         "layers": 1,
         "inference": 2.2,
         "tiling": 2.75,

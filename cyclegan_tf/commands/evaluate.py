@@ -21,7 +21,7 @@ def run(options):
     from cyclegan_tf import report
     from cyclegan_tf.callbacks import read_history
     from cyclegan_tf.evaluate import evaluate
-    from cyclegan_tf.scoring import METRICS
+    from cyclegan_tf.scores import METRICS
 
     model = Path(options.model)
     if options.back and model.is_dir():

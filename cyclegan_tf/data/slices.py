@@ -25,6 +25,7 @@ class Slices:
             numbered through both domains. Nobody is both in training and in testing.
         labels: Names of the numbers in the label maps; 0 is what lies outside of the body.
         masks: For "test_a" and "test_b" the label maps, uint8 `(n, height, width, 1)`; or None.
+        masks_from: How the label maps came about, in words that a table of scores can carry.
 
     Raises:
         InputError: If a patient is both in training and in testing, or something is missing.
@@ -38,6 +39,7 @@ class Slices:
     patients: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     labels: dict[str, str] = dataclasses.field(default_factory=lambda: {"1": "body"})
     masks: dict[str, Any] | None = None
+    masks_from: str = ""
 
     def __post_init__(self):
         for name in ("modalities", "intensities", "neighbours"):

@@ -97,7 +97,30 @@ def ssim(x, y, value_range=None):
     _check_window(x)
 
     def score(a, b):
-        return np.mean([_terms(p, q)[0] for p, q in _planes(a, b)])
+        return np.mean([np.mean(_terms(p, q)[0]) for p, q in _planes(a, b)])
+
+    return _scores(score, x, y, partial(arrays.unit, given=value_range))
+
+
+def ssim_map(x, y, value_range=None):
+    """Structural similarity at each place: `ssim` is the mean of it.
+
+    Args:
+        x: Array as for `ssim`.
+        y: Array as for `ssim`.
+        value_range: As for `psnr`.
+
+    Returns:
+        float64 array `(n, height - 10, width - 10, channels)`: one value per window, at its centre.
+
+    Raises:
+        InputError: As `ssim`.
+    """
+    x, y = _pair(x, y)
+    _check_window(x)
+
+    def score(a, b):
+        return np.stack([_terms(p, q)[0] for p, q in _planes(a, b)], axis=-1)
 
     return _scores(score, x, y, partial(arrays.unit, given=value_range))
 
@@ -187,7 +210,7 @@ def _check_window(images):
 
 
 def _terms(p, q):
-    """Mean SSIM and mean contrast-and-structure of two planes `(height, width)` in [0, 1]."""
+    """SSIM and contrast-and-structure of each window of two planes `(height, width)` in [0, 1]."""
     taps = cv2.getGaussianKernel(WINDOW, 1.5, cv2.CV_64F)
     moments = cv2.sepFilter2D(np.dstack([p, q, p * p + q * q, p * q]), cv2.CV_64F, taps, taps)
     inside = slice(WINDOW // 2, -(WINDOW // 2))
@@ -195,15 +218,15 @@ def _terms(p, q):
     luminance_product, luminance_squares = mean_p * mean_q, mean_p**2 + mean_q**2
     contrast = (2 * (product - luminance_product) + _C2) / (squares - luminance_squares + _C2)
     luminance = (2 * luminance_product + _C1) / (luminance_squares + _C1)
-    return np.mean(luminance * contrast), np.mean(contrast)
+    return luminance * contrast, contrast
 
 
 def _product(p, q, weights):
     result = 1.0
     for weight in weights[:-1]:
-        result *= max(_terms(p, q)[1], 0.0) ** weight
+        result *= max(np.mean(_terms(p, q)[1]), 0.0) ** weight
         p, q = _halved(p), _halved(q)
-    return result * max(_terms(p, q)[0], 0.0) ** weights[-1]
+    return result * max(np.mean(_terms(p, q)[0]), 0.0) ** weights[-1]
 
 
 def _halved(plane):

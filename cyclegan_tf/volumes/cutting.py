@@ -172,9 +172,23 @@ def dataset(scans, rules, cuts, *, paired, modalities, names, labels=None, progr
             patients=patients,
             labels=labels or {"1": "body"},
             masks=masks if len(masks) == 2 else None,
+            masks_from=_origin(scans, rules, names),
         ),
         **known,
     )
+
+
+def _origin(scans, rules, names):
+    """How the label maps of the test pictures came about."""
+    given = [scan.labels is not None for name in ("test_a", "test_b") for scan in scans[name]]
+    if given and all(given):
+        return "given with the volumes"
+    found = " and ".join(
+        f"above {rule.body_level:g} {rule.unit}".rstrip() + f" in {name}"
+        for rule, name in zip(rules, names, strict=True)
+    )
+    found = f"what lies {found}, slice by slice, with all that it encloses"
+    return f"given with some volumes; else {found}" if any(given) else found
 
 
 def _slices(volume, scan, rule, cut, modality, maps):
