@@ -7,7 +7,7 @@ import numpy as np
 from cyclegan_tf.data import images, npz
 from cyclegan_tf.data.cartoons import cartoons
 from cyclegan_tf.data.sketch import sketch
-from cyclegan_tf.data.values import FULL_RANGE, normalize
+from cyclegan_tf.data.values import normalize, range_of
 from cyclegan_tf.errors import InputError
 
 #: How many pictures a comparison takes at the size of the training, and at each other size.
@@ -75,9 +75,9 @@ def _batch(pictures, size, shapes, translation, seed):
 
 
 def _prepared(picture, size, channels, translation):
-    if picture.shape[-1] in (2, 4) and channels != 4:
-        picture = picture[..., :-1]
-    value_range = FULL_RANGE.get(str(picture.dtype), translation.source_range)
+    picture, _ = images.without_alpha(picture, channels)
+    known = translation.source_dtype, translation.source_range
+    value_range = range_of(picture.dtype, *known)
     picture = normalize(images.to_channels(picture, channels), value_range)
     return np.clip(images.fit(picture, size), -1, 1)
 
@@ -86,7 +86,11 @@ def _pictures(shapes, translation, pictures, count, first):
     """At most `count` pictures, from number `first` on if there are so many; a sequence."""
     if pictures is None:
         drawn = cartoons(count, _own_size(shapes, translation), seed=1, first=first)
-        return sketch(drawn) if shapes.image[-1] == 1 else drawn
+        channels = shapes.image[-1]
+        if channels in (1, 3):
+            return sketch(drawn) if channels == 1 else drawn
+        # Not in the values of the domain, but of full range.
+        return drawn[..., np.arange(channels) % 3]
     if isinstance(pictures, np.ndarray):
         if pictures.ndim != 4 or not pictures.size:
             raise InputError(

@@ -298,10 +298,11 @@ def _described(path, given, outputs):
     if shapes.image is None or len(shapes.output) != 4:
         raise InputError(f"{path} does not translate pictures to pictures: give one that does.")
     for shape in (shapes.image, shapes.output):
-        if shape[-1] not in (1, 2, 3, 4):
+        channels_first = shape[1] in (1, 2, 3, 4) and shape[-1] not in (1, 2, 3, 4)
+        if shape[-1] is None or channels_first:
             raise InputError(
                 f"{path} takes and gives {shapes.image} and {shapes.output}: pictures must be "
-                "(batch, height, width, channels), of 1 to 4 channels."
+                "(batch, height, width, channels)."
             )
     return list(given), shapes
 

@@ -341,6 +341,8 @@ class Scorer:
         return ""
 
     def _reason_of_set(self, name, missing):
+        if self._reason_of_channels():
+            return self._reason_of_channels()
         wanted = "inception" if name in _SET else "random"
         if self.extractor is None or self.extractor.name != wanted:
             return missing.get("features", f"it needs features={wanted!r}.")
@@ -350,13 +352,13 @@ class Scorer:
                 return f"it needs at least {least} pictures of each domain, received " + (
                     f"{len(pictures)}."
                 )
-        return self._reason_of_channels()
+        return ""
 
     def _reason_of_lpips(self, missing):
-        if self.perceptual is None:
-            return missing.get("lpips", "it needs the LPIPS weights.")
         if self._reason_of_channels():
             return self._reason_of_channels()
+        if self.perceptual is None:
+            return missing.get("lpips", "it needs the LPIPS weights.")
         try:
             self._perceptual(self.inputs[:1], self.inputs[:1])
         except InputError as error:

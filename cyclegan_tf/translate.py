@@ -1,5 +1,6 @@
 """Translate pictures with a saved generator: one at hand, a file, or a folder of files."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from tqdm import tqdm
 
 from cyclegan_tf import fastest, runtimes
 from cyclegan_tf.atomic import replacing
-from cyclegan_tf.data import images
+from cyclegan_tf.data import images, wide
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.options import tensorflow_without_chatter
 from cyclegan_tf.translation import generator_file
@@ -141,14 +142,17 @@ def translate_files(
     seed=0,
     style=None,
     outputs=1,
+    suffix=None,
 ):
     """Translates files into a folder, each under its own name.
 
     Args:
         translator: A `Translator`.
-        sources: A picture, or a folder of pictures.
+        sources: A picture, or a folder of pictures, as `images.read` reads them.
         target: The folder to write to (made if missing); for a single picture also the name of a
-            file with a picture's suffix.
+            file with a picture's suffix, or `.npy`. Arrays (which become `.npy`) and TIFFs keep
+            the target's type and values, and PNGs 16 bits, but not both gray and transparent.
+            Other files have 8 bits, to which the target's range is mapped.
         size: As in `Translator.__call__`.
         overwrite: Whether to replace files that exist; sources are never replaced.
         progress: Whether to show a progress bar.
@@ -156,6 +160,7 @@ def translate_files(
         style: As in `Translator.__call__`; the same for all files.
         outputs: Number of translations of each picture: of `seed`, the next, and so on. More than
             one are numbered, as in "face_1.png".
+        suffix: Of the files in a folder, such as ".npy"; by default those of the sources.
 
     Returns:
         `(written, failed)`: a list of paths, and a list of sentences about files that could not
@@ -165,11 +170,18 @@ def translate_files(
         InputError: If `sources` holds nothing, or writing would replace a file.
     """
     sources, target = Path(sources), Path(target)
-    suffix = target.suffix.lower()
-    is_file = not target.is_dir() and suffix in Image.registered_extensions()
-    if is_file and suffix not in images.SUFFIXES:
+    of_target = target.suffix.lower()
+    known = {*Image.registered_extensions(), *images.ARRAYS}
+    is_file = not target.is_dir() and of_target in known
+    writable = (*images.SUFFIXES, ".npy")
+    if suffix is not None and (is_file or suffix not in writable):
         raise InputError(
-            f"target must be a folder or end in {', '.join(images.SUFFIXES)}, received {target}."
+            f"suffix must be one of {', '.join(writable)}, and target a folder, received "
+            f"{suffix!r} and {target}."
+        )
+    if is_file and of_target not in writable:
+        raise InputError(
+            f"target must be a folder or end in {', '.join(writable)}, received {target}."
         )
     if sources.is_dir():
         if is_file or target.is_file():
@@ -180,6 +192,12 @@ def translate_files(
         paths = {path: target / path.relative_to(sources) for path in found}
     else:
         paths = {sources: target if is_file else target / sources.name}
+    for source, path in paths.items():
+        own = ".npy" if path.suffix.lower() == ".npz" else path.suffix
+        paths[source] = path if is_file else path.with_suffix(suffix or own)
+    if len(set(paths.values())) < len(paths):
+        twice = next(p for p in paths.values() if list(paths.values()).count(p) > 1)
+        raise InputError(f"{twice} would be the name of two results: rename one of the sources.")
     if outputs > 1 and (not translator.has_styles or style is not None):
         raise InputError(
             f"outputs must be 1 where a picture has one translation, received {outputs}: leave "
@@ -198,6 +216,7 @@ def translate_files(
             )
     if style is not None and np.ndim(style) != 1:
         style = translator.style(style)
+    _warn_of_8_bits(translator, [path for _, path, _ in tasks])
     written, failed = [], []
     for source, path, seed in tqdm(tasks, unit="picture", disable=not progress):
         try:
@@ -218,16 +237,36 @@ def fit_for(picture, suffix):
         suffix: One of `images.SUFFIXES`.
 
     Returns:
-        `PIL.Image`, of 8 bits where the file has no more, without transparency where it has none.
+        `PIL.Image`, without transparency where the file has none.
     """
-    if picture.mode.startswith("I") and suffix not in (".png", ".tif", ".tiff"):
-        picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
     if suffix in (".jpg", ".jpeg", ".bmp"):
         picture = picture.convert("L" if picture.mode in ("L", "LA") else "RGB")
     return picture
 
 
 def _translate_file(translator, source, path, size, seed, style):
-    picture = fit_for(translator(source, size, seed, style), path.suffix.lower())
+    suffix = path.suffix.lower()
+    result = translator(images.read(source), size, seed, style)
+    data = wide.encode(result, suffix)
+    if data is None and result.dtype.kind == "f" and result.shape[-1] == 2:
+        data = wide.encode(result[..., :1], suffix)  # values before transparency
+    if data is None:
+        picture = fit_for(translator.to_pil(result, eight_bit=True), suffix)
     with replacing(path) as temporary:
-        picture.save(temporary, quality=95)
+        if data is None:
+            picture.save(temporary, quality=95)
+        else:
+            temporary.write_bytes(data)
+
+
+def _warn_of_8_bits(translator, paths):
+    """Says once where what is asked for cannot hold floats."""
+    dtype, (low, high) = translator.translation.dtype, translator.translation.target_range
+    lossy = [p for p in paths if p.suffix.lower() not in (".npy", ".tif", ".tiff")]
+    if lossy and np.dtype(dtype).kind == "f":
+        warnings.warn(
+            f"{lossy[0].name} holds 8 bits, so that {low:g} to {high:g} of "
+            f"{translator.translation.target} become 0 to 255: ask for .npy or .tif to keep the "
+            "values.",
+            stacklevel=3,
+        )

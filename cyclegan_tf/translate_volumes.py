@@ -60,9 +60,9 @@ def translated(translator, source, axes=None, progress=True):
         )
     axes = _axes(axes, known["axis"])
     rules = [intensity.of_description(rule) for rule in known["intensities"]]
-    _check_modality(source, known["modalities"][0])
     scale = rules[0].scale(source.voxels)
-    _warn_of_values(scale, rules[0], source, known["modalities"][0])
+    intensity.check_modality(source, scale.lowest, known["modalities"][0])
+    _warn_of_values(source, scale, rules[0])
     with _scratch(source.voxels.shape) as scratch:
         cuts = [plane(source, axis) for axis in axes]
         bar = tqdm(total=sum(map(len, cuts)), unit="slice", disable=not progress)
@@ -194,24 +194,9 @@ def _axes(axes, usual):
     return axes
 
 
-def _check_modality(source, wanted):
-    if source.modality and wanted and source.modality != wanted:
-        raise InputError(
-            f"The volume is {source.modality}, and this generator takes {wanted}: give a {wanted} "
-            "volume, or the generator of the other direction."
-        )
-
-
-def _warn_of_values(scale, rule, source, wanted):
-    """NIfTI does not say what it holds; values that cannot be the modality's are told."""
-    if source.modality or not wanted:
-        return
-    if wanted == "MR" and scale.lowest < -200:
-        raise InputError(
-            f"The volume has values down to {scale.lowest:g}, as CT in HU has and MR has not: this "
-            "generator takes MR."
-        )
-    if rule.unit == "HU" and rule.low <= -500 < scale.lowest:
+def _warn_of_values(source, scale, rule):
+    """Of NIfTI, which does not say what it holds, values that are unlikely are told."""
+    if not source.modality and rule.unit == "HU" and rule.low <= -500 < scale.lowest:
         warnings.warn(
             f"The lowest value of the volume is {scale.lowest:g}, and air in CT has -1000 HU: is "
             "it CT in HU?",

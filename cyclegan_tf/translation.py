@@ -29,6 +29,7 @@ class Translation:
         epoch: Number of epochs that it was trained for, or None if unknown.
         multiple: Number of pixels that sides must be multiples of; None where the network's own
             layers say it.
+        source_dtype: NumPy name of the stored type of the pictures that it takes; None if unknown.
         likeness: What the training pictures of the source are like, as `data.likeness.reference`
             gives it; None if unknown.
         slices: Where pictures are slices of volumes: how they are cut and what their values mean,
@@ -43,6 +44,7 @@ class Translation:
     size: tuple[int, int] | None = None
     epoch: int | None = None
     multiple: int | None = None
+    source_dtype: str | None = None
     likeness: dict | None = None
     slices: dict | None = None
 
@@ -70,7 +72,7 @@ def from_json(text, where):
     try:
         stored = json.loads(text).items()
         found = Translation(**{key: tuple(v) if isinstance(v, list) else v for key, v in stored})
-        np.dtype(found.dtype)
+        np.dtype(found.dtype), np.dtype(found.source_dtype)
         ranges = (found.source_range, found.target_range)
         if not all(low < high for low, high in ranges):
             raise ValueError(f"ranges {ranges}")

@@ -1,13 +1,14 @@
 """A generator that takes pictures as people have them: any size and aspect in, the same out."""
 
 import os
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
 from PIL import Image
 
-from cyclegan_tf.data import images, likeness
-from cyclegan_tf.data.values import FULL_RANGE, denormalize, normalize
+from cyclegan_tf.data import images, likeness, wide
+from cyclegan_tf.data.values import FULL_RANGE, denormalize, normalize, range_of
 from cyclegan_tf.errors import InputError
 
 # Keras is imported where it is needed: other runtimes do without.
@@ -43,7 +44,8 @@ class Translator:
         self._network = generator if _is_ready(generator) else _ready(generator)
         self._shapes, self.multiple = self._network.shapes, self._network.multiple
         image, output = self._shapes.image, self._shapes.output
-        if image is None or image[-1] not in (1, 3, 4) or len(output) != 4:
+        of_class = image is not None and tuple(image[1:3]) == (1, 1)
+        if image is None or of_class or None in (image[-1], output[-1]) or len(output) != 4:
             raise InputError(
                 f"The network {translation} does not translate pictures to pictures: give a "
                 "generator that does, such as gen_ab.keras."
@@ -58,6 +60,11 @@ class Translator:
         return self._network.name
 
     @property
+    def channels(self):
+        """`(taken, given)`: channels of the pictures that it takes, and of those that it gives."""
+        return self._shapes.image[-1], self._shapes.output[-1]
+
+    @property
     def has_styles(self):
         """Whether a picture has several translations."""
         return self._shapes.noise is not None
@@ -66,13 +73,15 @@ class Translator:
         """Translates one picture, or an array of several.
 
         The picture is brought to a working size (aspect kept, edges extended to what the
-        network divides), translated, and brought back to its own size. Transparency is put
-        aside and put back; gray becomes colour, or colour gray, as the generator needs.
+        network divides), translated, and brought back to its own size. With as many channels as
+        the generator takes, it is taken as it is; else transparency is put aside and put back,
+        and gray becomes colour, or colour gray, as the generator needs.
 
         Args:
-            image: Integer array `(height, width)`, `(height, width, channels)` or
-                `(n, height, width, channels)` with 1 to 4 channels; a `PIL.Image`; or a path.
-                uint8 counts as 0..255 and uint16 as 0..65535; floats as the source's range.
+            image: Array `(height, width)`, `(height, width, channels)` or
+                `(n, height, width, channels)`; a `PIL.Image`; or a path, as for `images.read`.
+                Values of the source's stored type, and floats, count as in the source's range;
+                others of uint8 as 0..255 and of uint16 as 0..65535.
             size: Working length of the shorter side in pixels; by default that of training,
                 where the generator has seen things at their scale. "native" keeps the picture's.
             seed: Non-negative integer: where a picture has several translations, which of them.
@@ -80,14 +89,15 @@ class Translator:
                 see there), or a style itself, an array `(dimensions,)`.
 
         Returns:
-            For an array, an array of the same height and width and the target's type; for a PIL
-            image or path, a `PIL.Image` (16-bit only for gray: Pillow has no 16-bit colour).
+            For an array, or the path of one, an array of the same height and width and the
+            target's type; for a PIL image or another path, a `PIL.Image` as from `to_pil`.
 
         Raises:
             InputError: If the picture, `size` or `style` cannot be used.
         """
         if isinstance(image, (str, os.PathLike, Image.Image)):
-            return self.to_pil(self.several([_array(image)], size, [seed], style)[0])
+            result = self.several([_array(image)], size, [seed], style)[0]
+            return result if _is_array_file(image) else self.to_pil(result)
         image = np.asarray(image)
         if image.ndim == 4:
             if not len(image):
@@ -157,7 +167,7 @@ class Translator:
         known = self.translation.likeness
         if known is None:
             return None
-        picture = _check(_array(picture))
+        picture = images.checked(_array(picture))
         working = self._working_shape(picture.shape[:2], None)
         if working < picture.shape[:2]:  # before it becomes four times as large in memory
             picture = images.fit(picture, working, "stretch")
@@ -197,11 +207,10 @@ class Translator:
                 f"The generator {self} comes with no network that gives styles: leave the guide "
                 "out, or load the run's folder of a method that has one, such as munit."
             )
-        guide, target = _check(_array(guide)), self.translation
+        guide, target = images.checked(_array(guide)), self.translation
         channels = self.styles.input_shape[-1]
-        if guide.shape[-1] in (2, 4) and channels != 4:
-            guide = guide[..., :-1]
-        value_range = FULL_RANGE.get(str(guide.dtype), target.target_range)
+        guide, _ = images.without_alpha(guide, channels)
+        value_range = range_of(guide.dtype, target.dtype, target.target_range)
         guide = np.clip(normalize(images.to_channels(guide, channels), value_range), -1, 1)
         if target.size is not None:
             guide = images.fit(guide, target.size)
@@ -281,7 +290,7 @@ class Translator:
 
     def _prepared(self, picture, size):
         """A picture as the network takes it, and what makes a picture of what the network gives."""
-        picture = _check(picture)
+        picture = images.checked(picture)
         shape = picture.shape[:2]
         x, working, alpha = self._as_input(picture, size)
 
@@ -293,9 +302,8 @@ class Translator:
 
     def _as_input(self, picture, size):
         """`(x, working, alpha)`: the network's input, its part that is picture, transparency."""
-        channels, alpha = self._shapes.image[-1], None
-        if picture.shape[-1] in (2, 4) and channels != 4:
-            picture, alpha = picture[..., :-1], picture[..., -1:]
+        channels = self._shapes.image[-1]
+        picture, alpha = images.without_alpha(picture, channels)
         working = self._working_shape(picture.shape[:2], size)
         x = images.fit(self._normalize(images.to_channels(picture, channels)), working, "stretch")
         return _extend(x, self._padded(working)), working, alpha
@@ -310,22 +318,32 @@ class Translator:
         return np.concatenate([result, denormalize(alpha, full_range, result.dtype)], -1)
 
     def _normalize(self, image):
-        value_range = FULL_RANGE.get(str(image.dtype), self.translation.source_range)
-        return np.clip(normalize(image, value_range), -1, 1)
+        known = self.translation.source_dtype, self.translation.source_range
+        return np.clip(normalize(image, range_of(image.dtype, *known)), -1, 1)
 
-    def to_pil(self, image):
+    def to_pil(self, image, eight_bit=False):
         """Makes a `PIL.Image` of a translated picture.
 
         Args:
             image: Array `(height, width, 1 to 4 channels)` as calls give it.
+            eight_bit: Whether 16-bit gray also becomes 8-bit.
 
         Returns:
-            `PIL.Image`, 8-bit but for 16-bit gray.
+            `PIL.Image`: of uint8, and of 16-bit gray, the values; of other types 8 bits, to which
+            the target's range is mapped (Pillow has no 16-bit colour).
+
+        Raises:
+            InputError: If it has more channels.
         """
-        if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.shape[-1] == 1):
-            full_range = FULL_RANGE.get(str(image.dtype), self.translation.target_range)
-            image = denormalize(normalize(image, full_range), (0, 255), np.uint8)
-        return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        if image.shape[-1] > 4:
+            raise InputError(
+                f"A picture file has no {image.shape[-1]} channels, as {self} has: write .npy."
+            )
+        if image.dtype == np.uint8 or (wide.is_gray_16(image) and not eight_bit):
+            return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        known = self.translation.dtype, self.translation.target_range
+        with_alpha = image.shape[-1] in (2, 4) and image.shape[-1] == self._shapes.output[-1] + 1
+        return wide.to_pil(image, range_of(image.dtype, *known), with_alpha)
 
     def _working_shape(self, shape, size):
         """Height and width at which the network sees the picture, before padding."""
@@ -371,23 +389,8 @@ def _array(image):
     return images.from_pil(image) if isinstance(image, Image.Image) else np.asarray(image)
 
 
-def _check(image):
-    """Returns the picture as `(height, width, channels)`, or raises InputError."""
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3 or 0 in image.shape:
-        raise InputError(
-            "image must be (height, width), (height, width, channels) or (n, height, width, "
-            f"channels), received shape {image.shape}."
-        )
-    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
-        raise InputError(
-            f"image must hold uint8, uint16 or floating-point values, received {image.dtype}: "
-            "convert it with astype."
-        )
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise InputError("image holds NaN or infinite values: replace them first.")
-    return image
+def _is_array_file(image):
+    return not isinstance(image, Image.Image) and Path(image).suffix.lower() in images.ARRAYS
 
 
 def _extend(image, shape):

@@ -30,6 +30,7 @@ def scans(*patients, **options):
 
 
 def make(train_a, train_b, test_a=(), test_b=(), paired=(False, False), cut=None, **options):
+    options = {"modalities": ("CT", "CT")} | options
     lists = dict(zip(SPLITS, map(list, (train_a, train_b, test_a, test_b)), strict=True))
     cut = cut or Cut(size=(16, 16))
     return cutting.dataset(
@@ -37,7 +38,6 @@ def make(train_a, train_b, test_a=(), test_b=(), paired=(False, False), cut=None
         [intensity.Percentiles(0, 100), intensity.Window()],
         [cut, cut],
         paired=dict(zip(("train", "test"), paired, strict=True)),
-        modalities=("CT", "CT"),
         names=("one", "other"),
         progress=False,
         **options,
@@ -140,6 +140,8 @@ def test_what_does_not_fit():
             Slices(**fields).check(
                 {name: getattr(dataset, name) for name in SPLITS},
             )
+    with pytest.raises(InputError, match="volume 0 cannot be used: The volume is CT, and MR is"):
+        make(scans(0), scans(1), modalities=("MR", "CT"))
     bad = volume(0)
     bad.voxels = bad.voxels.astype(np.float32)
     bad.voxels[0, 0, 0] = np.nan

@@ -1,6 +1,7 @@
 """DICOM series: order, geometry, real values, what is refused and what is written."""
 
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -11,6 +12,7 @@ from cyclegan_tf.volumes import dicom, dicom_series, volume
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM is read by pydicom")
 nibabel = pytest.importorskip("nibabel", reason="NIfTI is read by nibabel")
+dicomwrappers = pytest.importorskip("nibabel.nicom.dicomwrappers")
 
 import dicom_files as files  # noqa: E402 (needs pydicom)
 
@@ -59,7 +61,7 @@ def test_order_is_by_position(tmp_path):
     read = volume.read(files.save(tmp_path / "s", headers, SHUFFLED))
     assert read.shape == (7, 6, 5)
     assert read.modality == "CT"
-    assert read.voxels.dtype == np.int32  # 16 bits with sign do not leave room for certain
+    assert read.voxels.dtype == np.int16
     assert np.array_equal(read.voxels[...], array.transpose(2, 1, 0))
     # Columns lead to the left, rows to the back: RAS counts both the other way.
     expected = np.diag([-1.0, -1.0, 5.0, 1.0])
@@ -81,7 +83,7 @@ def test_affine_is_that_of_nibabel(tmp_path, orientation):
     read = volume.read(folder)
     assert np.allclose(read.spacing, (0.75, 0.5, 3.0))
     # nibabel counts (row, column), in LPS; along the slices it knows one of them only.
-    theirs = nibabel.nicom.dicomwrappers.wrapper_from_data(headers[0]).affine
+    theirs = dicomwrappers.wrapper_from_data(headers[0]).affine
     ours = dicom.LPS_TO_RAS @ read.affine
     assert np.allclose(ours[:, [1, 0, 3]], theirs[:, [0, 1, 3]])
     # By hand: voxel (2, 3, 4) is column 2, row 3 of the fifth slice.
@@ -141,6 +143,9 @@ def test_scale_of_each_slice(tmp_path):
 
 
 def test_bits_that_are_not_used(tmp_path):
+    whole = make(tmp_path / "w", np.array([[[-32768, 32767]]]), RescaleIntercept=-1024)
+    assert volume.read(whole).voxels.dtype == np.int32
+    assert volume.read(whole).voxels[...].ravel().tolist() == [-33792, 31743]
     stored = np.array([[[0, 1, 2047, 2048, 4095]]])
     unsigned = {"BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0}
     read = volume.read(make(tmp_path / "u", stored, RescaleIntercept=-1024, **unsigned))
@@ -221,10 +226,17 @@ def test_localizers_and_captures_are_left_out_beside_a_scan(tmp_path):
     capture = files.series(noise((1, 9, 9)), SeriesInstanceUID="1.6", SeriesNumber=2)
     del capture[0].ImagePositionPatient
     report = files.header(SeriesInstanceUID="1.7", Modality="SR")
+    report.SOPClassUID = pydicom.uid.BasicTextSRStorage
     del report.ImageType, report.SamplesPerPixel, report.ImageOrientationPatient
     folder = make(tmp_path / "s")
     files.save(folder, [*scout, *capture, report], ["scout.dcm", "capture.dcm", "report.dcm"])
     assert volume.read(folder).shape == (7, 6, 5)
+    # One slice that lost its place makes no capture of a series.
+    headers = files.series(noise(), SeriesInstanceUID="1.8")
+    del headers[2].ImagePositionPatient
+    files.save(folder, headers, [f"lost{k}" for k in range(5)])
+    assert "holds 2 series" in refusal(volume.read, folder)
+    assert "lost2 lacks ImagePositionPatient" in refusal(volume.read, folder, "1.8")
     alone = files.save(tmp_path / "capture", capture)
     assert "lacks ImagePositionPatient" in refusal(volume.read, alone)
     assert "lacks Rows" in refusal(volume.read, files.save(tmp_path / "report", [report]))
@@ -287,13 +299,17 @@ def test_sizes_must_agree(tmp_path):
         ({"BitsAllocated": 64}, "64 bits per pixel"),
         ({"ImageOrientationPatient": [1, 0, 0, 0.5, 1, 0]}, "right angles"),
         ({"PixelSpacing": [0, 1]}, "PixelSpacing that is not above 0"),
+        ({"RescaleSlope": 0}, "RescaleSlope of 0"),
+        ({"RescaleIntercept": "nan"}, "not finite"),
         ({"ModalityLUTSequence": [files.dataset(RescaleSlope=1)]}, "by a table"),
     ],
 )
 def test_pixels_that_mean_something_else(tmp_path, entries, words):
     headers = files.series(noise((2, 4, 4)))
-    for name, value in entries.items():
-        setattr(headers[1], name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, about values that are none
+        for name, value in entries.items():
+            setattr(headers[1], name, value)
     headers[1].PixelData = bytes(400)
     assert words in refusal(volume.read, files.save(tmp_path / "s", headers))
 
@@ -320,24 +336,23 @@ def test_compression_without_a_decoder_is_named(tmp_path):
 
 
 def test_damage_is_refused(tmp_path):
-    folder = make(tmp_path / "s")
-    whole = (folder / "3.dcm").read_bytes()
-    path = folder / "3.dcm"
-    for data, words in [
-        (whole[:-1], "cut short"),
-        (whole[:500], "3.dcm"),
-        (whole[:140], "3.dcm"),
-        (whole[:20], "no DICOM file"),
-        (b"", "no DICOM file"),
-        (b"\xff\xd8\xff\xe0" + bytes(4000), "no DICOM file"),  # a renamed JPEG
-    ]:
-        path.write_bytes(data)
-        assert words in refusal(volume.read, folder)
-        assert "3.dcm" in refusal(volume.read, path)
+    folder = make(tmp_path / "s", noise((2, 4, 4)))
+    path = folder / "2.dcm"
+    whole = path.read_bytes()
+    # At the end, too, where no gap would tell that a slice is missing.
+    for length in range(0, len(whole), 3):
+        path.write_bytes(whole[:length])
+        assert "2.dcm" in refusal(volume.read, folder)
+        assert "2.dcm" in refusal(volume.read, path)
+    path.write_bytes(whole[:-1])
+    assert "cut short" in refusal(volume.read, folder)
+    path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(4000))
+    assert "no DICOM file" in refusal(volume.read, folder)  # a renamed JPEG
+    assert whole.count(b"1.0\\1.0 ") == 1
     path.write_bytes(whole.replace(b"1.0\\1.0 ", b"1.0\\Tell"))  # a number that is none
-    assert "3.dcm" in refusal(volume.read, folder)
+    assert "2.dcm" in refusal(volume.read, folder)
     path.write_bytes(whole)
-    assert volume.read(folder).shape[2] == 5
+    assert volume.read(folder).shape == (4, 4, 2)
 
 
 def test_pixels_that_do_not_decode(tmp_path):
@@ -396,12 +411,13 @@ def test_find_knows_patients(tmp_path):
     check_private(repr(found))
     assert "2.dcm" in refusal(volume.read, found[1].path)
     assert "does not exist" in refusal(volume.find, tmp_path / "none")
-    assert "holds no volume" in refusal(volume.find, tmp_path / ".hidden" / "..hidden" / "..")
+    (tmp_path / "empty").mkdir()
+    assert "holds no volume" in refusal(volume.find, tmp_path / "empty")
 
 
 def test_nothing_shown_says_who_it_is(tmp_path):
     read = volume.read(make(tmp_path / "s"))
-    assert repr(read) == "Volume(7x6x5 int32, 1 x 1 x 5 mm, CT)"
+    assert repr(read) == "Volume(7x6x5 int16, 1 x 1 x 5 mm, CT)"
     check_private(f"{read} {read!r} {read.origin} {read.voxels!r}")
     (each,) = dicom_series.find_series(tmp_path / "s")
     check_private(repr(each))
@@ -524,6 +540,8 @@ def test_writing_refuses_and_leaves_nothing(tmp_path):
     assert "right angles" in refusal(volume.write, target, array.voxels, array, modality="CT")
     assert "received" in refusal(volume.write, tmp_path / "t.dcm", read.voxels, read)
     assert "exists" in refusal(volume.write, tmp_path / "s", read.voxels, read)
+    below = tmp_path / "s" / "1.dcm" / "t"
+    assert "cannot be written" in refusal(volume.write, below, read.voxels, read)
     stays = refusal(volume.write, tmp_path / "s", read.voxels, read, overwrite=True)
     assert "it stays" in stays
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
@@ -549,13 +567,28 @@ def test_failure_between_slices_leaves_what_was_there(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s", "t"]
 
 
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    folder = make(tmp_path / "s")
+    read = volume.read(folder)
+    volume.write(tmp_path / "a.nii", read.voxels, read)
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    words = "pip install 'cyclegan_tf[medical]'"
+    assert words in refusal(volume.read, folder)
+    assert words in refusal(volume.read, tmp_path / "a.nii")
+    array = volume.Volume(np.zeros((2, 2, 2)), np.eye(4), "CT")
+    assert words in refusal(volume.write, tmp_path / "b.nii", array.voxels, array)
+    assert words in refusal(volume.write, tmp_path / "b", array.voxels, array)
+    assert not (tmp_path / "b").exists()
+
+
 def test_odd_entries_about_the_patient_are_no_obstacle(tmp_path):
     headers = files.series(noise((2, 4, 4)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for each in headers:
-            each["StudyDate"]._value = "Telltale day"
-            each["PatientName"]._value = "Telltale^" + "x" * 80
+            each.StudyDate = "Telltale day"
+            each.PatientName = "Telltale^" + "x" * 80
         folder = files.save(tmp_path / "s", headers)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -246,7 +246,8 @@ def test_damage_is_refused(tmp_path, suffix):
         path.write_bytes(flipped)
         assert "damaged" in refusal(volume.read, path)
     assert "no file" in refusal(volume.read, tmp_path / "none.nii")
-    assert "no volume" in refusal(volume.read, tmp_path)
+    (tmp_path / "a.txt").write_text("voxels")
+    assert "no volume" in refusal(volume.read, tmp_path / "a.txt")
 
 
 def test_nan_is_counted(tmp_path):

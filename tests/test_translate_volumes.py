@@ -118,7 +118,7 @@ def test_wrong_volumes(tmp_path):
         with pytest.raises(InputError, match=sentence), translated:
             pass
 
-    refused(head(), "The volume is CT, and this generator takes MR")
+    refused(head(), "The volume is CT, and MR is wanted here")
     unknown = Volume(head().voxels, np.eye(4))
     refused(unknown, "values down to -1000, as CT in HU has")
     broken = Volume(np.full((4, 4, 4), np.nan, np.float32), np.eye(4), "MR")

@@ -45,7 +45,8 @@ def own_kind(upload):
 def encoded(translator, picture, kind):
     """Bytes of a picture and their media type; no EXIF, since none is passed on."""
     file = io.BytesIO()
-    image = translate.fit_for(translator.to_pil(picture), _SUFFIXES[kind])
+    image = translator.to_pil(picture, eight_bit=kind != "PNG")
+    image = translate.fit_for(image, _SUFFIXES[kind])
     # Level 6, PNG's usual one, takes longer than the translation, for a tenth of the bytes.
     image.save(file, kind, quality=95, compress_level=3)
     return file.getbuffer(), next(media for media, known in KINDS.items() if known == kind)

@@ -135,6 +135,7 @@ class Catalogue:
             return before
         try:
             translator = self._load(file)
+            _check_channels(file, translator)
             version = _sha256(file)[:12]
         except (InputError, OSError) as error:
             self._failed[file] = stamp
@@ -193,6 +194,16 @@ def _loaded(file, runtime):
     if "tensorflow" not in sys.modules and not translate.does_without_keras(file, None, runtime):
         tensorflow_without_chatter()
     return translate.load(file, runtime=runtime)
+
+
+def _check_channels(file, translator):
+    """Raises InputError for what people can neither upload nor look at."""
+    for verb, channels in zip(("takes", "gives"), translator.channels, strict=True):
+        if channels not in (1, 3, 4):
+            raise InputError(
+                f"{file} {verb} pictures of {channels} channels, and what people upload and look "
+                "at has 1, 3 or 4: use it with `cyclegan-tf translate`."
+            )
 
 
 def _is_of_run(file):

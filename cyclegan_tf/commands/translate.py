@@ -1,5 +1,6 @@
 """`cyclegan-tf translate`: pictures through a trained generator."""
 
+import glob
 import warnings
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def run(options):
         seed=options.seed,
         style=options.guide,
         outputs=options.outputs,
+        suffix=options.suffix,
     )
     for sentence in failed:
         warnings.warn(sentence, stacklevel=1)
@@ -50,7 +52,9 @@ def run(options):
     if options.precision != "float32":
         source = Path(options.source)
         if source.is_dir():
-            source /= Path(written[0]).relative_to(options.target)
+            inside = Path(written[0]).relative_to(options.target)
+            alike = (source / inside.parent).glob(f"{glob.escape(inside.stem)}.*")
+            source = min(alike, default=source / inside)
         mean, largest = translator.difference(source, options.size)
         print(
             f"{options.precision} differs from float32 by {mean:.2%} of the value range on average "
@@ -142,6 +146,11 @@ def add(subcommands):
     )
     parser.add_argument(
         "--outputs", type=whole(1), default=1, metavar="N", help="translations of each picture"
+    )
+    parser.add_argument(
+        "--suffix",
+        type=str.lower,
+        help="of results in a folder, such as .npy or .tif (default: that of each source)",
     )
     parser.add_argument("--guide", metavar="FILE", help="munit: the picture whose style to take")
     parser.add_argument(

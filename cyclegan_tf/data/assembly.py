@@ -165,12 +165,20 @@ def stack(train, test, shape, domain="a domain", value_range=None):
         value_range: As for `one_dtype`.
 
     Returns:
-        Two arrays `(n, height, width, channels)`.
+        Two arrays `(n, height, width, channels)`. It warns of 16-bit pictures that use few bits.
 
     Raises:
         InputError: As from `one_dtype`.
     """
     dtype = one_dtype([picture.dtype for picture in train + test], domain, value_range)
+    highest = max(picture.max() for picture in train + test)
+    if dtype == np.uint16 and value_range is None and highest < 65536 / 4:
+        full = 2 ** max(int(highest).bit_length(), 8) - 1  # of 12 bits: 4095
+        warnings.warn(
+            f"The largest value of {domain} is {highest} of 65535, so that most of its contrast "
+            f"is lost: give ranges, such as 0 to {full}.",
+            stacklevel=3,
+        )
     return [
         np.stack([images.to_dtype(picture, dtype) for picture in part])
         if part

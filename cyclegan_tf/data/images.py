@@ -167,6 +167,40 @@ def to_channels(image, channels, name="image"):
     return _as((colour @ np.array(_LUMA))[..., None], image.dtype)
 
 
+def checked(image):
+    """Returns a picture in memory as `(height, width, channels)`, or raises InputError."""
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or 0 in image.shape:
+        raise InputError(
+            "image must be (height, width), (height, width, channels) or (n, height, width, "
+            f"channels), received shape {image.shape}."
+        )
+    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+        raise InputError(
+            f"image must hold uint8, uint16 or floating-point values, received {image.dtype}: "
+            "convert it with astype."
+        )
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise InputError("image holds NaN or infinite values: replace them first.")
+    return image
+
+
+def without_alpha(image, channels):
+    """Divides a picture for a network that knows no transparency.
+
+    Args:
+        image: Array `(height, width, c)`; of 2 or 4 channels the last may be transparency.
+        channels: How many the network takes: of as many, and of 4, it takes all.
+
+    Returns:
+        `(image, alpha)`; `alpha` is None where nothing was put aside.
+    """
+    if image.shape[-1] in (2, 4) and channels not in (4, image.shape[-1]):
+        return image[..., :-1], image[..., -1:]
+    return image, None
+
+
 def to_dtype(image, dtype):
     """Widens 8 bits to 16 where `dtype` asks for it: 255 becomes 65535."""
     if image.dtype == np.uint8 and dtype == np.uint16:

@@ -6,6 +6,23 @@ import numpy as np
 FULL_RANGE = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
 
 
+def range_of(dtype, stored_dtype, stored_range):
+    """The values of black and white in a picture that a network is given.
+
+    Args:
+        dtype: The picture's.
+        stored_dtype: That of the pictures that the network was trained on; None if unknown.
+        stored_range: Their `(low, high)`.
+
+    Returns:
+        `(low, high)`: the network's for a picture of its own type and for floats; the full range
+        for other whole numbers.
+    """
+    if str(dtype) == stored_dtype:
+        return stored_range
+    return FULL_RANGE.get(str(dtype), stored_range)
+
+
 def normalize(stored, value_range):
     """Maps stored values to the networks' range.
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
+from cyclegan_tf.data.values import FULL_RANGE, denormalize, normalize
 from cyclegan_tf.errors import InputError
 
 #: Suffixes, in lower case, of files that hold a picture as a NumPy array.
@@ -167,6 +168,27 @@ def gray(image, signed, in_tiff):
             raise ValueError("its whole numbers are not within 0 to 65535; save it with 16 bits")
         values = values.astype(np.uint16)
     return in_own_values(values)
+
+
+def is_gray_16(image):
+    """Whether a picture is such as Pillow has at 16 bits."""
+    return image.dtype == np.uint16 and image.shape[-1] == 1
+
+
+def to_pil(image, value_range, with_alpha=False):
+    """Makes an 8-bit `PIL.Image` of a picture of another type.
+
+    Args:
+        image: Array `(height, width, 1 to 4 channels)`.
+        value_range: `(low, high)`: what becomes 0 and 255.
+        with_alpha: Whether the last channel is transparency, whose range is that of its type.
+    """
+    colours = image[..., : image.shape[-1] - with_alpha]
+    parts = [normalize(colours, value_range)]
+    if with_alpha:
+        parts.append(normalize(image[..., -1:], FULL_RANGE.get(str(image.dtype), (0, 1))))
+    image = denormalize(np.concatenate(parts, -1), (0, 255), np.uint8)
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def encode(image, suffix):

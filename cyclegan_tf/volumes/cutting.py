@@ -132,7 +132,8 @@ def dataset(scans, rules, cuts, *, paired, modalities, names, labels=None, progr
                 done, volumes = [], [scan.volume() for _, scan in group]
                 _check_grids(volumes, group)
                 for volume, (i, scan) in zip(volumes, group, strict=True):
-                    done.append(_slices(volume, scan, rules[i], cuts[i], maps=split == "test"))
+                    of_domain = rules[i], cuts[i], modalities[i]
+                    done.append(_slices(volume, scan, *of_domain, maps=split == "test"))
                     if split == "train":
                         scales[i].append(done[-1][0])
                     bar.update()
@@ -176,10 +177,11 @@ def dataset(scans, rules, cuts, *, paired, modalities, names, labels=None, progr
     )
 
 
-def _slices(volume, scan, rule, cut, maps):
+def _slices(volume, scan, rule, cut, modality, maps):
     """`(scale, pictures, maps, kept)` of one scan."""
     try:
         scale = rule.scale(volume.voxels)
+        intensity.check_modality(volume, scale.lowest, modality)
         labels = scan.labels() if maps and scan.labels is not None else None
         if labels is not None:
             _check_same_grid(volume, labels, "its label map")

@@ -79,6 +79,10 @@ class Decoded:
         self._ready = np.zeros(len(slices), bool)
         self._file = self._map = None
 
+    def __del__(self):
+        if getattr(self, "_file", None) is not None:
+            self._file.close()
+
     def __len__(self):
         return self.shape[0]
 
@@ -99,7 +103,7 @@ class Decoded:
         return self[...].astype(dtype or self.dtype, copy=False)
 
     def _open(self):
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (closed with the volume)
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (see __del__)
         self._file.truncate(self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64)))
         self._map = np.memmap(self._file, self.dtype, "r", 0, self.shape, "F")
 

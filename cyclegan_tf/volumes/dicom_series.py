@@ -12,6 +12,9 @@ from typing import Any
 
 from cyclegan_tf.errors import InputError
 
+#: Suffixes, in lower case, of files that must be DICOM; others are if they have its mark.
+SUFFIXES = (".dcm", ".dicom", ".ima")
+
 #: What a derived series shares with its source: patient, study and frame of reference.
 KEPT = (
     "SpecificCharacterSet",
@@ -98,8 +101,8 @@ class Series:
 
     @property
     def is_scan(self):
-        """Whether its slices have places in the patient, and it is no localizer."""
-        return self.modality not in _NO_PICTURES and all(map(_has_place, self.headers))
+        """Whether any of its slices has a place in the patient and is no localizer."""
+        return self.modality not in _NO_PICTURES and any(map(_has_place, self.headers))
 
 
 def load_pydicom():
@@ -128,6 +131,12 @@ def is_dicom(path):
         return False
 
 
+def looks_like_dicom(path):
+    """Whether a file is meant to be DICOM: by its mark or its name."""
+    path = Path(path)
+    return path.suffix.lower() in SUFFIXES or path.name.upper() == "DICOMDIR" or is_dicom(path)
+
+
 def read_header(path):
     """Reads the header of a file, up to its pixels.
 
@@ -154,9 +163,11 @@ def read_header(path):
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_READ))
             left = path.stat().st_size - file.tell()
             list(header)  # values are understood when they are looked at
-            complete = left >= _bytes(header)
+            complete = left >= _bytes(header) and header.SeriesInstanceUID
     except Exception:
-        raise InputError(f"{path} has a damaged DICOM header: get the file again.") from None
+        raise InputError(
+            f"{path} has a damaged or incomplete DICOM header: get the file again."
+        ) from None
     if not complete:
         raise InputError(f"{path} was cut short: get the file again.")
     return header
@@ -177,9 +188,9 @@ def find_series(folder):
     """
     folder, by_uid = Path(folder), {}
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        if path.suffix.lower() in (".dcm", ".dicom", ".ima") or is_dicom(path):
+        if path.suffix.lower() in SUFFIXES or is_dicom(path):
             header = read_header(path)
-            by_uid.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((path, header))
+            by_uid.setdefault(str(header.SeriesInstanceUID), []).append((path, header))
     if not by_uid:
         below = any(is_dicom(path) for path in folder.rglob("*") if path.is_file())
         hint = "its subfolders do: give one of them" if below else "give a folder of one series"
@@ -229,13 +240,16 @@ def choose(folder, series=None):
 
 
 def _bytes(header):
-    """How many bytes the pixels take at least; 0 where that is not known."""
+    """How many bytes the pixels and their tag take at least."""
     syntax = header.file_meta.TransferSyntaxUID
-    if "Rows" not in header or syntax.is_compressed or syntax.is_deflated:
+    if syntax.is_deflated:
         return 0
+    if "Rows" not in header or syntax.is_compressed:
+        return 8 if "Image Storage" in header.SOPClassUID.name else 0
     frames = int(header.get("NumberOfFrames") or 1)
     samples = int(header.get("SamplesPerPixel") or 1)
-    return header.Rows * header.Columns * samples * frames * header.BitsAllocated // 8
+    bits = header.Rows * header.Columns * samples * frames * header.BitsAllocated
+    return bits // 8 + (8 if syntax.is_implicit_VR else 12)
 
 
 def _has_place(header):

@@ -135,17 +135,25 @@ def _slice(path, header, frame, orientation, position, measures, transformation)
             "not above 0: mend its header."
         )
     apart = [float(measures.get(n) or 0) for n in ("SpacingBetweenSlices", "SliceThickness")]
-    slope = float(transformation.get("RescaleSlope", None) or 1.0)
+    position = np.array([float(n) for n in position.ImagePositionPatient]).reshape(3)
+    slope, intercept = (
+        float(fallback if transformation.get(name) is None else transformation[name].value)
+        for name, fallback in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+    )
+    if slope == 0 or not np.isfinite([*position, slope, intercept]).all():
+        raise InputError(
+            f"{path} has a RescaleSlope of 0, or numbers that are not finite: mend its header."
+        )
     return Slice(
         path=path,
         header=header,
         frame=frame,
         row=directions[0],
         column=directions[1],
-        position=np.array([float(n) for n in position.ImagePositionPatient]).reshape(3),
+        position=position,
         pixel_spacing=spacing,
         thickness=next((n for n in apart if n > 0), 1.0),
         slope=slope,
-        intercept=float(transformation.get("RescaleIntercept", None) or 0.0),
+        intercept=intercept,
         unit=str(transformation.get("RescaleType") or header.get("Units") or ""),
     )

@@ -88,11 +88,12 @@ def write(path, voxels, affine, slices, modality, dtype=None):
     with quietly():
         common = _common(slices[0].header if slices else None, modality, scale)
         _add_geometry(common, path, affine)
-        with replacing_folder(path) as folder:
-            for k in range(voxels.shape[2]):
-                stored = _stored(voxels[:, :, k], scale, path)
-                source = slices[k] if slices else None
-                name = folder / f"slice_{k + 1:04d}.dcm"
+    with replacing_folder(path) as folder:
+        for k in range(voxels.shape[2]):
+            stored = _stored(voxels[:, :, k], scale, path)
+            source = slices[k] if slices else None
+            name = folder / f"slice_{k + 1:04d}.dcm"
+            with quietly():
                 _write_slice(name, stored, common, affine, k, source)
 
 

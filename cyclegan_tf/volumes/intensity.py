@@ -314,6 +314,30 @@ def of_modality(modality):
     return Window() if modality == "CT" else Percentiles()
 
 
+def check_modality(volume, lowest, wanted):
+    """Looks whether a volume can be what is wanted; NIfTI does not say what it holds.
+
+    Args:
+        volume: `volume.Volume`.
+        lowest: Its smallest value.
+        wanted: "CT", "MR" or "" for anything.
+
+    Raises:
+        InputError: If it says that it is something else, or is to be MR and has values that are
+            below those of any MR.
+    """
+    if volume.modality and wanted and volume.modality != wanted:
+        raise InputError(
+            f"The volume is {volume.modality}, and {wanted} is wanted here: exchange both domains, "
+            "or give another volume."
+        )
+    if wanted == "MR" and lowest < -200:
+        raise InputError(
+            f"The volume has values down to {lowest:g}, as CT in HU has and MR has not, and MR is "
+            "wanted here: exchange both domains, say the modalities, or give another volume."
+        )
+
+
 def _check(condition, sentence):
     if not condition:
         raise InputError(f"{sentence}.")

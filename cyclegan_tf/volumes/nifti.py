@@ -23,6 +23,15 @@ SUFFIXES = (".nii.gz", ".nii")
 _NOTE = "derived by cyclegan_tf, research only"
 
 
+def load_nibabel():
+    """Returns the module nibabel; raises InputError where it is not installed."""
+    try:
+        import nibabel
+    except ImportError:
+        raise InputError("NIfTI files need nibabel: pip install 'cyclegan_tf[medical]'.") from None
+    return nibabel
+
+
 def read(path):
     """Opens a NIfTI file; voxels are read where they are sliced.
 
@@ -42,7 +51,7 @@ def read(path):
     Raises:
         InputError: If it cannot be read, or is no volume of one number per voxel.
     """
-    nibabel, path = _nibabel(), Path(path)
+    nibabel, path = load_nibabel(), Path(path)
     try:
         image = nibabel.load(path)
         header, proxy, affine = image.header, image.dataobj, image.affine
@@ -106,14 +115,6 @@ def write(path, voxels, affine, header, dtype, same_unit=True):
                 target.write(plane.astype(header.get_data_dtype()).tobytes("F"))
 
 
-def _nibabel():
-    try:
-        import nibabel
-    except ImportError:
-        raise InputError("NIfTI files need nibabel: pip install 'cyclegan_tf[medical]'.") from None
-    return nibabel
-
-
 def _check(path, shape, dtype):
     if len(shape) < 3 or any(side > 1 for side in shape[3:]):
         parts = "one of its parts (its last axes)" if len(shape) > 3 else "a stack of its slices"
@@ -168,7 +169,7 @@ def _memory_map(file, proxy):
 
 
 def _new_header(affine, shape):
-    header = _nibabel().Nifti1Header()
+    header = load_nibabel().Nifti1Header()
     header.set_data_shape(shape)
     header.set_xyzt_units("mm", "sec")
     header.set_sform(affine, code="scanner")

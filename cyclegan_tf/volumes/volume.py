@@ -54,9 +54,7 @@ class Volume:
     @property
     def orientation(self):
         """Where i, j and k lead: "RAS" is to the right, to the front, to the head."""
-        from nibabel import aff2axcodes
-
-        return "".join(aff2axcodes(self.affine))
+        return "".join(nifti.load_nibabel().aff2axcodes(self.affine))
 
     def __repr__(self):
         """Says what it is, and nothing about the patient."""
@@ -86,8 +84,8 @@ def is_volume(path):
     """Whether `read` is meant for a path: by its suffix, or a folder of DICOM without pictures."""
     path = Path(path)
     if not path.is_dir():
-        named = path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS, ".dcm"))
-        return named or dicom_series.is_dicom(path)
+        named = path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS))
+        return named or dicom_series.looks_like_dicom(path)
     files = [each for each in path.iterdir() if each.is_file()]
     pictures = any(each.suffix.lower() in images.SUFFIXES for each in files)
     return not pictures and any(map(dicom_series.is_dicom, files))
@@ -153,7 +151,7 @@ def read(path, series=None):
         volume = Volume(voxels, affine, "", header)
     elif path.suffix.lower() in _ARRAYS:
         volume = Volume(Scaled(_array(path), name=path), np.eye(4))
-    elif path.is_dir() or path.suffix.lower() == ".dcm" or dicom_series.is_dicom(path):
+    elif path.is_dir() or dicom_series.looks_like_dicom(path):
         volume = Volume(*dicom.read(path, series))
     else:
         raise InputError(
@@ -192,7 +190,7 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
         raise InputError(
             f"voxels must have the shape of like, {like.shape}, received {tuple(voxels.shape)}."
         )
-    if dtype is not None and str(np.dtype(dtype)) not in _DTYPES:
+    if dtype is not None and dtype not in _DTYPES:
         raise InputError(f"dtype must be one of {', '.join(_DTYPES)}, received {dtype!r}.")
     suffix = path.suffix.lower()
     is_nifti = path.name.lower().endswith(nifti.SUFFIXES)
