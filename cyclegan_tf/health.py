@@ -60,8 +60,8 @@ def diagnose(row, paired=False, slices=False):
             # Bone is dark in MR and bright in CT, but air outweighs it: true pairs have about 0.7.
             air = (
                 f"Slices of {direction} come out inverted (correlation of input and output "
-                f"{value:.2f}), which is right only where they show no air around the body: if air "
-                "comes out bright, start again with another seed."
+                f"{value:.2f}), which is right only where no air around the body is in the "
+                "picture: look whether air comes out bright; if so, start again with another seed."
             )
             warnings.append(air if slices else colours)
         elif kind == "change" and value < 0.01 and not paired:

@@ -104,7 +104,7 @@ class Viewer:
     """Volumes in a notebook: three sliders, a choice of windows, and which volumes are shown.
 
     Show it as the last line of a cell. All of it works by keyboard: Tab goes from one control to
-    the next, the arrow keys move a slider, Space ticks a box. Without `ipywidgets` (extra
+    the next, left and right move a slider, Space ticks a box. Without `ipywidgets` (extra
     `notebooks`), and where a saved notebook is read without a kernel, the picture stands still.
 
     Args:
@@ -188,15 +188,14 @@ class Viewer:
             return made
 
         def choose(change):
-            window = self._window if change["new"] is None else change["new"]
+            window = self._window if change["new"] == names[0] else change["new"]
             self._rows = _rows(self._volumes, window, *self._difference)
             show()
 
-        names = ["full"]
-        if any(volume.modality != "MR" for volume in self._volumes.values()):
-            names = [*WINDOWS, "full"]
-        options = [("as given", None), *((name, name) for name in names)]
-        choice = ipywidgets.Dropdown(options=options, description="window")
+        mr = all(volume.modality == "MR" for volume in self._volumes.values())
+        names = ["as given", *(() if mr else WINDOWS), "full"]
+        # Not a Dropdown: JupyterLab keeps the keys for up and down to itself.
+        choice = ipywidgets.SelectionSlider(options=names, value=names[0], description="window")
         choice.observe(choose, "value")
 
         def box(index):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cyclegan_tf.data import images
-from cyclegan_tf.data.npz import check_names, check_ranges
+from cyclegan_tf.data.checks import check_names, check_ranges
 from cyclegan_tf.errors import InputError
 
 # A warning names so many pictures; `Dataset.skipped` names all.

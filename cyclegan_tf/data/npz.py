@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.atomic import replacing
-from cyclegan_tf.data import likeness
+from cyclegan_tf.data import checks, likeness
 from cyclegan_tf.data.slices import Slices
 from cyclegan_tf.data.values import FULL_RANGE
 from cyclegan_tf.errors import InputError
@@ -26,9 +26,6 @@ FORMAT = 1
 
 _KEYS = {"train_a": "trainA", "train_b": "trainB", "test_a": "testA", "test_b": "testB"}
 _MASKS = {"test_a": "maskA", "test_b": "maskB"}
-_DTYPES = ("uint8", "uint16", "float32", "float64")
-# How many pictures are looked at at a time.
-_TOGETHER = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -75,15 +72,15 @@ class Dataset:
     def __post_init__(self):
         for domain in "ab":
             train, test = self._domain(domain)
-            _check_shape(f"train_{domain}", train)
+            checks.check_shape(f"train_{domain}", train)
             if test is None:
                 self._set(f"test_{domain}", train[:0])
-            _check_domain(domain, *self._domain(domain))
-        self._set("names", check_names(self.names))
+            checks.check_domain(domain, *self._domain(domain))
+        self._set("names", checks.check_names(self.names))
         if self.ranges is None:
-            self._set("ranges", tuple(_value_range(d, *self._domain(d)) for d in "ab"))
-        self._set("ranges", check_ranges(self.ranges))
-        self._set("paired", _checked_paired(self))
+            self._set("ranges", tuple(checks.value_range(d, *self._domain(d)) for d in "ab"))
+        self._set("ranges", checks.check_ranges(self.ranges))
+        self._set("paired", checks.checked_paired(self))
         if self.slices is not None:
             self.slices.check({name: getattr(self, name) for name in _KEYS})
         if not self.hash:
@@ -209,14 +206,6 @@ def _holds_arrays(path):
         return not {"trainA.npy", "arr_0.npy"}.isdisjoint(archive.namelist())
 
 
-def check_names(names):
-    """Returns the domains' names as a tuple, or raises InputError unless they are two words."""
-    two = isinstance(names, (tuple, list)) and len(names) == 2
-    if not two or not all(isinstance(name, str) and name for name in names):
-        raise InputError(f"names must be two words, one per domain, received {names!r}.")
-    return tuple(names)
-
-
 def load(path):
     """Reads a data set and checks it: format, shapes, types, values and hash.
 
@@ -287,7 +276,7 @@ def _native(array):
 
 def _known(array):
     """The array, as float32 in its own values where a data set has no such type of numbers."""
-    other = array.dtype.kind in "biuf" and str(array.dtype) not in _DTYPES
+    other = array.dtype.kind in "biuf" and str(array.dtype) not in checks.DTYPES
     return array.astype(np.float32) if other else array
 
 
@@ -310,81 +299,6 @@ def _metadata(path, stored):
             "cyclegan_tf, or prepare it again."
         )
     return known
-
-
-def _check_shape(name, images):
-    shape = tuple(images.shape)
-    if len(shape) != 4 or 0 in shape[1:]:
-        hint = ": give one channel as array[..., None]" if len(shape) == 3 else ""
-        raise InputError(
-            f"{name} must have the shape (n, height, width, channels), received {shape}{hint}."
-        )
-
-
-def _check_domain(domain, train, test):
-    for split, images in (("train", train), ("test", test)):
-        name, dtype = f"{split}_{domain}", str(images.dtype)
-        _check_shape(name, images)
-        if dtype not in _DTYPES:
-            raise InputError(
-                f"{name} must be {', '.join(_DTYPES)}, received {dtype}: convert it with astype."
-            )
-        # Those that are decoded on access were looked at when they were found.
-        if isinstance(images, np.ndarray) and not np.isfinite(images).all():
-            raise InputError(f"{name} holds NaN or infinite values: replace or remove them.")
-    if not len(train):
-        raise InputError(f"train_{domain} holds no picture: give at least one.")
-    if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
-        raise InputError(
-            f"train_{domain} and test_{domain} must have one shape and type, received "
-            f"{tuple(train.shape[1:])} {train.dtype} and {tuple(test.shape[1:])} {test.dtype}."
-        )
-
-
-def check_ranges(ranges):
-    """Returns two pairs `(low, high)`, or raises InputError unless `ranges` is such."""
-    try:
-        low_high_a, low_high_b = (tuple(float(v) for v in pair) for pair in ranges)
-        valid = all(
-            len(pair) == 2 and all(map(math.isfinite, pair)) and pair[0] < pair[1]
-            for pair in (low_high_a, low_high_b)
-        )
-    except (TypeError, ValueError):
-        valid = False
-    if not valid:
-        raise InputError(f"ranges must be (low, high) per domain, low < high, received {ranges!r}.")
-    return low_high_a, low_high_b
-
-
-def _checked_paired(dataset):
-    paired = dataset.paired
-    flags = isinstance(paired, dict) and set(paired) == {"train", "test"}
-    if not flags or not all(isinstance(value, bool) for value in paired.values()):
-        raise InputError(f'paired must be {{"train": bool, "test": bool}}, received {paired!r}.')
-    for split in ("train", "test"):
-        a, b = getattr(dataset, f"{split}_a"), getattr(dataset, f"{split}_b")
-        if paired[split] and len(a) != len(b):
-            raise InputError(
-                f"paired[{split!r}] needs as many pictures in A as in B, received {len(a)} and "
-                f"{len(b)}."
-            )
-    return dict(paired)
-
-
-def _value_range(domain, train, test):
-    if train.dtype.kind != "f":
-        return FULL_RANGE[str(train.dtype)]
-    low, high = np.inf, -np.inf
-    for images in (train, test):
-        for i in range(0, len(images), _TOGETHER):  # not all of what is decoded on access
-            part = images[np.arange(i, min(i + _TOGETHER, len(images)))]
-            low, high = min(low, float(part.min())), max(high, float(part.max()))
-    for usual in ((0.0, 1.0), (-1.0, 1.0)):
-        if usual[0] <= low and high <= usual[1]:
-            return usual
-    if low == high:
-        raise InputError(f"Every value of train_{domain} is {low:g}: there is nothing to learn.")
-    return low, high
 
 
 def _digest(dataset):

@@ -108,12 +108,14 @@ def fixed_pictures(dataset, count):
         for test, train in ((dataset.test_a, dataset.train_a), (dataset.test_b, dataset.train_b))
     ]
     count = min(count, *map(len, domains))
-    numbers = [np.arange(count)] * 2
-    if dataset.slices is not None:
-        numbers = [(np.arange(count) + 0.5) * len(images) // count for images in domains]
+
+    def chosen(images):
+        spread = count if dataset.slices is None else len(images)
+        return np.asarray(images[(2 * np.arange(count) + 1) * spread // (2 * count)])
+
     return tuple(
-        normalize(np.asarray(images[chosen.astype(int)]), value_range)
-        for images, chosen, value_range in zip(domains, numbers, dataset.ranges, strict=True)
+        normalize(chosen(images), value_range)
+        for images, value_range in zip(domains, dataset.ranges, strict=True)
     )
 
 
