@@ -145,7 +145,9 @@ class Catalogue:
             return before
         self.problems.pop(file, None)
         self._log(f"serving {name}, {translator}, version {version}, in {translator.runtime}")
-        examples = _examples(file, way) if self._shows_examples else (None, None)
+        # Slices are of people, and nobody asked them.
+        shown = self._shows_examples and translator.translation.slices is None
+        examples = _examples(file, way) if shown else (None, None)
         return Served(translator, version, examples, file, stamp)
 
     def _found(self):

@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 
 from cyclegan_tf.errors import InputError
+from cyclegan_tf.volumes.nifti import load_nibabel
 
 #: For each kind of slice the patient's axes (0 right, 1 front, 2 head): normal, down, across.
 _CUTS = {"axial": (2, 1, 0), "coronal": (1, 2, 0), "sagittal": (0, 2, 1)}
@@ -90,10 +91,8 @@ def plane(volume, axis):
     """
     if axis not in _CUTS:
         raise InputError(f"axis must be one of {', '.join(AXES)}, received {axis!r}.")
-    from nibabel.orientations import io_orientation
-
     affine = np.asarray(volume.affine, np.float64)
-    towards = io_orientation(affine)  # of each voxel axis: the patient's axis and the sense
+    towards = load_nibabel().io_orientation(affine)  # of each voxel axis: the patient's axis and the sense
     of_patient = {int(patient): voxel for voxel, (patient, _) in enumerate(towards)}
     axes = tuple(of_patient[patient] for patient in _CUTS[axis])
     sense = [towards[voxel, 1] > 0 for voxel in axes]
