@@ -265,6 +265,8 @@ def test_a_long_list_is_cut_in_the_warning_alone(two_folders):
         ({"channels": 0}, "channels must be"),
         ({"channels": (1, 2.5)}, "channels must be"),
         ({"channels": 5}, "0.png has 3 channels"),
+        ({"ranges": 5}, "ranges must be"),
+        ({"ranges": ((0, 1), (0, 1, 2))}, "ranges must be"),
         ({"ranges": (1, 0)}, "ranges must be"),
         ({"ranges": ((0, 1), (0, 1), (0, 1))}, "ranges must be"),
         ({"ranges": (0, float("nan"))}, "ranges must be"),

@@ -52,7 +52,8 @@ def value_ranges(ranges):
     """
     if ranges is None:
         return None, None
-    return check_ranges(ranges if np.ndim(ranges) == 2 else (ranges, ranges))
+    pairs = isinstance(ranges, (tuple, list)) and any(np.ndim(pair) for pair in ranges)
+    return check_ranges(ranges if pairs else (ranges, ranges))
 
 
 def check_division(test_fraction, limit, seed):
