@@ -110,7 +110,7 @@ def test_imports_point_down_the_floors():
 
 def test_notebooks_carry_real_outputs():
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    assert [path.stem[:2] for path in notebooks] == [f"{n:02d}" for n in range(1, 11)]
+    assert [path.stem[:2] for path in notebooks] == [f"{n:02d}" for n in range(1, 12)]
     for path in notebooks:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         outputs = [out for c in cells if c["cell_type"] == "code" for out in c["outputs"]]
