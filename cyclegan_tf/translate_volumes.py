@@ -144,11 +144,12 @@ def translate_folder(translator, source, target, *, overwrite=False, **options):
     """
     source, target, tasks = Path(source), Path(target), []
     for one in volume.find(source):
-        tasks.append((one, target / Path(one.path).relative_to(source)))
-        if tasks[-1][1].exists() and not overwrite:
-            raise InputError(
-                f"{tasks[-1][1]} exists: give another target, or allow it with overwrite."
-            )
+        path = target / Path(one.path).relative_to(source)
+        if one.series is not None:  # of several in one folder
+            path = path / f"series_{one.series}"
+        tasks.append((one, path))
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} exists: give another target, or allow it with overwrite.")
     written, failed = [], []
     for one, path in tasks:
         given = options | {"series": one.series, "overwrite": overwrite}
