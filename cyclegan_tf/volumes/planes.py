@@ -92,7 +92,8 @@ def plane(volume, axis):
     if axis not in _CUTS:
         raise InputError(f"axis must be one of {', '.join(AXES)}, received {axis!r}.")
     affine = np.asarray(volume.affine, np.float64)
-    towards = load_nibabel().io_orientation(affine)  # of each voxel axis: the patient's axis and the sense
+    # Of each voxel axis the patient's axis and the sense.
+    towards = load_nibabel().io_orientation(affine)
     of_patient = {int(patient): voxel for voxel, (patient, _) in enumerate(towards)}
     axes = tuple(of_patient[patient] for patient in _CUTS[axis])
     sense = [towards[voxel, 1] > 0 for voxel in axes]
