@@ -94,7 +94,8 @@ def batches(
 def fixed_pictures(dataset, count):
     """The first pictures of the test split (of the training split where that is empty).
 
-    Of slices, which follow one another, they are spread over the split.
+    Slices follow one another, head by head: of those, each next one is taken from a further head,
+    and further up.
 
     Args:
         dataset: `npz.Dataset`.
@@ -110,8 +111,10 @@ def fixed_pictures(dataset, count):
     count = min(count, *map(len, domains))
 
     def chosen(images):
-        spread = count if dataset.slices is None else len(images)
-        return np.asarray(images[(2 * np.arange(count) + 1) * spread // (2 * count)])
+        numbers = np.arange(count)
+        if dataset.slices is not None:
+            numbers = np.intp((numbers + (numbers + 0.5) / count) * len(images) / count)
+        return np.asarray(images[numbers])
 
     return tuple(
         normalize(chosen(images), value_range)
