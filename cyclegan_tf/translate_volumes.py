@@ -16,11 +16,13 @@ from cyclegan_tf.data.values import denormalize, normalize
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.volumes import intensity, volume
 from cyclegan_tf.volumes.cutting import neighbouring
-from cyclegan_tf.volumes.grid import Grid
+from cyclegan_tf.volumes.grid import Grid, body
 from cyclegan_tf.volumes.planes import AXES, plane
 
 #: How many slices the network sees at a time.
 TOGETHER = 4
+#: Share of a slice below which nothing is there to be translated.
+EMPTY = 0.002
 #: Types of values that are written.
 DTYPES = ("int16", "float32")
 
@@ -35,7 +37,8 @@ def translated(translator, source, axes=None, progress=True):
     """Translates a volume, within a `with` block.
 
     Each slice is brought to the networks' pixels and values as in preparation, translated, and
-    brought back to its own pixels and to real units. Nothing is cut off.
+    brought back to its own pixels and to real units. Nothing is cut off. Slices without a body
+    become air: networks have seen none, and would paint something.
 
     Args:
         translator: `Translator` of a generator that was trained on slices.
@@ -175,13 +178,21 @@ def _slices(translator, cut, numbers, scale, rules):
             for k in needed
         ]
     )[..., 0]
-    pictures = np.moveaxis(placed[channels - needed.start], 1, -1)
-    x = np.clip(normalize(pictures, source.value_range), -1, 1)
-    y = translator.run(x)
-    middle = y.shape[-1] // 2  # of several, the slice itself
-    for picture in y[..., middle : middle + 1]:
-        stored = denormalize(grid.back(picture), target.value_range, np.float32)
-        yield target.typical().restore(stored[..., 0])
+    here = placed[np.asarray(numbers) - needed.start]
+    filled = [body(picture, source.body_level).mean() >= EMPTY for picture in here]
+    pictures = np.moveaxis(placed[channels - needed.start], 1, -1)[filled]
+    made = []
+    if len(pictures):
+        made = translator.run(np.clip(normalize(pictures, source.value_range), -1, 1))
+    made, scale = iter(made), target.typical()
+    for is_filled in filled:
+        if not is_filled:
+            yield np.full(cut.shape, scale.lowest, np.float32)
+            continue
+        picture = next(made)
+        middle = picture.shape[-1] // 2  # of several channels, the slice itself
+        stored = grid.back(picture[..., middle : middle + 1])
+        yield scale.restore(denormalize(stored, target.value_range, np.float32)[..., 0])
 
 
 def _groups(count):

@@ -63,6 +63,8 @@ def test_a_translation_is_given_the_scale_of_a_typical_volume():
     np.testing.assert_array_equal(learned.typical().restore([0, 1]), [10, 310])
     z_score = intensity.ZScore().learned(scales)
     np.testing.assert_array_equal(z_score.typical().restore([0, 1]), [10, 310])
+    assert [rule.typical().lowest for rule in (learned, z_score)] == [10, 0]
+    assert intensity.Window().typical().lowest == -1000
     assert intensity.Window().learned(scales) == intensity.Window()
 
 

@@ -94,6 +94,22 @@ def test_neighbouring_slices_come_as_channels():
         np.testing.assert_allclose(result[8, 8, :], [200, 400, 800, 1600, 1600], atol=0.01)
 
 
+def test_slices_without_a_body_become_air():
+    """A network that paints everything white has nothing to say about air."""
+    voxels = np.full((16, 16, 12), -1000, np.int16)
+    voxels[4:12, 4:12, 3:8] = 40
+    voxels[2, 2, 10] = 500  # a speck
+    source = Volume(voxels, np.diag([1.0, 1, 1, 1]), "CT")
+    white = make(answer=lambda x, middle: middle * 0.0 + 1.0, size=(16, 16))
+    with translate_volumes.translated(white, source, progress=False) as result:
+        values = result[:]
+    assert (values[:, :, 3:8] == 2000).all()
+    assert (np.delete(values, range(3, 8), axis=2) == -1000).all()
+    to_mr = make(CT, MR, ("CT", "MR"), answer=lambda x, middle: middle * 0.0 + 1.0, size=(16, 16))
+    with translate_volumes.translated(to_mr, source, progress=False) as result:
+        assert result[:, :, 0].max() == 10 and result[:, :, 5].min() == 510
+
+
 def test_real_units_come_out():
     voxels = rng.integers(0, 1001, (16, 16, 4)).astype(np.int16)
     voxels[0, 0] = 0

@@ -144,8 +144,8 @@ class Window:
         return Scale(lowest=Histogram.of(voxels).low)
 
     def typical(self):
-        """What a translation is given."""
-        return Scale()
+        """What a translation is given; its `lowest` is that of air."""
+        return Scale(lowest=self.low)
 
     def learned(self, scales):
         """The rule as it is written after training volumes with these scales were seen."""
@@ -197,9 +197,9 @@ class Percentiles:
         return Scale(high - low, low, histogram.low)
 
     def typical(self):
-        """What a translation is given."""
+        """What a translation is given; its `lowest` is that of air."""
         low, high = self.typical_values or (0.0, 1.0)
-        return Scale(high - low, low)
+        return Scale(high - low, low, low)
 
     def learned(self, scales):
         """The rule as it is written after training volumes with these scales were seen."""
@@ -216,8 +216,8 @@ class ZScore:
     Args:
         limit: Networks see values from minus to plus this.
         body: Stored value above which is body.
-        typical_values: `(mean, standard deviation)` of the foreground of a translation; by
-            `learned`.
+        typical_values: `(mean, standard deviation, lowest)`: of the foreground of a translation,
+            and the value of air; by `learned`.
 
     Reference:
         Nyúl and Udupa 1999, https://doi.org/10.1002/(SICI)1522-2594(199912)42:6<1072::AID-MRM11>3.0.CO;2-M,
@@ -226,7 +226,7 @@ class ZScore:
 
     limit: float = 4.0
     body: float = -2.0
-    typical_values: tuple[float, float] | None = None
+    typical_values: tuple[float, float, float] | None = None
 
     kind = "z-score"
     unit = ""
@@ -251,14 +251,14 @@ class ZScore:
         return Scale(deviation or 1.0, mean, histogram.low)
 
     def typical(self):
-        """What a translation is given."""
-        mean, deviation = self.typical_values or (0.0, 1.0)
-        return Scale(deviation, mean)
+        """What a translation is given; its `lowest` is that of air."""
+        mean, deviation, lowest = self.typical_values or (0.0, 1.0, -self.limit)
+        return Scale(deviation, mean, lowest)
 
     def learned(self, scales):
         """The rule as it is written after training volumes with these scales were seen."""
-        pairs = [(scale.offset, scale.gain) for scale in scales]
-        return dataclasses.replace(self, typical_values=tuple(np.median(pairs, axis=0).tolist()))
+        found = [(scale.offset, scale.gain, scale.lowest) for scale in scales]
+        return dataclasses.replace(self, typical_values=tuple(np.median(found, axis=0).tolist()))
 
 
 _KINDS = {rule.kind: rule for rule in (Window, Percentiles, ZScore)}
