@@ -14,7 +14,7 @@ import numpy as np
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.volumes.dicom_series import choose, load_pydicom, quietly, read_header
 from cyclegan_tf.volumes.dicom_slices import slices_of
-from cyclegan_tf.volumes.scaling import dtype_of, real
+from cyclegan_tf.volumes.scaling import dtype_of, forget, real
 
 #: Turns mm in LPS+ into mm in RAS+, and back.
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -97,7 +97,9 @@ class Decoded:
         for k in np.ravel(wanted):
             if not self._ready[k]:
                 self._decode(k)
-        return np.array(self._map[index])
+        values = np.array(self._map[index])
+        forget(self._map)
+        return values
 
     def __array__(self, dtype=None, copy=None):
         return self[...].astype(dtype or self.dtype, copy=False)

@@ -1,5 +1,7 @@
 """Stored numbers to real values and back: `real = stored * slope + intercept`."""
 
+import mmap
+
 import numpy as np
 
 from cyclegan_tf.errors import InputError
@@ -93,6 +95,17 @@ def _check_fits(values, dtype, name):
         )
 
 
+def forget(stored):
+    """Lets go of the pages of a memory map: what was read counts as memory until then.
+
+    Args:
+        stored: Array, of which nothing but copies are in use; one that is no map stays as it is.
+    """
+    mapped = getattr(stored, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 class Scaled:
     """A stored array that gives real values where it is sliced.
 
@@ -113,7 +126,9 @@ class Scaled:
         return self.shape[0]
 
     def __getitem__(self, index):
-        return real(np.asarray(self._stored[index]), *self._scale, self.dtype, self._name)
+        values = real(np.asarray(self._stored[index]), *self._scale, self.dtype, self._name)
+        forget(self._stored)
+        return values
 
     def __array__(self, dtype=None, copy=None):
         return self[...].astype(dtype or self.dtype, copy=False)
