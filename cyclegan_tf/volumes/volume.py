@@ -215,34 +215,6 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
         dicom_writing.write(path, voxels, like.affine, slices, modality, dtype)
 
 
-def check_finite(volume):
-    """Looks through all voxels, slice by slice.
-
-    Args:
-        volume: `Volume`, or its voxels.
-
-    Returns:
-        `(low, high)`: the smallest and the largest value, as floats.
-
-    Raises:
-        InputError: If voxels are NaN or infinite.
-    """
-    low, high, wrong = np.inf, -np.inf, 0
-    for k in range(volume.shape[2]):
-        plane = volume.voxels[:, :, k]
-        finite = plane if plane.dtype.kind != "f" else plane[np.isfinite(plane)]
-        wrong += plane.size - finite.size
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if wrong:
-        total = int(np.prod(volume.shape))
-        raise InputError(
-            f"The volume has {wrong} of {total} voxels that are NaN or infinite: replace them "
-            "(with the value of air, say) first."
-        )
-    return low, high
-
-
 def _natural(name):
     parts = re.split(r"(\d+)", name.as_posix().lower())
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name.as_posix()
