@@ -43,10 +43,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        reason = error.strerror or str(error).partition("\n")[0]
-        raise InputError(
-            f"{path} cannot be written ({reason}): make room or give another place."
-        ) from error
+        raise _refusal(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -91,10 +88,12 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
                 old.rename(path)
             raise
     except OSError as error:
-        reason = error.strerror or str(error).partition("\n")[0]
-        raise InputError(
-            f"{path} cannot be written ({reason}): make room or give another place."
-        ) from error
+        raise _refusal(path, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refusal(path, error):
+    reason = error.strerror or str(error).partition("\n")[0]
+    return InputError(f"{path} cannot be written ({reason}): make room or give another place.")

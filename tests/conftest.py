@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cyclegan_tf import recipes
 from cyclegan_tf.data.npz import Dataset
@@ -130,3 +131,16 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"the real images are not at {folder.name} beside the repository")
     return folder
+
+
+def fill(folder, values, *, size=(10, 8), suffix=".png", first=0):
+    """Writes a plain picture per value, named by its number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, value in enumerate(values, first):
+        Image.new("RGB", size, (value, value, value)).save(folder / f"{i}{suffix}")
+    return folder
+
+
+@pytest.fixture
+def two_folders(tmp_path):
+    return fill(tmp_path / "photo", range(20)), fill(tmp_path / "drawing", range(100, 112))

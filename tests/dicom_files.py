@@ -1,8 +1,13 @@
 """Small DICOM files, made here, of a patient whose name must not turn up anywhere."""
 
+import warnings
+
 import numpy as np
 import pydicom
+import pytest
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from cyclegan_tf.errors import InputError
 
 #: What is in every file, and in no message.
 PATIENT = {
@@ -121,3 +126,41 @@ def dataset(**entries):
     for name, value in entries.items():
         setattr(made, name, value)
     return made
+
+
+# Rows and columns turned about two axes: unit vectors at right angles, worked out by hand.
+OBLIQUE = (0.8, 0.6, 0.0, -0.36, 0.48, 0.8)
+
+SHUFFLED = ["c.dcm", "IM7", "a.dcm", "10.dcm", "b.dcm"]
+
+
+def noise(shape=(5, 6, 7), low=-1024, high=3000, seed=0):
+    """Stored values (slices, rows, columns)."""
+    return np.random.default_rng(seed).integers(low, high, shape)
+
+
+def make(folder, array=None, names=None, **options):
+    return save(folder, series(noise() if array is None else array, **options), names)
+
+
+def check_private(text):
+    for value in PATIENT.values():
+        for word in str(value).split("^"):
+            assert word.lower() not in text.lower(), word
+
+
+def refusal(function, *arguments, **options):
+    """The one sentence of a refusal, which says nothing about the patient."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError) as caught:
+            function(*arguments, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith(".")
+    check_private(message)
+    error = caught.value
+    while error is not None:  # nor does a traceback
+        check_private(str(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return message

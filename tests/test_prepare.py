@@ -3,31 +3,19 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+from conftest import fill
 from PIL import Image
 
-from cyclegan_tf.data import images, npz, pipeline, prepare
+from cyclegan_tf.data import images, npz, prepare
 from cyclegan_tf.data.sketch import sketch
 from cyclegan_tf.errors import InputError
 
 QUIET = {"progress": False}
 
 
-def fill(folder, values, *, size=(10, 8), suffix=".png", first=0):
-    """Writes a plain picture per value, named by its number."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for i, value in enumerate(values, first):
-        Image.new("RGB", size, (value, value, value)).save(folder / f"{i}{suffix}")
-    return folder
-
-
 def values(pictures):
     """The plain pictures' values."""
     return [int(picture[0, 0, 0]) for picture in pictures]
-
-
-@pytest.fixture
-def two_folders(tmp_path):
-    return fill(tmp_path / "photo", range(20)), fill(tmp_path / "drawing", range(100, 112))
 
 
 @pytest.fixture
@@ -134,75 +122,6 @@ def test_one_16_bit_picture_makes_the_domain_16_bit(two_folders, make):
 
 
 # --- unreadable files ----------------------------------------------------------------------
-
-
-def arrays(folder, count, make):
-    """A folder of .npy files; returns what is in them."""
-    folder.mkdir(parents=True)
-    pictures = [make(i) for i in range(count)]
-    for i, picture in enumerate(pictures):
-        np.save(folder / f"{i}.npy", picture)
-    return pictures
-
-
-@pytest.fixture
-def float_folders(tmp_path):
-    """Hounsfield units, of one channel, and five channels of reflectance."""
-    rng = np.random.default_rng(0)
-    ct = arrays(tmp_path / "ct", 5, lambda i: rng.integers(-1000, 2001, (8, 8)).astype("int16"))
-    bands = arrays(tmp_path / "bands", 4, lambda i: rng.random((8, 8, 5)))
-    return tmp_path / "ct", tmp_path / "bands", np.stack(ct), np.stack(bands)
-
-
-@pytest.mark.parametrize("make", [prepare.from_folders, prepare.stream])
-def test_floats_stay_in_their_own_values(float_folders, make):
-    ct, bands, values_a, values_b = float_folders
-    dataset = make(ct, bands, size=8, channels=(1, 5), test_fraction=0, **QUIET)
-    assert dataset.train_a.dtype == dataset.train_b.dtype == np.float32
-    np.testing.assert_array_equal(dataset.train_a[np.arange(5)][..., 0], values_a)
-    np.testing.assert_array_equal(dataset.train_b[np.arange(4)], values_b.astype("float32"))
-    assert dataset.ranges == ((values_a.min(), values_a.max()), (0, 1))
-
-
-@pytest.mark.parametrize("make", [prepare.from_folders, prepare.stream])
-def test_ranges_are_the_ends_of_the_values(float_folders, make):
-    ct, bands, values_a, _ = float_folders
-    window = ((-160, 240), (0, 2))
-    dataset = make(ct, bands, size=8, channels=(1, 5), ranges=window, test_fraction=0, **QUIET)
-    assert dataset.ranges == window
-    stored = dataset.train_a[np.arange(5)][..., 0]
-    np.testing.assert_array_equal(stored, np.clip(values_a, -160, 240))
-    one_for_both = make(ct, bands, size=8, channels=(1, 5), ranges=(0, 1), **QUIET)
-    assert one_for_both.ranges == ((0, 1), (0, 1)) and one_for_both.hash != dataset.hash
-
-
-def test_twelve_bits_in_sixteen_and_pairs(tmp_path):
-    twelve = np.linspace(0, 4095, 128).reshape(8, 16).astype("uint16")
-    (tmp_path / "pairs").mkdir()
-    for i in range(3):
-        Image.fromarray(twelve).save(tmp_path / f"pairs/{i}.png")
-    dataset = prepare.from_pairs(
-        tmp_path / "pairs", size=8, channels=1, ranges=((0, 4095), (0, 2000)), **QUIET
-    )
-    with pytest.warns(UserWarning, match=r"value of A is \d+ of 65535, .* such as 0 to 4095"):
-        prepare.from_pairs(tmp_path / "pairs", size=8, channels=1, **QUIET)
-    assert dataset.ranges == ((0, 4095), (0, 2000)) and dataset.train_b.dtype == np.uint16
-    np.testing.assert_array_equal(dataset.train_a[0, ..., 0], twelve[:, :8])
-    np.testing.assert_array_equal(dataset.train_b[0, ..., 0], np.minimum(twelve[:, 8:], 2000))
-
-
-@pytest.mark.parametrize("make", [prepare.from_folders, prepare.stream])
-def test_types_that_have_nothing_in_common_are_refused(float_folders, make):
-    ct, bands, *_ = float_folders
-    Image.new("L", (8, 8)).save(ct / "x.png")
-    np.save(ct / "y.npy", np.zeros((8, 8), "uint16"))
-    with pytest.raises(InputError, match="of ct must be .* 5 of float32 and 1 of uint16 and 1 of"):
-        make(ct, bands, size=8, channels=(1, 5), test_fraction=0, **QUIET)
-    for i in range(5):
-        (ct / f"{i}.npy").unlink()
-    assert make(ct, bands, size=8, channels=(1, 5), **QUIET).train_a.dtype == np.uint16
-    with pytest.raises(InputError, match="one type, since ranges are given, received 1 of uint16"):
-        make(ct, bands, size=8, channels=(1, 5), ranges=(0, 4095), **QUIET)
 
 
 def damage(folder):
@@ -393,69 +312,6 @@ def test_generated_without_test_faces():
 def test_generated_refuses(arguments, reason):
     with pytest.raises(InputError, match=reason):
         prepare.generated(*arguments, **QUIET)
-
-
-# --- streaming -----------------------------------------------------------------------------
-
-
-def test_streamed_pictures_are_those_of_from_folders(two_folders):
-    for path in two_folders[0].iterdir():  # something to crop and to average
-        noise = np.random.default_rng(int(path.stem)).integers(0, 256, (9, 14, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(path)
-    options = {"size": (4, 5), "channels": (1, 3), "test_fraction": 0.25, **QUIET}
-    streamed = prepare.stream(*two_folders, **options)
-    loaded = prepare.from_folders(*two_folders, **options)
-    for name in ("train_a", "train_b", "test_a", "test_b"):
-        lazy, array = getattr(streamed, name), getattr(loaded, name)
-        assert (len(lazy), lazy.shape, lazy.dtype) == (len(array), array.shape, array.dtype)
-        np.testing.assert_array_equal(lazy[np.arange(len(lazy))], array)
-        np.testing.assert_array_equal(lazy[::-1], array[::-1])
-        np.testing.assert_array_equal(lazy[np.array([1, 0, 1])], array[[1, 0, 1]])
-        np.testing.assert_array_equal(lazy[np.array([], int)], array[:0])
-        np.testing.assert_array_equal(lazy[1], array[1])
-    for index in (len(streamed.train_a), np.array([len(streamed.train_a)])):
-        with pytest.raises(IndexError):
-            streamed.train_a[index]
-
-
-def test_streamed_pictures_are_decoded_on_access_only(two_folders, monkeypatch):
-    dataset = prepare.stream(*two_folders, size=4, **QUIET)
-    decoded, read = [], images.read
-    monkeypatch.setattr(images, "read", lambda path: decoded.append(path.name) or read(path))
-    dataset.train_a[np.array([0])]
-    assert len(decoded) == 1
-
-
-def test_the_streamed_hash_is_of_files_and_arguments(two_folders):
-    def hash_of(**options):
-        return prepare.stream(*two_folders, **{"size": 4, **options}, **QUIET).hash
-
-    first = hash_of()
-    assert len(first) == 64
-    assert hash_of() == first
-    others = [hash_of(size=5), hash_of(how="pad"), hash_of(channels=1), hash_of(seed=1)]
-    fill(two_folders[0], [9], size=(300, 300), first=3)  # another size in bytes
-    assert len({first, *others, hash_of()}) == 6
-
-
-def test_a_streamed_file_that_goes_missing_is_named(two_folders):
-    dataset = prepare.stream(*two_folders, size=4, test_fraction=0, **QUIET)
-    (two_folders[0] / "7.png").unlink()
-    with pytest.raises(InputError, match=r"no file .*7\.png"):
-        dataset.train_a[np.array([7])]
-
-
-def test_streamed_and_loaded_make_the_same_batches(two_folders):
-    both = [make(*two_folders, size=8, **QUIET) for make in (prepare.from_folders, prepare.stream)]
-    for loaded, streamed in zip(*(pipeline.batches(d, 2, steps=3) for d in both), strict=True):
-        for one, other in zip(loaded, streamed, strict=True):
-            np.testing.assert_array_equal(one, other)
-
-
-def test_a_streamed_dataset_can_be_saved(tmp_path, two_folders):
-    npz.save(tmp_path / "x.npz", prepare.stream(*two_folders, size=4, **QUIET))
-    loaded = npz.load(tmp_path / "x.npz")
-    assert loaded.hash == prepare.from_folders(*two_folders, size=4, **QUIET).hash
 
 
 def test_prepared_data_survive_the_file(tmp_path, two_folders):
