@@ -42,6 +42,10 @@ class EpochPictures(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Makes the pictures, writes the strip and completes `logs`."""
+        with self.model.averaged():
+            self._show(epoch, logs)
+
+    def _show(self, epoch, logs):
         columns = self.model.columns(self.a, self.b, self.names)
         with replacing(self.folder / "epochs" / f"epoch_{epoch + 1:03d}.png") as temporary:
             plotting.strip([c and (c[0], np.asarray(c[1])) for c in columns]).save(temporary)
@@ -195,9 +199,10 @@ def save_generators(model, folder, dataset, epoch):
         dataset: As for `SaveGenerators`.
         epoch: Number of epochs that are behind them; goes into the files.
     """
-    for name, (network, direction) in model.saved.items():
-        known = dataclasses.replace(generators.translation(dataset, direction), epoch=epoch)
-        generators.save(Path(folder) / f"{name}.keras", network, known)
+    with model.averaged():
+        for name, (network, direction) in model.saved.items():
+            known = dataclasses.replace(generators.translation(dataset, direction), epoch=epoch)
+            generators.save(Path(folder) / f"{name}.keras", network, known)
 
 
 class SaveState(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ Slices of volumes are scored without the neighbours that networks see beside the
 too where there are label maps, and with intervals over patients.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -98,7 +99,8 @@ def evaluate(
         for name, (there, back) in ways.items()
         if there is not None
     }
-    results = {name: one.result(*ways[name]) for name, one in directions.items()}
+    with getattr(run_or_generators, "averaged", contextlib.nullcontext)():
+        results = {name: one.result(*ways[name]) for name, one in directions.items()}
     protocol = {"generators": files} | tools.protocol(dataset, split, directions)
     folder = _folder(run_or_generators)
     if folder is not None and folder.name == "best":
@@ -188,9 +190,10 @@ class Evaluate(keras.callbacks.Callback):
             return
         logs = {} if logs is None else logs
         ways = {name: translator(self.model, name) for name in DIRECTIONS}
-        for name, direction in self.directions.items():
-            scores, *_ = direction.translated(ways[name], ways[name[::-1]])
-            logs |= {f"{metric}_{name}": score.value for metric, score in scores.items()}
+        with self.model.averaged():
+            for name, direction in self.directions.items():
+                scores, *_ = direction.translated(ways[name], ways[name[::-1]])
+                logs |= {f"{metric}_{name}": score.value for metric, score in scores.items()}
         rows = [*self._rows_until(epoch), {"epoch": epoch + 1} | logs]
         best = self._best(rows)
         if best == epoch + 1:

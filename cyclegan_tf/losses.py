@@ -110,3 +110,23 @@ def minimax(logits):
         Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, equation 1
     """
     return -tf.reduce_mean(tf.nn.softplus(logits))
+
+
+def info_nce(queries, keys, temperature=0.07):
+    """Contrastive loss: of all keys of its picture, each query is to find its own.
+
+    Args:
+        queries: Tensor `(batch, count, features)` of unit vectors.
+        keys: The same shape; key i belongs to query i, all others of the picture do not.
+        temperature: What similarities are divided by.
+
+    Returns:
+        Scalar tensor: mean cross-entropy in nats; log(count) where keys are alike.
+
+    Reference:
+        van den Oord et al. 2018, https://arxiv.org/abs/1807.03748, equation 4; by patches: Park
+        et al. 2020, https://arxiv.org/abs/2007.15651, equation 3
+    """
+    similarities = tf.matmul(queries, keys, transpose_b=True) / temperature
+    own = tf.linalg.diag_part(similarities)
+    return tf.reduce_mean(tf.reduce_logsumexp(similarities, -1) - own)

@@ -1,5 +1,6 @@
 """The training step that all methods share."""
 
+import contextlib
 from abc import abstractmethod
 
 import keras
@@ -7,6 +8,7 @@ import tensorflow as tf
 
 from cyclegan_tf import devices
 from cyclegan_tf.accumulation import in_pieces
+from cyclegan_tf.averaging import MovingAverage
 from cyclegan_tf.convolutions import shared_kernels
 from cyclegan_tf.precision import finite_on_all
 
@@ -50,6 +52,7 @@ class GenerativeModel(keras.Model):
         self.seed = seed
         self.strategy = tf.distribute.get_strategy() if strategy is None else strategy
         self._steps_per_epoch = None
+        self.average = None
 
     @property
     @abstractmethod
@@ -121,7 +124,15 @@ class GenerativeModel(keras.Model):
         """
         return {}
 
-    def compile(self, gen_optimizer, disc_optimizer=None, jit_compile=None, accumulate=1, **kwargs):
+    def compile(
+        self,
+        gen_optimizer,
+        disc_optimizer=None,
+        jit_compile=None,
+        accumulate=1,
+        ema_decay=0.0,
+        **kwargs,
+    ):
         """Sets the optimizers and builds them, so that a saved state finds every variable.
 
         Args:
@@ -131,6 +142,8 @@ class GenerativeModel(keras.Model):
                 is a GPU, since on a CPU it does not pay.
             accumulate: Number of equal pieces in which a batch is computed, one after another,
                 before the one update: less memory, the same weights within rounding.
+            ema_decay: Decay of the moving average of the generators' weights; 0 keeps none. With
+                one, what is shown, scored and saved for use has the averages as its weights.
             **kwargs: Passed on to `keras.Model.compile`.
         """
         # XLA compiles the two parts alone: Keras's own switch fails on several devices.
@@ -141,6 +154,7 @@ class GenerativeModel(keras.Model):
             gen_optimizer.build(self._variables_of(self.generators))
             if disc_optimizer is not None:
                 disc_optimizer.build(self._variables_of(self.discriminators))
+            self.average = MovingAverage(self._averaged, ema_decay) if ema_decay else None
         self.built = True
         self._means = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         if jit_compile is None:
@@ -150,6 +164,18 @@ class GenerativeModel(keras.Model):
             tf.function(in_pieces(part, accumulate), jit_compile=jit_compile)
             for part in (self._generator_gradients, self._discriminator_gradients)
         )
+
+    @property
+    def _averaged(self):
+        return [weight for network in self.generators for weight in network.weights]
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """Within, the generators have their averaged weights, if they are averaged."""
+        with contextlib.ExitStack() as stack:
+            if self.average is not None:
+                stack.enter_context(self.average.in_place(self._averaged))
+            yield self
 
     @property
     def metrics(self):
@@ -230,6 +256,8 @@ class GenerativeModel(keras.Model):
             optimizer.apply(finite_on_all(gradients, self.strategy))
             # A step that it leaves out counts, so that the draws and the rate go on.
             optimizer.iterations.assign(step + 1)
+        if self.average is not None:
+            self.average.update(self._averaged, step + 1)
         return tf.stack([losses[name] for name in self.loss_names])
 
     def _own_noise(self, count, seed):

@@ -78,6 +78,7 @@ def test_imports_point_down_the_floors():
         "reach": 2.5,
         "convolutions": 1,
         "optimizers": 1,
+        "averaging": 1,
         "winograd": 0.5,
         "volumes": 0.7,
         "precision": 1,
