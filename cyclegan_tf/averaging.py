@@ -32,7 +32,7 @@ class MovingAverage(keras.layers.Layer):
         copies = {"synchronization": "on_read", "aggregation": "only_first_replica"}
         self.averages = [
             keras.Variable(
-                weight.value, dtype=weight.dtype, trainable=False, name=f"average_{i}", **copies
+                weight.numpy(), dtype=weight.dtype, trainable=False, name=f"average_{i}", **copies
             )
             for i, weight in enumerate(weights)
         ]

@@ -23,6 +23,8 @@ from cyclegan_tf.options import (
 METHODS = {
     "cyclegan": 1,
     "mri_to_ct": 1,
+    "cut": 1,
+    "fastcut": 1,
     "unit": 1,
     "munit": 1,
     "pix2pix": 1,
@@ -231,6 +233,7 @@ def _add_losses(group):
     group.add_argument("--gradient-weight", type=real, help="cyclegan: difference of the edges")
     group.add_argument("--l1-weight", type=real, help="of the difference to the true picture")
     group.add_argument("--reconstruction-weight", type=real)
+    group.add_argument("--nce-weight", type=real, help="cut: of the contrasts between patches")
     group.add_argument(
         "--no-binarize", dest="binarize", action="store_const", const=False, help="keep gray pixels"
     )
@@ -243,6 +246,12 @@ def _add_losses(group):
     group.add_argument("--learning-rate", type=real)
     group.add_argument(
         "--decay-from", type=real, help="share of the run after which the rate falls to zero"
+    )
+    group.add_argument(
+        "--ema-decay",
+        type=real,
+        metavar="D",
+        help="such as 0.999: show, score and save averaged generators (default: by method)",
     )
 
 

@@ -1,6 +1,6 @@
 """Recipes of the methods that learn from pairs: picture i of A belongs to picture i of B."""
 
-from cyclegan_tf import losses, networks
+from cyclegan_tf import losses
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.pix2pix import Pix2Pix, unet
@@ -22,6 +22,7 @@ def pix2pix(
     beta_1=0.5,
     total_steps=None,
     decay_from=0.5,
+    ema_decay=0.0,
     seed=0,
     jit_compile=None,
     precision="float32",
@@ -48,6 +49,7 @@ def pix2pix(
         beta_1: Adam's first decay rate.
         total_steps: Steps of the whole run, over which the rate falls to zero; None keeps it.
         decay_from: Share of `total_steps` after which the rate starts to fall.
+        ema_decay: As for `cyclegan`.
         seed: Integer that fixes the initial weights and every draw of the training.
         jit_compile: Whether XLA compiles the step; by default on a GPU.
         precision: "float32", "mixed_float16" or "mixed_bfloat16": the type that the networks
@@ -90,14 +92,8 @@ def pix2pix(
     )
     if not adversarial_weight and not l1_weight:
         raise InputError("adversarial_weight and l1_weight are both 0: give one of them a weight.")
-    # A 4x4 convolution with padding 1 takes one pixel off after the `disc_layers` halvings,
-    # and there are two; a patch and one more pixel for its normalization must remain.
-    smallest = 3 * 2**disc_layers if disc_layers else 1
-    if adversarial_weight and min(height, width) < smallest:
-        raise InputError(
-            f"disc_layers={disc_layers} needs pictures of at least {smallest} pixels, received "
-            f"{height}x{width}: give fewer layers."
-        )
+    if adversarial_weight:
+        wiring.check_layers(disc_layers, height, width)
     with strategy.scope():
         gen_ab = unet(
             (None, None, channels_a),
@@ -110,17 +106,9 @@ def pix2pix(
         gen_ab = reduced.in_precision(gen_ab, precision)
         disc_b = None
         if adversarial_weight:
-            options = {
-                "input_shape": (None, None, channels_a + channels_b),
-                "filters": disc_filters,
-                "norm": "batch",
-                "seed": (seed, 1),
-                "name": "disc_b",
-            }
-            if disc_layers == 0:
-                disc_b = networks.pixel_discriminator(**options)
-            else:
-                disc_b = networks.patch_discriminator(layers=disc_layers, **options)
+            channels = channels_a + channels_b
+            options = {"norm": "batch", "seed": (seed, 1), "name": "disc_b"}
+            disc_b = wiring.discriminator(channels, disc_filters, disc_layers, **options)
             disc_b = reduced.in_precision(disc_b, precision)
         rate = (learning_rate, beta_1, 0.999, total_steps, decay_from, precision)
         optimizers = [wiring.adam(*rate) for _ in range(2 if adversarial_weight else 1)]
@@ -134,4 +122,6 @@ def pix2pix(
         seed=seed,
         strategy=strategy,
     )
-    return wiring.finished(model, "pix2pix", arguments, optimizers, jit_compile, accumulate)
+    return wiring.finished(
+        model, "pix2pix", arguments, optimizers, jit_compile, accumulate, ema_decay
+    )

@@ -1,7 +1,5 @@
 """Recipes of the methods that learn from unpaired pictures of two domains."""
 
-import inspect
-
 from cyclegan_tf import losses, networks
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
@@ -30,6 +28,7 @@ def cyclegan(
     beta_1=0.5,
     total_steps=None,
     decay_from=0.5,
+    ema_decay=0.0,
     seed=0,
     fast_convolutions=None,
     jit_compile=None,
@@ -66,6 +65,8 @@ def cyclegan(
         beta_1: Adam's first decay rate.
         total_steps: Steps of the whole run, over which the rate falls to zero; None keeps it.
         decay_from: Share of `total_steps` after which the rate starts to fall.
+        ema_decay: Decay of the moving average of the generators' weights, which is then shown,
+            scored and saved, such as 0.999 (Yazıcı et al. 2019); 0, as in the paper, keeps none.
         seed: Integer that fixes the initial weights and every draw of the training.
         fast_convolutions: Whether the generators' convolutions are computed in the way that is
             fast on a CPU (`convolutions.Conv2D`); by default where there is no GPU, and no
@@ -143,24 +144,12 @@ def cyclegan(
         return networks.resnet_generator(blocks=blocks, **options)
 
     def make_discriminator(channels, number):
-        options = {
-            "input_shape": (None, None, channels),
-            "filters": disc_filters,
-            "seed": (seed, number),
-            "name": "disc_a" if number == 2 else "disc_b",
-        }
-        if disc_layers == 0:
-            return networks.pixel_discriminator(**options)
-        return networks.patch_discriminator(layers=disc_layers, **options)
-
-    # A 4x4 convolution with padding 1 takes one pixel off after the `disc_layers` halvings,
-    # and there are two; a patch and one more pixel for its normalization must remain.
-    smallest = 3 * 2**disc_layers if disc_layers else 1
-    if min(height, width) < smallest:
-        raise InputError(
-            f"disc_layers={disc_layers} needs pictures of at least {smallest} pixels, received "
-            f"{height}x{width}: give fewer layers."
+        name = "disc_a" if number == 2 else "disc_b"
+        return wiring.discriminator(
+            channels, disc_filters, disc_layers, seed=(seed, number), name=name
         )
+
+    wiring.check_layers(disc_layers, height, width)
     with strategy.scope():
         networks_ = (
             make_generator(channels_a, channels_b, 0),
@@ -185,7 +174,9 @@ def cyclegan(
         recompute=recompute,
         strategy=strategy,
     )
-    return wiring.finished(model, "cyclegan", arguments, optimizers, jit_compile, accumulate)
+    return wiring.finished(
+        model, "cyclegan", arguments, optimizers, jit_compile, accumulate, ema_decay
+    )
 
 
 #: In what `mri_to_ct` departs from `cyclegan`.
@@ -217,14 +208,4 @@ def mri_to_ct(image_shape_a, image_shape_b=None, **options):
     return cyclegan(image_shape_a, image_shape_b, **(_OF_MRI_TO_CT | options))
 
 
-def _signature():
-    given = inspect.signature(cyclegan)
-    return given.replace(
-        parameters=[
-            parameter.replace(default=_OF_MRI_TO_CT.get(name, parameter.default))
-            for name, parameter in given.parameters.items()
-        ]
-    )
-
-
-mri_to_ct.__signature__ = _signature()
+mri_to_ct.__signature__ = wiring.signature(cyclegan, _OF_MRI_TO_CT)

@@ -1,7 +1,10 @@
 """What the recipes share: checks of arguments, optimizers, and the last steps to a model."""
 
+import inspect
+
 import tensorflow as tf
 
+from cyclegan_tf import networks
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.optimizers import Adam, ConstantThenLinear
@@ -21,7 +24,7 @@ def arguments_of(given):
     """
     unnamed = set(_UNNAMED)
     # What is as in every run from before there was a choice is not named either.
-    before = {"precision": "float32", "paired_weight": 0, "gradient_weight": 0}
+    before = {"precision": "float32", "paired_weight": 0, "gradient_weight": 0, "ema_decay": 0}
     unnamed |= {name for name, value in before.items() if given.get(name) == value}
     return {name: value for name, value in given.items() if name not in unnamed}
 
@@ -82,6 +85,33 @@ def halvings(height, width):
     return depth
 
 
+def check_layers(disc_layers, height, width):
+    """Raises InputError unless pictures are large enough for `discriminator` with these layers."""
+    # A 4x4 convolution with padding 1 takes one pixel off after the `disc_layers` halvings,
+    # and there are two; a patch and one more pixel for its normalization must remain.
+    smallest = 3 * 2**disc_layers if disc_layers else 1
+    if min(height, width) < smallest:
+        raise InputError(
+            f"disc_layers={disc_layers} needs pictures of at least {smallest} pixels, received "
+            f"{height}x{width}: give fewer layers."
+        )
+
+
+def discriminator(channels, filters, disc_layers, **options):
+    """A patch discriminator for pictures of any size, or of single pixels with 0 layers.
+
+    Args:
+        channels: Those of its pictures.
+        filters: Channels after the first convolution.
+        disc_layers: As for `networks.patch_discriminator`, or 0.
+        **options: `norm`, `seed` and `name`, as for that.
+    """
+    shape = (None, None, channels)
+    if disc_layers == 0:
+        return networks.pixel_discriminator(shape, filters, **options)
+    return networks.patch_discriminator(shape, filters, disc_layers, **options)
+
+
 def strategy_or_default(strategy):
     """The strategy in whose scope networks and optimizers are to be made.
 
@@ -112,7 +142,7 @@ def adam(
     return reduced.with_loss_scale(optimizer, precision)
 
 
-def finished(model, method, arguments, optimizers, jit_compile=None, accumulate=1):
+def finished(model, method, arguments, optimizers, jit_compile=None, accumulate=1, ema_decay=0.0):
     """Compiles a model and notes how it was made.
 
     Args:
@@ -122,10 +152,30 @@ def finished(model, method, arguments, optimizers, jit_compile=None, accumulate=
         optimizers: That of the generators, then that of the discriminators if there are any.
         jit_compile: As for `GenerativeModel.compile`.
         accumulate: As for `GenerativeModel.compile`.
+        ema_decay: As for `GenerativeModel.compile`.
 
     Returns:
         The model.
     """
-    model.compile(*optimizers, jit_compile=jit_compile, accumulate=accumulate)
+    if not 0 <= ema_decay < 1:
+        raise InputError(f"ema_decay must be from 0 to below 1, received {ema_decay!r}.")
+    options = {"jit_compile": jit_compile, "accumulate": accumulate, "ema_decay": ema_decay}
+    model.compile(*optimizers, **options)
     model.method, model.arguments = method, arguments
     return model
+
+
+def signature(recipe, defaults):
+    """The signature of a recipe that is another one with other defaults.
+
+    Args:
+        recipe: The other one.
+        defaults: Dictionary of its arguments that have other defaults.
+    """
+    given = inspect.signature(recipe)
+    return given.replace(
+        parameters=[
+            parameter.replace(default=defaults.get(name, parameter.default))
+            for name, parameter in given.parameters.items()
+        ]
+    )
