@@ -37,6 +37,40 @@ def binary_crossentropy(logits, target):
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits))
 
 
+def hinge(logits, target):
+    """A discriminator's hinge loss: mean of max(0, 1 - x) where real, of max(0, 1 + x) where fake.
+
+    Pictures that it is sure enough of have no part in it. The generator's is `negative_mean`.
+
+    Args:
+        logits: Discriminator's output of any shape.
+        target: 1.0 where the picture is to be called real, 0.0 where generated.
+
+    Returns:
+        Scalar tensor.
+
+    Reference:
+        Lim and Ye 2017, https://arxiv.org/abs/1705.02894; with spectral normalization Miyato et al.
+        2018, https://arxiv.org/abs/1802.05957, equation 16
+    """
+    return tf.reduce_mean(tf.nn.relu(1.0 - (2.0 * target - 1.0) * logits))
+
+
+def negative_mean(logits):
+    """A generator's loss where the discriminator's is `hinge`: mean of -x.
+
+    Args:
+        logits: Discriminator's output for generated pictures, of any shape.
+
+    Returns:
+        Scalar tensor.
+
+    Reference:
+        Miyato et al. 2018, https://arxiv.org/abs/1802.05957, equation 17
+    """
+    return -tf.reduce_mean(logits)
+
+
 def over_scales(adversarial_loss, logits, target):
     """Sum of an adversarial loss over the outputs of a discriminator of several scales.
 

@@ -31,6 +31,7 @@ class Estimate:
 
     Attributes:
         weights: All networks' weights.
+        averages: Of the generators' weights, where they are kept.
         moments: The two that Adam keeps of each weight.
         pools: The image pools.
         gradients: Of all weights.
@@ -42,6 +43,7 @@ class Estimate:
     """
 
     weights: int
+    averages: int
     moments: int
     pools: int
     gradients: int
@@ -57,7 +59,7 @@ class Estimate:
     @property
     def held(self):
         """What a compiled model holds already."""
-        return self.weights + self.moments + self.pools
+        return self.weights + self.averages + self.moments + self.pools
 
 
 def knows(model):
@@ -108,6 +110,9 @@ def _estimate(model, pictures, size, reduced, recompute):
         activations += kept(network, size, reduced).all
     return Estimate(
         weights=weights,
+        averages=sum(4 * math.prod(x.shape) for x in model.average.averages)
+        if model.average
+        else 0,
         moments=2 * weights,
         pools=sum(4 * math.prod(pool.images.shape) for pool in (model.pool_a, model.pool_b)),
         gradients=weights,
@@ -269,7 +274,9 @@ def _ways(model, batch_size):
     yield f"pictures of {height // 2}x{width // 2}", total(size=(height // 2, width // 2))
     parts = _estimate(model, **now)
     per_filter = parts.activations + parts.working - LIBRARY
-    per_filter_squared = parts.weights + parts.moments + parts.gradients + parts.kernels
+    per_filter_squared = (
+        parts.weights + parts.averages + parts.moments + parts.gradients + parts.kernels
+    )
     yield "half the filters", LIBRARY + parts.pools + per_filter // 2 + per_filter_squared // 4
 
 

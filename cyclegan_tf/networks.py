@@ -17,6 +17,17 @@ from keras.layers import (
 
 from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
 from cyclegan_tf.layers import BatchNormalization, HalvingAverage, InstanceNormalization
+from cyclegan_tf.spectral import SpectralConv2D
+
+#: How a size is doubled before a convolution; "transposed" does both at once.
+INTERPOLATION = {"resize": "nearest", "bilinear": "bilinear"}
+UPSAMPLING = ("transposed", *INTERPOLATION)
+
+
+def _check_upsampling(upsampling):
+    if upsampling not in UPSAMPLING:
+        listed = " or ".join(f'"{name}"' for name in UPSAMPLING)
+        raise ValueError(f"upsampling must be {listed}, received {upsampling!r}.")
 
 
 def _initializers(seed):
@@ -28,6 +39,8 @@ def _initializers(seed):
 
 def _normalize(x, norm, init):
     """Normalizes by instance or batch; a batch norm's initial `gamma` has a seed of its own."""
+    if norm == "spectral":  # the convolutions are
+        return x
     if norm == "batch":
         return BatchNormalization(seed=next(init).seed)(x)
     return InstanceNormalization()(x)
@@ -52,8 +65,9 @@ def resnet_generator(
             as many follow.
         blocks: Number of residual blocks; the authors take 9 at 256 pixels and 6 at 128 and below.
         output_channels: Channels of the output; those of the input by default.
-        upsampling: "transposed" (the paper's 3x3 transposed convolution) or "resize" (nearest
-            neighbour, then a 3x3 convolution: no checkerboard, see Odena et al. 2016).
+        upsampling: "transposed" (the paper's 3x3 transposed convolution), "resize" (nearest
+            neighbour, then a 3x3 convolution: no checkerboard, see Odena et al. 2016) or "bilinear"
+            (the same between the neighbours: no grid either).
         fast: As for `convolutions.Conv2D`.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
@@ -63,14 +77,13 @@ def resnet_generator(
         `(batch, height, width, output_channels)`, both in [-1, 1] (tanh).
 
     Raises:
-        ValueError: If `upsampling` is neither of the two.
+        ValueError: If `upsampling` is none of the three.
 
     Reference:
         Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 7.1;
         Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard
     """
-    if upsampling not in ("transposed", "resize"):
-        raise ValueError(f'upsampling must be "transposed" or "resize", received {upsampling!r}.')
+    _check_upsampling(upsampling)
     init = _initializers(seed)
 
     def convolution(x, filters, size, strides=1, **kwargs):
@@ -86,8 +99,9 @@ def resnet_generator(
         return Add()([x, y])
 
     def upsample(x, filters):
-        if upsampling == "resize":
-            return norm_relu(convolution(UpSampling2D(2)(x), filters, 3, reflect=1))
+        if upsampling != "transposed":
+            x = UpSampling2D(2, interpolation=INTERPOLATION[upsampling])(x)
+            return norm_relu(convolution(x, filters, 3, reflect=1))
         # Padding 1 and output padding 1 of the reference: drop the first row and column.
         options = {"crop": 1, "normalized": True, "kernel_initializer": next(init)}
         return norm_relu(Conv2DTranspose(filters, 3, 2, **options)(x))
@@ -121,8 +135,8 @@ def unet_generator(
         filters: Channels after the first convolution; doubled at each level up to eightfold.
         depth: Number of halvings; 8 takes 256 pixels down to one, 7 takes 128.
         output_channels: Channels of the output; those of the input by default.
-        upsampling: "transposed" (4x4 transposed convolution, the paper's) or "resize"
-            (nearest neighbour, then a 3x3 convolution).
+        upsampling: "transposed" (4x4 transposed convolution, the paper's), "resize"
+            (nearest neighbour, then a 3x3 convolution) or "bilinear" (the same between them).
         fast: As for `convolutions.Conv2D`.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
@@ -132,22 +146,22 @@ def unet_generator(
         `(batch, height, width, output_channels)`, both in [-1, 1] (tanh).
 
     Raises:
-        ValueError: If `upsampling` is neither of the two, or `depth` is below 1.
+        ValueError: If `upsampling` is none of the three, or `depth` is below 1.
 
     Reference:
         Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597;
         Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.1
     """
-    if upsampling not in ("transposed", "resize"):
-        raise ValueError(f'upsampling must be "transposed" or "resize", received {upsampling!r}.')
+    _check_upsampling(upsampling)
     if depth < 1:
         raise ValueError(f"depth must be at least 1, received {depth}.")
     init = _initializers(seed)
 
     def upsample(x, filters):
-        if upsampling == "resize":
+        if upsampling != "transposed":
             options = {"reflect": 1, "fast": fast, "kernel_initializer": next(init)}
-            return Conv2D(filters, 3, **options)(UpSampling2D(2)(x))
+            x = UpSampling2D(2, interpolation=INTERPOLATION[upsampling])(x)
+            return Conv2D(filters, 3, **options)(x)
         return Conv2DTranspose(filters, 4, 2, padding="same", kernel_initializer=next(init))(x)
 
     image = keras.Input(input_shape)
@@ -181,7 +195,9 @@ def patch_discriminator(
         input_shape: `(height, width, channels)`; height and width may be None.
         filters: Channels after the first convolution; doubled at each layer up to eightfold.
         layers: Number of stride-2 convolutions. 3 sees patches of 70x70 pixels, 2 of 34, 1 of 16.
-        norm: "instance", or "batch" as in pix2pix: the convolutions before it have no bias.
+        norm: "instance"; "batch" as in pix2pix: the convolutions before it have no bias; or
+            "spectral": of the kernels in place of their outputs, so that colours are seen as they
+            are, the brightness of the whole picture with them.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -190,13 +206,16 @@ def patch_discriminator(
         `(batch, height', width', 1)`; 30x30 for 256x256 with 3 layers.
 
     Reference:
-        Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2
+        Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2; "spectral": Miyato et
+        al. 2018, https://arxiv.org/abs/1802.05957
     """
     init = _initializers(seed)
 
     def convolution(x, filters, strides, normalized=False):
-        options = {"zeros": 1, "normalized": normalized, "kernel_initializer": next(init)}
-        options["use_bias"] = not normalized or norm == "instance"
+        options = {"zeros": 1, "kernel_initializer": next(init)}
+        if norm == "spectral":
+            return SpectralConv2D(filters, 4, strides, **options)(x)
+        options |= {"normalized": normalized, "use_bias": not normalized or norm == "instance"}
         return Conv2D(filters, 4, strides, **options)(x)
 
     image = keras.Input(input_shape)
@@ -216,7 +235,7 @@ def pixel_discriminator(
     Args:
         input_shape: `(height, width, channels)`; height and width may be None.
         filters: Channels after the first convolution; doubled once.
-        norm: "instance", or "batch" as in pix2pix: the convolutions around it have no bias.
+        norm: As for `patch_discriminator`.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -227,12 +246,13 @@ def pixel_discriminator(
     Reference:
         Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2
     """
-    init, biased = _initializers(seed), norm == "instance"
+    init, biased = _initializers(seed), norm != "batch"
+    layer = SpectralConv2D if norm == "spectral" else Conv2D
     image = keras.Input(input_shape)
-    x = Conv2D(filters, 1, kernel_initializer=next(init))(image)
-    x = Conv2D(2 * filters, 1, use_bias=biased, kernel_initializer=next(init))(LeakyReLU(0.2)(x))
+    x = layer(filters, 1, kernel_initializer=next(init))(image)
+    x = layer(2 * filters, 1, use_bias=biased, kernel_initializer=next(init))(LeakyReLU(0.2)(x))
     x = LeakyReLU(0.2)(_normalize(x, norm, init))
-    x = Conv2D(1, 1, use_bias=biased, kernel_initializer=next(init))(x)
+    x = layer(1, 1, use_bias=biased, kernel_initializer=next(init))(x)
     return keras.Model(image, x, name=name)
 
 

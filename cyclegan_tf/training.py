@@ -6,7 +6,7 @@ from abc import abstractmethod
 import keras
 import tensorflow as tf
 
-from cyclegan_tf import devices
+from cyclegan_tf import devices, spectral
 from cyclegan_tf.accumulation import in_pieces
 from cyclegan_tf.averaging import MovingAverage
 from cyclegan_tf.convolutions import shared_kernels
@@ -256,6 +256,8 @@ class GenerativeModel(keras.Model):
             optimizer.apply(finite_on_all(gradients, self.strategy))
             # A step that it leaves out counts, so that the draws and the rate go on.
             optimizer.iterations.assign(step + 1)
+        for layer in spectral.layers_of(self.discriminators):
+            layer.iterate()
         if self.average is not None:
             self.average.update(self._averaged, step + 1)
         return tf.stack([losses[name] for name in self.loss_names])

@@ -77,6 +77,7 @@ def test_imports_point_down_the_floors():
         "tiling": 2.75,
         "reach": 2.5,
         "convolutions": 1,
+        "spectral": 1.5,
         "optimizers": 1,
         "averaging": 1,
         "winograd": 0.5,

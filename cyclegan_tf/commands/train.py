@@ -205,13 +205,16 @@ def _add_networks(group):
     group.add_argument("--generator", choices=("resnet", "unet"))
     group.add_argument("--blocks", type=whole(0), help="residual blocks")
     group.add_argument("--filters", type=whole(1), help="fewer than 64: smaller and faster")
-    group.add_argument("--upsampling", choices=("transposed", "resize"))
+    group.add_argument("--upsampling", choices=("transposed", "resize", "bilinear"))
     group.add_argument(
         "--no-dropout", dest="dropout", action="store_const", const=False, help="no noise inside"
     )
     group.add_argument("--network", choices=("maxout", "dense", "convolutional", "unet"))
     group.add_argument("--noise-size", type=whole(1), help="numbers that a sample is made from")
     group.add_argument("--disc-layers", type=whole(0), help="3: 70x70 patches; 0: single pixels")
+    group.add_argument(
+        "--disc-norm", choices=("instance", "spectral"), help="spectral: sees colours as they are"
+    )
     group.add_argument("--disc-scales", type=whole(1), help="unit, munit: sizes that are judged")
     group.add_argument("--shared-blocks", type=whole(0), help="unit: of both domains")
     group.add_argument("--style-dims", type=whole(1), help="munit: numbers in a style")
@@ -219,7 +222,7 @@ def _add_networks(group):
 
 def _add_losses(group):
     group.add_argument(
-        "--loss", dest="adversarial_loss", choices=("least_squares", "binary_crossentropy")
+        "--loss", dest="adversarial_loss", choices=("least_squares", "binary_crossentropy", "hinge")
     )
     group.add_argument(
         "--generator-loss", choices=("non_saturating", "minimax"), help="of dcgan and cgan"
@@ -244,6 +247,7 @@ def _add_losses(group):
     group.add_argument("--l2-weight", type=real, help="unit, munit: weight decay of Adam")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)
+    group.add_argument("--disc-learning-rate", type=real, help="of the discriminators")
     group.add_argument(
         "--decay-from", type=real, help="share of the run after which the rate falls to zero"
     )

@@ -31,6 +31,7 @@ class CUT(GenerativeModel):
         image_size: `(height, width)` of the training pictures; by default the size that `gen_ab`
             was built for.
         adversarial_loss: Function of `(logits, target)`.
+        generator_loss: As for `CycleGAN`.
         adversarial_weight: Weight of the generator's adversarial loss.
         nce_weight: Weight of the contrast, 1 in CUT and 10 in FastCUT.
         identity: Whether half of the weight goes to the same contrast for pictures of B, which are
@@ -55,6 +56,7 @@ class CUT(GenerativeModel):
         heads,
         image_size=None,
         adversarial_loss=least_squares,
+        generator_loss=None,
         adversarial_weight=1.0,
         nce_weight=1.0,
         identity=True,
@@ -79,6 +81,7 @@ class CUT(GenerativeModel):
         self._encoder = keras.Model(gen_ab.inputs, outputs)
         self._translator = keras.Model(gen_ab.inputs, [gen_ab.output, *outputs])
         self.adversarial_loss = adversarial_loss
+        self.generator_loss = generator_loss or (lambda logits: adversarial_loss(logits, 1.0))
         self.adversarial_weight = adversarial_weight
         self.nce_weight, self.identity = nce_weight, identity
         self.flip, self.temperature, self.patches = flip, temperature, patches
@@ -135,7 +138,7 @@ class CUT(GenerativeModel):
             queries = self._encoder(translated, training=True)
         count, losses = a.shape[0], {}
         logits = self.disc_b(translated[:count], training=True)
-        losses["adv_ab"] = self.adversarial_weight * self.adversarial_loss(logits, 1.0)
+        losses["adv_ab"] = self.adversarial_weight * self.generator_loss(logits)
         names = self.loss_names[1:-1]
         for i, name in enumerate(names):
             part = slice(i * count, (i + 1) * count)

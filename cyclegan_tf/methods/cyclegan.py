@@ -23,7 +23,9 @@ class CycleGAN(GenerativeModel):
         image_size: `(height, width)` of the training pictures, for the image pools; by default
             the size that `gen_ab` was built for.
         adversarial_loss: Function of `(logits, target)`: `losses.least_squares` (the paper's)
-            or `losses.binary_crossentropy`.
+            or another of the kind.
+        generator_loss: Function of logits that the generators minimize in place of
+            `adversarial_loss` towards 1, which is the default.
         adversarial_weight: Weight of the generators' adversarial losses.
         cycle_weight: Weight of each cycle loss; the paper's lambda.
         identity_weight: Weight of each identity loss, absolute: 0.5 * lambda in the paper, so
@@ -67,6 +69,7 @@ class CycleGAN(GenerativeModel):
         disc_b,
         image_size=None,
         adversarial_loss=least_squares,
+        generator_loss=None,
         adversarial_weight=1.0,
         cycle_weight=10.0,
         identity_weight=5.0,
@@ -100,6 +103,7 @@ class CycleGAN(GenerativeModel):
             self.pool_a = ImagePool(self.image_shapes[0], pool_size)
             self.pool_b = ImagePool(self.image_shapes[1], pool_size)
         self.adversarial_loss = adversarial_loss
+        self.generator_loss = generator_loss or (lambda logits: adversarial_loss(logits, 1.0))
         self.adversarial_weight = adversarial_weight
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
@@ -177,7 +181,7 @@ class CycleGAN(GenerativeModel):
             losses["gradient_b"] = self.gradient_weight * edges_b
         for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
             logits = disc(fake, training=True)
-            losses[name] = self.adversarial_weight * self.adversarial_loss(logits, 1.0)
+            losses[name] = self.adversarial_weight * self.generator_loss(logits)
         return losses, (fake_a, fake_b)
 
     def remember(self, fakes, seed):

@@ -1,6 +1,6 @@
 """Recipes of the method that contrasts patches in place of a cycle."""
 
-from cyclegan_tf import losses, networks
+from cyclegan_tf import networks
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.cut import CUT, projection_heads
@@ -16,6 +16,7 @@ def cut(
     upsampling="resize",
     disc_layers=3,
     disc_filters=None,
+    disc_norm="instance",
     adversarial_loss="least_squares",
     adversarial_weight=1.0,
     nce_weight=1.0,
@@ -24,7 +25,9 @@ def cut(
     temperature=0.07,
     patches=256,
     learning_rate=2e-4,
+    disc_learning_rate=None,
     beta_1=0.5,
+    beta_2=0.999,
     total_steps=None,
     decay_from=0.5,
     ema_decay=0.0,
@@ -49,7 +52,8 @@ def cut(
         upsampling: As for `cyclegan`.
         disc_layers: As for `cyclegan`.
         disc_filters: Another number of filters for the discriminator.
-        adversarial_loss: "least_squares" or "binary_crossentropy".
+        disc_norm: As for `cyclegan`.
+        adversarial_loss: "least_squares", "binary_crossentropy" or "hinge".
         adversarial_weight: Weight of the generator's adversarial loss.
         nce_weight: Weight of the contrasts, together.
         identity: Whether pictures of B are contrasted with themselves, too.
@@ -58,7 +62,9 @@ def cut(
         temperature: What similarities are divided by.
         patches: Places of each layer that are contrasted with each other, at most.
         learning_rate: Adam's rate at the start.
+        disc_learning_rate: Another one for the discriminators (Heusel et al. 2017).
         beta_1: Adam's first decay rate.
+        beta_2: Adam's second decay rate.
         total_steps: Steps of the whole run, over which the rate falls to zero; None keeps it.
         decay_from: Share of `total_steps` after which the rate starts to fall.
         ema_decay: As for `cyclegan`.
@@ -85,11 +91,10 @@ def cut(
     wiring.check_shape("image_shape_a", image_shape_a)
     wiring.check_shape("image_shape_b", image_shape_b)
     height, width, channels = image_shape_a
-    wiring.check_choice("upsampling", upsampling, ("transposed", "resize"))
+    wiring.check_choice("upsampling", upsampling, networks.UPSAMPLING)
     wiring.check_choice("precision", precision, reduced.POLICIES)
-    wiring.check_choice(
-        "adversarial_loss", adversarial_loss, ("least_squares", "binary_crossentropy")
-    )
+    wiring.check_choice("adversarial_loss", adversarial_loss, wiring.ADVERSARIAL)
+    wiring.check_choice("disc_norm", disc_norm, ("instance", "spectral"))
     if image_shape_a != image_shape_b:
         raise InputError(
             f"Both domains must have one shape, received {image_shape_a} and {image_shape_b}: CUT "
@@ -117,18 +122,19 @@ def cut(
         )
         gen_ab = reduced.in_precision(gen_ab, precision)
         disc_b = wiring.discriminator(
-            channels, disc_filters, disc_layers, seed=(seed, 1), name="disc_b"
+            channels, disc_filters, disc_layers, norm=disc_norm, seed=(seed, 1), name="disc_b"
         )
         disc_b = reduced.in_precision(disc_b, precision)
         heads = projection_heads(gen_ab, seed=(seed, 2))
-        rate = (learning_rate, beta_1, 0.999, total_steps, decay_from, precision)
-        optimizers = [wiring.adam(*rate) for _ in range(2)]
+        rates = (learning_rate, learning_rate if disc_learning_rate is None else disc_learning_rate)
+        how = (beta_1, beta_2, total_steps, decay_from, precision)
+        optimizers = [wiring.adam(rate, *how) for rate in rates]
     model = CUT(
         gen_ab,
         disc_b,
         heads,
         image_size=(height, width),
-        adversarial_loss=getattr(losses, adversarial_loss),
+        **wiring.adversarial(adversarial_loss),
         adversarial_weight=adversarial_weight,
         nce_weight=nce_weight,
         identity=identity,

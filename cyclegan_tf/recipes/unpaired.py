@@ -1,6 +1,6 @@
 """Recipes of the methods that learn from unpaired pictures of two domains."""
 
-from cyclegan_tf import losses, networks
+from cyclegan_tf import networks
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.cyclegan import CycleGAN
@@ -17,6 +17,7 @@ def cyclegan(
     upsampling="transposed",
     disc_layers=3,
     disc_filters=None,
+    disc_norm="instance",
     adversarial_loss="least_squares",
     adversarial_weight=1.0,
     cycle_weight=10.0,
@@ -25,7 +26,9 @@ def cyclegan(
     gradient_weight=0.0,
     pool_size=50,
     learning_rate=2e-4,
+    disc_learning_rate=None,
     beta_1=0.5,
+    beta_2=0.999,
     total_steps=None,
     decay_from=0.5,
     ema_decay=0.0,
@@ -51,7 +54,8 @@ def cyclegan(
         upsampling: "transposed" or "resize" (no checkerboard).
         disc_layers: 3 for the 70x70 PatchGAN; any other number of layers; 0 judges single pixels.
         disc_filters: Another number of filters for the discriminators.
-        adversarial_loss: "least_squares" or "binary_crossentropy".
+        disc_norm: "instance", or "spectral" for discriminators that see colours as they are.
+        adversarial_loss: "least_squares", "binary_crossentropy" or "hinge".
         adversarial_weight: Weight of the generators' adversarial losses.
         cycle_weight: Weight of each cycle loss.
         identity_weight: Weight of each identity loss; by default half of `cycle_weight`, and 0
@@ -62,7 +66,9 @@ def cyclegan(
             picture where `paired_weight` is above 0 (`losses.gradient_difference`).
         pool_size: Pictures kept in each image pool.
         learning_rate: Adam's rate at the start.
+        disc_learning_rate: Another one for the discriminators (Heusel et al. 2017).
         beta_1: Adam's first decay rate.
+        beta_2: Adam's second decay rate.
         total_steps: Steps of the whole run, over which the rate falls to zero; None keeps it.
         decay_from: Share of `total_steps` after which the rate starts to fall.
         ema_decay: Decay of the moving average of the generators' weights, which is then shown,
@@ -95,11 +101,10 @@ def cyclegan(
     wiring.check_shape("image_shape_b", image_shape_b)
     (height, width, channels_a), channels_b = image_shape_a, image_shape_b[-1]
     wiring.check_choice("generator", generator, ("resnet", "unet"))
-    wiring.check_choice("upsampling", upsampling, ("transposed", "resize"))
+    wiring.check_choice("upsampling", upsampling, networks.UPSAMPLING)
     wiring.check_choice("precision", precision, reduced.POLICIES)
-    wiring.check_choice(
-        "adversarial_loss", adversarial_loss, ("least_squares", "binary_crossentropy")
-    )
+    wiring.check_choice("adversarial_loss", adversarial_loss, wiring.ADVERSARIAL)
+    wiring.check_choice("disc_norm", disc_norm, ("instance", "spectral"))
     wiring.check_same_size(image_shape_a, image_shape_b)
     wiring.check_sides(height, width, 4, 8)
     if identity_weight is None:
@@ -146,7 +151,7 @@ def cyclegan(
     def make_discriminator(channels, number):
         name = "disc_a" if number == 2 else "disc_b"
         return wiring.discriminator(
-            channels, disc_filters, disc_layers, seed=(seed, number), name=name
+            channels, disc_filters, disc_layers, norm=disc_norm, seed=(seed, number), name=name
         )
 
     wiring.check_layers(disc_layers, height, width)
@@ -158,12 +163,13 @@ def cyclegan(
             make_discriminator(channels_b, 3),
         )
         networks_ = [reduced.in_precision(network, precision) for network in networks_]
-        rate = (learning_rate, beta_1, 0.999, total_steps, decay_from, precision)
-        optimizers = [wiring.adam(*rate) for _ in range(2)]
+        rates = (learning_rate, learning_rate if disc_learning_rate is None else disc_learning_rate)
+        how = (beta_1, beta_2, total_steps, decay_from, precision)
+        optimizers = [wiring.adam(rate, *how) for rate in rates]
     model = CycleGAN(
         *networks_,
         image_size=(height, width),
-        adversarial_loss=getattr(losses, adversarial_loss),
+        **wiring.adversarial(adversarial_loss),
         adversarial_weight=adversarial_weight,
         cycle_weight=cycle_weight,
         identity_weight=identity_weight,

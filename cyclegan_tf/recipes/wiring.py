@@ -4,7 +4,7 @@ import inspect
 
 import tensorflow as tf
 
-from cyclegan_tf import networks
+from cyclegan_tf import losses, networks
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.optimizers import Adam, ConstantThenLinear
@@ -25,6 +25,7 @@ def arguments_of(given):
     unnamed = set(_UNNAMED)
     # What is as in every run from before there was a choice is not named either.
     before = {"precision": "float32", "paired_weight": 0, "gradient_weight": 0, "ema_decay": 0}
+    before |= {"disc_norm": "instance", "disc_learning_rate": None, "beta_2": 0.999}
     unnamed |= {name for name, value in before.items() if given.get(name) == value}
     return {name: value for name, value in given.items() if name not in unnamed}
 
@@ -110,6 +111,18 @@ def discriminator(channels, filters, disc_layers, **options):
     if disc_layers == 0:
         return networks.pixel_discriminator(shape, filters, **options)
     return networks.patch_discriminator(shape, filters, disc_layers, **options)
+
+
+#: Adversarial losses of the methods that translate, by their names in `losses`.
+ADVERSARIAL = ("least_squares", "binary_crossentropy", "hinge")
+
+
+def adversarial(name):
+    """The functions that `name`, one of `ADVERSARIAL`, means, as arguments of a method."""
+    return {
+        "adversarial_loss": getattr(losses, name),
+        "generator_loss": losses.negative_mean if name == "hinge" else None,
+    }
 
 
 def strategy_or_default(strategy):
