@@ -40,7 +40,8 @@ class GenerativeModel(keras.Model):
     loss_names: tuple[str, ...] = ()
     #: Whether picture i of A must belong to picture i of B in training.
     needs_pairs = False
-    #: Whether pictures are enlarged, cropped and mirrored unless the user says otherwise.
+    #: Whether pictures are enlarged, cropped and mirrored unless the user says otherwise; "mirror"
+    #: mirrors alone.
     augments = True
     #: `(height, width, channels)` of the training pictures of A and of B; None: not looked at.
     image_shapes: tuple = (None, None)

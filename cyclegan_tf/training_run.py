@@ -56,8 +56,8 @@ def train(
         batch_size: Pictures of each domain per step, on all devices together.
         steps_per_epoch: Steps that make an epoch; by default as many as show the larger domain
             once.
-        augment: Whether to enlarge, crop and mirror the pictures at random; by default as the
-            method's paper does.
+        augment: Whether to enlarge, crop and mirror the pictures at random, or "mirror" alone; by
+            default as the method's paper does.
         pictures: How many test pictures to show after each epoch.
         callbacks: More Keras callbacks, such as `evaluate.Evaluate`; numbers that they add to the
             logs go into the history.
@@ -90,6 +90,8 @@ def train(
         if not isinstance(value, int) or value < 1:
             raise InputError(f"{name} must be a whole number of at least 1, received {value!r}.")
     augment = model.augments if augment is None else augment
+    if augment not in (True, False, "mirror"):
+        raise InputError(f'augment must be True, False or "mirror", received {augment!r}.')
     settings = {"batch_size": batch_size, "steps_per_epoch": steps, "augment": augment}
     replicas = model.strategy.num_replicas_in_sync
     pipeline.part_of_batch(batch_size, replicas)

@@ -43,6 +43,14 @@ def parts(model, batch_size):
     return memory.estimate(model, batch_size)
 
 
+def test_averages_are_counted():
+    model = make_model(make_dataset(), ema_decay=0.999)
+    weights = sum(network.count_params() for network in model.generators)
+    assert parts(model, 1).averages == 4 * weights
+    plain = parts(make_model(make_dataset()), 1)
+    assert parts(model, 1).total == plain.total + 4 * weights
+
+
 def test_weights_moments_gradients_and_pools():
     model = make_model(make_dataset(), pool_size=3)
     networks = [*model.generators, *model.discriminators]
@@ -50,6 +58,7 @@ def test_weights_moments_gradients_and_pools():
     found = parts(model, 1)
     assert (found.weights, found.moments, found.gradients) == (weights, 2 * weights, weights)
     assert found.pools == 4 * 3 * 16 * 16 * (1 + 3)
+    assert found.averages == 0
     assert found.held == found.weights + found.moments + found.pools
     assert found.kernels == 0  # four filters are too few for it to pay
     assert found.total == found.held + found.gradients + found.activations + found.working

@@ -79,6 +79,16 @@ def test_augmentation_mirrors_half_of_the_time():
     assert 70 < mirrored < 130
 
 
+def test_pictures_may_be_mirrored_alone():
+    data = make_dataset(1, 1)
+    (plain,) = pipeline.batches(data, steps=1, augment=False)
+    stored = plain[0].numpy()
+    shown = [b[0].numpy() for b in pipeline.batches(data, steps=60, augment="mirror")]
+    mirrored = [np.array_equal(x, stored[:, :, ::-1]) for x in shown]
+    assert all(m or np.array_equal(x, stored) for m, x in zip(mirrored, shown, strict=True))
+    assert 15 < sum(mirrored) < 45
+
+
 def test_crops_reach_every_corner_of_the_enlarged_picture():
     # 16 pixels enlarged to 18: three offsets each way; a ramp's first value tells which.
     ramp = np.tile(np.linspace(0, 255, 16).astype("uint8")[None, :, None], (16, 1, 1))[None]

@@ -45,6 +45,7 @@ def test_imports_point_down_the_floors():
         "__main__": 7,
         "colab": 5,
         "compare": 4.5,
+        "budget": 2.5,
         "options": 4,
         "recipes": 4,
         "evaluate": 4,

@@ -22,6 +22,7 @@ from cyclegan_tf.options import (
 #: Recipes by their names, in the order of the help, and the batch of their papers.
 METHODS = {
     "cyclegan": 1,
+    "cyclegan_fast": 1,
     "mri_to_ct": 1,
     "cut": 1,
     "fastcut": 1,
@@ -49,15 +50,27 @@ def run(options):
 def _train_on(strategy, options):
     from cyclegan_tf import devices
     from cyclegan_tf.data import pipeline
+    from cyclegan_tf.recipes.fast import EPOCHS
     from cyclegan_tf.training_run import train
 
     dataset = dataset_of(options)
     if options.direction == "ba":
         dataset = dataset.swapped()
     batch = options.batch or METHODS[options.method]
-    steps = options.steps or pipeline.steps_per_epoch(dataset, batch)
-    total_steps = None if options.constant_rate else options.epochs * steps
-    model = _model(options, dataset, total_steps, strategy)
+    if options.minutes is None:
+        epochs = options.epochs or 200
+        steps = options.steps or pipeline.steps_per_epoch(dataset, batch)
+        total_steps = None if options.constant_rate else epochs * steps
+        model = _model(options, dataset, strategy, total_steps=total_steps)
+    else:
+        for name in ("steps", "constant_rate"):
+            if getattr(options, name):
+                option = name.replace("_", "-")
+                raise InputError(f"--{option} has no use with --minutes: leave it out.")
+        budget = {"folder": options.folder, "batch_size": batch}
+        model = _model(options, dataset, strategy, **budget)
+        epochs = options.epochs or EPOCHS
+        steps = max(model.arguments["total_steps"] // epochs, 1)
     chief = devices.is_chief(model.strategy)
     callbacks = _evaluate_callback(options, dataset, model) if chief else []
     if options.tensorboard:
@@ -72,7 +85,7 @@ def _train_on(strategy, options):
         model,
         dataset,
         options.folder,
-        options.epochs,
+        epochs,
         batch_size=batch,
         steps_per_epoch=steps,
         augment=options.augment,
@@ -90,8 +103,8 @@ def _train_on(strategy, options):
     print(f"Generators {saved}")
 
 
-def _model(options, dataset, total_steps, strategy):
-    """The model that the method's recipe makes of the options that were given.
+def _model(options, dataset, strategy, **chosen):
+    """The model that the method's recipe makes of the options that were given, and of `chosen`.
 
     Raises:
         InputError: If one was given that the method has no use for.
@@ -112,7 +125,7 @@ def _model(options, dataset, total_steps, strategy):
         "image_shape": dataset.image_shape_b,  # of methods for one domain, which is then B
     }
     shapes = {name: shape for name, shape in shapes.items() if name in known}
-    return recipe(**shapes, **given, total_steps=total_steps, seed=options.seed, strategy=strategy)
+    return recipe(**shapes, **given, **chosen, seed=options.seed, strategy=strategy)
 
 
 def _evaluate_callback(options, dataset, model):
@@ -161,7 +174,7 @@ def add(subcommands):
     add_data(parser)
     parser.add_argument("folder", type=Path, help="the run's folder, such as saved_models/faces")
     parser.add_argument("--method", choices=METHODS, default="cyclegan", help="(default: cyclegan)")
-    parser.add_argument("--epochs", type=whole(1), default=200)
+    parser.add_argument("--epochs", type=whole(1), help="(default: 200; with --minutes 10)")
     parser.add_argument("--steps", type=whole(1), help="steps per epoch")
     parser.add_argument(
         "--batch", type=whole(1), help="pictures per step, on all devices (default: by method)"
@@ -174,6 +187,9 @@ def add(subcommands):
     augmenting.add_argument(
         "--augment", action="store_true", default=None, help="crop and mirror (default: by method)"
     )
+    augmenting.add_argument(
+        "--mirror", dest="augment", action="store_const", const="mirror", help="mirror alone"
+    )
     augmenting.add_argument("--no-augment", dest="augment", action="store_false", default=None)
     parser.add_argument("--pictures", type=whole(1), default=6, help="shown after each epoch")
     parser.add_argument("--tensorboard", action="store_true", help="also log to FOLDER/tensorboard")
@@ -182,6 +198,9 @@ def add(subcommands):
     )
     parser.add_argument("--seed", type=whole(0), default=0)
     known = {action.dest for action in parser._actions}
+    parser.add_argument(
+        "--minutes", type=real, help="cyclegan_fast: times a few steps, then chooses steps and size"
+    )
     _add_networks(parser.add_argument_group("networks (those of the paper by default)"))
     _add_losses(parser.add_argument_group("losses and learning (as in the paper by default)"))
     _add_autoencoding(parser.add_argument_group("autoencoders"))

@@ -62,7 +62,7 @@ def batches(
         steps: Number of batches to make; None never ends.
         start: Number of the first batch.
         seed: Non-negative integer key of order and augmentation.
-        augment: Whether to enlarge, crop and mirror.
+        augment: Whether to enlarge, crop and mirror; "mirror" to mirror alone.
         pairs: Whether picture i of A comes with picture i of B; by default in a dataset that is
             paired in training.
         replicas: Into how many parts each batch is divided.
@@ -133,7 +133,12 @@ def _sampler(images, value_range, key, augment):
         walk = tf.stack([key, tf.cast(k // count, tf.int32)])
         index = tf.random.experimental.index_shuffle(k % count, tf.cast(walk, tf.uint32), count - 1)
         image = normalize(tf.cast(fetch(index), tf.float32), value_range)
-        return _augment(image, tf.stack([key, tf.cast(k, tf.int32)])) if augment else image
+        if not augment:
+            return image
+        draw = tf.random.stateless_uniform((3,), tf.stack([key, tf.cast(k, tf.int32)]))
+        if augment != "mirror":
+            image = _cropped(image, draw[:2])
+        return tf.where(draw[2] < 0.5, tf.reverse(image, [1]), image)
 
     return sample
 
@@ -155,12 +160,11 @@ def _fetcher(images):
     return fetch
 
 
-def _augment(image, seed):
+def _cropped(image, draw):
+    """Enlarged, and cut at a place that two numbers in [0, 1) say."""
     height, width, channels = image.shape
     enlarged = tf.cast([round(height * ENLARGE), round(width * ENLARGE)], tf.int32)
     image = tf.clip_by_value(tf.image.resize(image, enlarged, "bicubic"), -1.0, 1.0)
-    draw = tf.random.stateless_uniform((3,), seed)
     room = tf.cast(enlarged - [height, width] + 1, tf.float32)
-    top_left = tf.cast(draw[:2] * room, tf.int32)
-    image = tf.slice(image, tf.concat([top_left, [0]], 0), [height, width, channels])
-    return tf.where(draw[2] < 0.5, tf.reverse(image, [1]), image)
+    top_left = tf.cast(draw * room, tf.int32)
+    return tf.slice(image, tf.concat([top_left, [0]], 0), [height, width, channels])

@@ -2,6 +2,7 @@
 
 from cyclegan_tf.recipes.autoencoding import autoencoder, cvae, vae
 from cyclegan_tf.recipes.contrastive import cut, fastcut
+from cyclegan_tf.recipes.fast import cyclegan_fast
 from cyclegan_tf.recipes.latent import munit, unit
 from cyclegan_tf.recipes.paired import pix2pix
 from cyclegan_tf.recipes.sampling import cgan, dcgan
@@ -13,6 +14,7 @@ __all__ = [
     "cut",
     "cvae",
     "cyclegan",
+    "cyclegan_fast",
     "dcgan",
     "fastcut",
     "mri_to_ct",

@@ -178,17 +178,19 @@ def finished(model, method, arguments, optimizers, jit_compile=None, accumulate=
     return model
 
 
-def signature(recipe, defaults):
+def signature(recipe, defaults, **more):
     """The signature of a recipe that is another one with other defaults.
 
     Args:
         recipe: The other one.
         defaults: Dictionary of its arguments that have other defaults.
+        **more: Further keywords, with their defaults.
     """
     given = inspect.signature(recipe)
-    return given.replace(
-        parameters=[
-            parameter.replace(default=defaults.get(name, parameter.default))
-            for name, parameter in given.parameters.items()
-        ]
-    )
+    parameters = [
+        parameter.replace(default=defaults.get(name, parameter.default))
+        for name, parameter in given.parameters.items()
+    ]
+    for name, default in more.items():
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default))
+    return given.replace(parameters=parameters)

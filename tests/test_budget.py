@@ -1,0 +1,127 @@
+"""A budget of minutes: what is chosen, said, and taken again by a run that goes on."""
+
+import json
+
+import pytest
+from conftest import make_dataset
+
+from cyclegan_tf import budget, cli, recipes
+from cyclegan_tf.commands import train as train_command
+from cyclegan_tf.data import npz
+from cyclegan_tf.errors import InputError
+from cyclegan_tf.recipes import fast
+
+SMALL = {"blocks": 1, "disc_layers": 1, "disc_filters": 2}
+SHAPES = ((16, 16, 1), (16, 16, 1))
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch):
+    """They can be set before TensorFlow starts alone."""
+    monkeypatch.setattr(train_command, "_set_up_tensorflow", lambda deterministic: None)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Steps take 1 ms per filter squared, without a machine that says otherwise."""
+
+    def step_seconds(model, batch_size=1):
+        return model.arguments["filters"] ** 2 * batch_size / 1000
+
+    monkeypatch.setattr(budget, "step_seconds", step_seconds)
+
+
+def test_steps_fill_the_budget():
+    assert budget.steps_in(2, 0.1) == int(0.93 * 1200)
+    assert budget.steps_in(2, 0.1, 10) == 1110
+    assert budget.steps_in(0.001, 1.0, 10) == 10
+
+
+def test_a_step_is_timed():
+    model = recipes.cyclegan(*SHAPES, filters=2, **SMALL)
+    assert 0 < budget.step_seconds(model, seconds=0.05) < 10
+    assert int(model.gen_optimizer.iterations) > budget.WARM_UP
+
+
+@pytest.mark.parametrize(
+    ("minutes", "filters", "steps", "said"),
+    [
+        # 16 filters: 256 ms a step; 32: 1024 ms.
+        (5, 16, 1080, "with more filters there would be fewer than 10000 steps"),
+        (100, 16, 21790, "32 filters would get 5440 steps, fewer than 10000"),
+        (200, 32, 10890, "with more filters"),
+    ],
+)
+def test_the_widest_network_with_enough_steps_is_chosen(
+    clock, capsys, minutes, filters, steps, said
+):
+    model = recipes.cyclegan_fast(*SHAPES, minutes=minutes, **SMALL)
+    assert (model.arguments["filters"], model.arguments["total_steps"]) == (filters, steps)
+    printed = capsys.readouterr().out
+    assert f"For {minutes} minutes on this machine: {filters} filters and {steps} steps" in printed
+    assert said in printed
+
+
+def test_filters_that_are_given_stay(clock, capsys):
+    model = recipes.cyclegan_fast(*SHAPES, minutes=100, filters=8, **SMALL)
+    assert (model.arguments["filters"], model.arguments["total_steps"]) == (8, 87180)
+    assert capsys.readouterr().out.endswith("8 filters and 87180 steps, 64 ms each.\n")
+
+
+def test_a_run_that_goes_on_keeps_its_choice(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(budget, "step_seconds", None)  # a trial would fail
+    (tmp_path / "run.json").write_text(
+        json.dumps({"arguments": {"filters": 4, "total_steps": 70}}), encoding="utf-8"
+    )
+    model = recipes.cyclegan_fast(*SHAPES, minutes=5, folder=tmp_path, **SMALL)
+    assert (model.arguments["filters"], model.arguments["total_steps"]) == (4, 70)
+    assert "was begun with 4 filters and 70 steps" in capsys.readouterr().out
+
+
+def test_the_command_trains_for_its_minutes_and_goes_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(budget, "step_seconds", lambda model, batch_size=1: 3.0)
+    monkeypatch.setattr(fast, "SIZES", (2, 4))
+    data, run = tmp_path / "data.npz", tmp_path / "run"
+    npz.save(data, make_dataset(channels=(1, 1)))
+    words = ["train", str(data), str(run), "--method", "cyclegan_fast", "--minutes", "1"]
+    words += ["--blocks", "1", "--disc-layers", "1"]
+    assert cli.main(words) == 0
+    described = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert described["arguments"]["total_steps"] == 10
+    assert described["arguments"]["disc_norm"] == "spectral"
+    assert described["training"] == {"batch_size": 1, "steps_per_epoch": 1, "augment": "mirror"}
+    assert (run / "epochs/epoch_010.png").exists()
+    monkeypatch.setattr(budget, "step_seconds", None)
+    capsys.readouterr()
+    assert cli.main(words) == 0
+    assert "has its 10 epochs already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--minutes", "0"], "minutes must be a number above 0, received 0.0"),
+        (["--minutes", "nan"], "minutes must be a number above 0, received nan"),
+        (["--minutes", "1", "--steps", "5"], "--steps has no use with --minutes"),
+        (["--minutes", "1", "--constant-rate"], "--constant-rate has no use with --minutes"),
+    ],
+)
+def test_bad_budgets_are_one_sentence(tmp_path, capsys, words, sentence):
+    data, run = tmp_path / "data.npz", tmp_path / "run"
+    npz.save(data, make_dataset(channels=(1, 1)))
+    words = ["train", str(data), str(run), "--method", "cyclegan_fast", *words]
+    assert cli.main(words) == 2
+    assert sentence in capsys.readouterr().err
+    assert not run.exists()
+
+
+def test_other_methods_have_no_minutes(tmp_path, capsys):
+    npz.save(tmp_path / "data.npz", make_dataset(channels=(1, 1)))
+    words = ["train", str(tmp_path / "data.npz"), str(tmp_path / "run"), "--minutes", "1"]
+    assert cli.main(words) == 2
+    assert "--minutes has no use with --method cyclegan" in capsys.readouterr().err
+
+
+def test_steps_and_minutes_exclude_each_other():
+    with pytest.raises(InputError, match="total_steps has no use with minutes"):
+        recipes.cyclegan_fast(*SHAPES, minutes=1, total_steps=5)
