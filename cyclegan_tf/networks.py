@@ -16,18 +16,21 @@ from keras.layers import (
 )
 
 from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
-from cyclegan_tf.layers import BatchNormalization, HalvingAverage, InstanceNormalization
+from cyclegan_tf.layers import BatchNormalization, InstanceNormalization
+from cyclegan_tf.resampling import BilinearDoubling, HalvingAverage
 from cyclegan_tf.spectral import SpectralConv2D
 
-#: How a size is doubled before a convolution; "transposed" does both at once.
-INTERPOLATION = {"resize": "nearest", "bilinear": "bilinear"}
-UPSAMPLING = ("transposed", *INTERPOLATION)
+UPSAMPLING = ("transposed", "resize", "bilinear")
 
 
 def _check_upsampling(upsampling):
     if upsampling not in UPSAMPLING:
         listed = " or ".join(f'"{name}"' for name in UPSAMPLING)
         raise ValueError(f"upsampling must be {listed}, received {upsampling!r}.")
+
+
+def _doubled(x, upsampling):
+    return BilinearDoubling()(x) if upsampling == "bilinear" else UpSampling2D(2)(x)
 
 
 def _initializers(seed):
@@ -100,7 +103,7 @@ def resnet_generator(
 
     def upsample(x, filters):
         if upsampling != "transposed":
-            x = UpSampling2D(2, interpolation=INTERPOLATION[upsampling])(x)
+            x = _doubled(x, upsampling)
             return norm_relu(convolution(x, filters, 3, reflect=1))
         # Padding 1 and output padding 1 of the reference: drop the first row and column.
         options = {"crop": 1, "normalized": True, "kernel_initializer": next(init)}
@@ -160,8 +163,7 @@ def unet_generator(
     def upsample(x, filters):
         if upsampling != "transposed":
             options = {"reflect": 1, "fast": fast, "kernel_initializer": next(init)}
-            x = UpSampling2D(2, interpolation=INTERPOLATION[upsampling])(x)
-            return Conv2D(filters, 3, **options)(x)
+            return Conv2D(filters, 3, **options)(_doubled(x, upsampling))
         return Conv2DTranspose(filters, 4, 2, padding="same", kernel_initializer=next(init))(x)
 
     image = keras.Input(input_shape)

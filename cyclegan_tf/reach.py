@@ -18,6 +18,7 @@ from cyclegan_tf.layers import (
     InstanceNormalization,
     ReflectionPadding2D,
 )
+from cyclegan_tf.resampling import BilinearDoubling
 
 #: Layers that compute each pixel from that pixel alone, in use.
 BY_PIXEL = (
@@ -108,6 +109,8 @@ def of(layer):
         return Fraction(pair[0]), 0, max(layer.kernel_size)
     if pair[0] == pair[1] and getattr(layer, "interpolation", None) == "nearest":
         return Fraction(pair[0]), 0, 0
+    if isinstance(layer, BilinearDoubling):
+        return Fraction(2), 0, 1
     why = "drops at random" if isinstance(layer, Dropout) else "may reach any distance"
     raise _refusal(f"its layer {layer.name!r} ({type(layer).__name__}) {why}")
 

@@ -8,7 +8,6 @@ from cyclegan_tf.layers import (
     AdaptiveInstanceNormalization,
     BatchNormalization,
     Dropout,
-    HalvingAverage,
     ImagePool,
     InstanceNormalization,
     ReflectionPadding2D,
@@ -190,18 +189,6 @@ def test_adaptive_instance_normalization_in_half_precision():
     result = AdaptiveInstanceNormalization(dtype="mixed_float16")([x, np.array([[1.0, 2.0]])])
     assert result.dtype == "float16"
     assert abs(float(np.mean(result)) - 1) < 0.01 and abs(float(np.std(result)) - 2) < 0.01
-
-
-def test_halving_average_counts_only_pixels_that_are_there():
-    x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
-    # Around (0, 0) there are 4 pixels, around (0, 2) and (2, 0) six, around (2, 2) nine.
-    expected = [
-        [(0 + 1 + 4 + 5) / 4, (1 + 2 + 3 + 5 + 6 + 7) / 6],
-        [(4 + 5 + 8 + 9 + 12 + 13) / 6, 10],
-    ]
-    np.testing.assert_allclose(HalvingAverage()(x)[0, :, :, 0], expected, rtol=1e-6)
-    np.testing.assert_allclose(HalvingAverage()(np.ones((1, 5, 7, 2), "float32")), 1, rtol=1e-6)
-    assert HalvingAverage().compute_output_shape((None, 5, None, 2)) == (None, 3, None, 2)
 
 
 def pictures(*values):

@@ -182,7 +182,7 @@ def test_inputs_beside_the_first_are_inputs_of_a_chain():
 
 
 def test_unknown_upsampling_is_named():
-    with pytest.raises(ValueError, match="upsampling must be .* received 'bilinear'"):
-        resnet_generator(upsampling="bilinear")
+    with pytest.raises(ValueError, match="upsampling must be .* received 'cubic'"):
+        resnet_generator(upsampling="cubic")
     with pytest.raises(ValueError, match="depth must be at least 1, received 0"):
         unet_generator(depth=0)

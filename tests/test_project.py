@@ -74,6 +74,7 @@ def test_imports_point_down_the_floors():
         "scoring": 2,
         "scores": 1.5,
         "layers": 1,
+        "resampling": 1,
         "inference": 2.2,
         "tiling": 2.75,
         "reach": 2.5,
