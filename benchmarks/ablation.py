@@ -1,0 +1,181 @@
+"""What each part of `recipes.cyclegan_fast` is worth, and CUT, at equal seconds.
+
+    python benchmarks/ablation.py DATA.npz FOLDER [--seconds 300] [--seeds 0 1 2] [VARIANT ...]
+
+Trains variants, each seed in a process of its own, for the same number of seconds: a short trial
+of each tells how many steps that is, so that the rate reaches zero in time. Scores the translations
+of all held-out pictures of A. Writes FOLDER/ablation.md, and FOLDER/ablation.png with a row per
+variant. Interrupted, it goes on. Needs the Inception weights (see the README); nothing else may
+run meanwhile.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from machine import Others, describe
+from tqdm import tqdm
+
+from cyclegan_tf import budget, generators, plotting, recipes
+from cyclegan_tf.atomic import replacing, write_text
+from cyclegan_tf.callbacks import read_history
+from cyclegan_tf.data import npz
+from cyclegan_tf.data.values import normalize
+from cyclegan_tf.evaluate import evaluate
+from cyclegan_tf.inference import Inference
+from cyclegan_tf.training_run import train
+
+EPOCHS = 5
+#: Pictures in a row.
+SHOWN = 10
+
+
+def variants():
+    """Recipe, its options, and those of the training, by the variant's name."""
+    fast = recipes.cyclegan_fast
+    return {
+        "reference": (recipes.cyclegan, {"filters": 32}, {}),
+        "fast": (fast, {}, {}),
+        "transposed convolutions": (fast, {"upsampling": "transposed"}, {}),
+        "nearest neighbours": (fast, {"upsampling": "resize"}, {}),
+        "instance norm in D": (fast, {"disc_norm": "instance"}, {}),
+        "least squares": (fast, {"adversarial_loss": "least_squares"}, {}),
+        "no average": (fast, {"ema_decay": 0.0}, {}),
+        "crops": (fast, {}, {"augment": True}),
+        "beta_2 0.999": (fast, {"beta_2": 0.999}, {}),
+        "cycle 10, identity 5": (fast, {"cycle_weight": 10.0, "identity_weight": 5.0}, {}),
+        "rate 2e-4": (fast, {"learning_rate": 2e-4}, {}),
+        "4 x rate of D": (fast, {"disc_learning_rate": 2e-3}, {}),
+        "32 filters": (fast, {"filters": 32}, {}),
+        "3 blocks": (fast, {"blocks": 3}, {}),
+        "34 px patches": (fast, {"disc_layers": 2}, {}),
+        "constant rate": (fast, {"decay_from": 1.0}, {}),
+        "batch 4, 2 x rate": (fast, {"learning_rate": 1e-3}, {"batch_size": 4}),
+        "bfloat16": (fast, {"precision": "mixed_bfloat16"}, {}),
+        "CUT": (recipes.cut, {"filters": 32}, {}),
+        "FastCUT": (recipes.fastcut, {"filters": 32}, {}),
+    }
+
+
+def one(options):
+    """Trains and scores one variant with one seed, in this process."""
+    recipe, arguments, training = variants()[options.variants[0]]
+    dataset, folder = npz.load(options.data), options.folder
+    shapes = (dataset.image_shape_a, dataset.image_shape_b)
+    trial = recipe(*shapes, **arguments, seed=options.seeds[0])
+    each = budget.step_seconds(trial, training.get("batch_size", 1))
+    steps = budget.steps_in(options.seconds / 60, each, EPOCHS)
+    stored = folder / "run.json"
+    if stored.exists():
+        steps = json.loads(stored.read_text(encoding="utf-8"))["arguments"]["total_steps"]
+    model = recipe(*shapes, **arguments, total_steps=steps, seed=options.seeds[0])
+    others = Others()
+    train(model, dataset, folder, EPOCHS, steps_per_epoch=steps // EPOCHS, verbose=2, **training)
+    busy = others.share()
+    metrics = ["kid", "fid"]
+    if "gen_ba" in model.saved:
+        metrics.append("cycle_consistency")
+    rows = evaluate(folder, dataset, metrics=metrics).results["ab"].rows
+    scores = {
+        row: {name: (score.value, score.standard_error) for name, score in found.items()}
+        for row, found in rows.items()
+    }
+    seconds = sum(row["seconds"] for row in read_history(folder))
+    used = {"steps": steps, "seconds": seconds, "others": busy, "scores": scores}
+    write_text(folder / "ablation.json", json.dumps(used, indent=2) + "\n")
+
+
+def run(options, name, seed):
+    """Starts a process for `one`, unless its result is there. Returns the result."""
+    folder = options.folder / f"{name.replace(' ', '_').replace(',', '')}_{seed}"
+    if not (folder / "ablation.json").exists():
+        words = [options.data, folder, name, "--seconds", options.seconds, "--seeds", seed]
+        subprocess.run([sys.executable, __file__, "--one", *map(str, words)], check=True)
+    return folder, json.loads((folder / "ablation.json").read_text(encoding="utf-8"))
+
+
+def table(options, results):
+    """The results in Markdown: a line per variant; means over seeds, in brackets those of each."""
+    lines = [
+        "| variant | seconds | steps | KID x1000 | its error | FID | cycle, dB |",
+        "| --- | ---: | ---: | --- | ---: | --- | --- |",
+    ]
+
+    def listed(values, digits):
+        mean = f"{statistics.mean(values):.{digits}f}"
+        return f"{mean} ({', '.join(f'{v:.{digits}f}' for v in values)})"
+
+    def line(name, seconds, steps, rows):
+        kid = [1000 * row["kid"][0] for row in rows]
+        error = 1000 * statistics.mean(row["kid"][1] for row in rows)
+        fid = [row["fid"][0] for row in rows]
+        cycle = [row["cycle_consistency"][0] for row in rows if "cycle_consistency" in row]
+        cells = (name, seconds, steps, listed(kid, 0), f"{error:.0f}", listed(fid, 0))
+        return f"| {' | '.join((*cells, listed(cycle, 1) if cycle else '–'))} |"
+
+    first = next(iter(results.values()))[0]["scores"]
+    for row, name in (("untranslated", "*input*"), ("other_real", "*other real pictures*")):
+        lines.append(line(name, "–", "–", [{k: first[row][k] for k in ("kid", "fid")}]))
+    for name, found in results.items():
+        seconds = f"{statistics.mean(x['seconds'] for x in found):.0f}"
+        steps = f"{statistics.mean(x['steps'] for x in found):.0f}"
+        lines.append(line(name, seconds, steps, [x["scores"]["translated"] for x in found]))
+    busiest = max(x["others"] for found in results.values() for x in found)
+    lines += [
+        "",
+        f"{Path(options.data).name}, A to B, {options.seconds} seconds of training each, seeds "
+        f"{', '.join(map(str, options.seeds))}; clean resizing; all held-out pictures. "
+        f"{describe()}; other processes took {100 * busiest:.0f} % of the cores at most.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def picture(data, folders):
+    """A row of held-out pictures, then one per variant, translated by the first seed's run."""
+    dataset = npz.load(data)
+    pictures = np.asarray(dataset.test_a[:SHOWN])
+    inputs = normalize(pictures, dataset.ranges[0])
+    sheets, labels = [plotting.strip([("", inputs[i : i + 1]) for i in range(SHOWN)])], ["input"]
+    for name, folder in folders.items():
+        network, _ = generators.load(folder / "gen_ab.keras")
+        made = Inference(network)(inputs)
+        sheets.append(plotting.strip([("", made[i : i + 1]) for i in range(SHOWN)]))
+        labels.append(name)
+    return plotting.stack(sheets, labels)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(variants()))
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        tf.config.threading.set_inter_op_parallelism_threads(2)
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        one(options)
+        return
+    names = options.variants or list(variants())
+    if unknown := set(names) - set(variants()):
+        parser.error(f"no such variant: {', '.join(sorted(unknown))}")
+    results, folders = {}, {}
+    for seed, name in tqdm([(seed, name) for seed in options.seeds for name in names]):
+        folder, result = run(options, name, seed)
+        results.setdefault(name, []).append(result)
+        folders.setdefault(name, folder)
+        write_text(options.folder / "ablation.md", table(options, results))
+    with replacing(options.folder / "ablation.png") as temporary:
+        picture(options.data, folders).save(temporary)
+    print((options.folder / "ablation.md").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
