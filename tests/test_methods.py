@@ -17,6 +17,13 @@ def cyclegan():
     return dataset, make_model(dataset)
 
 
+def cut():
+    dataset = make_dataset(channels=(3, 3))
+    return dataset, recipes.cut(
+        dataset.image_shape_a, filters=2, blocks=1, disc_layers=1, disc_norm="spectral", patches=9
+    )
+
+
 def pix2pix():
     dataset = make_dataset(4, 4, size=64, paired=True)  # the least size that has dropout
     shapes = dataset.image_shape_a, dataset.image_shape_b
@@ -63,7 +70,7 @@ def munit():
 
 
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan, unit, munit, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
+METHODS = [cyclegan, cut, unit, munit, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 
