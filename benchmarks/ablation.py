@@ -1,6 +1,6 @@
 """What each part of `recipes.cyclegan_fast` is worth, and CUT, at equal seconds.
 
-    python benchmarks/ablation.py DATA.npz FOLDER [--seconds 300] [--seeds 0 1 2] [VARIANT ...]
+    python benchmarks/ablation.py DATA.npz FOLDER [VARIANT ...] [--seconds 300] [--seeds 0 1 2]
 
 Trains variants, each seed in a process of its own, for the same number of seconds: a short trial
 of each tells how many steps that is, so that the rate reaches zero in time. Scores the translations

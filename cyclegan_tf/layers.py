@@ -303,6 +303,29 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
         return {**super().get_config(), "epsilon": self.epsilon}
 
 
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class AddToPicture(keras.layers.Layer):
+    """A generator's last step where it is to change its input: tanh(x + artanh(0.95 picture)).
+
+    Where x is 0, what comes out is the picture, a little less contrasted (artanh has no end).
+
+    Input: `[x, picture]`, both `(batch, height, width, channels)`, the picture in [-1, 1].
+
+    Reference:
+        Kupyn et al. 2018, "DeblurGAN", https://arxiv.org/abs/1711.07064, section 3.2 (there as
+        a plain sum)
+    """
+
+    def call(self, inputs):
+        x, picture = inputs
+        picture = 0.95 * ops.clip(picture, -1.0, 1.0)
+        # By logarithms, which other runtimes know as well.
+        return ops.tanh(x + 0.5 * (ops.log(1.0 + picture) - ops.log(1.0 - picture)))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+
 class ImagePool(keras.layers.Layer):
     """A history of generated pictures, shown to the discriminator in place of the newest.
 

@@ -16,7 +16,7 @@ from keras.layers import (
 )
 
 from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
-from cyclegan_tf.layers import BatchNormalization, InstanceNormalization
+from cyclegan_tf.layers import AddToPicture, BatchNormalization, InstanceNormalization
 from cyclegan_tf.resampling import BilinearDoubling, HalvingAverage
 from cyclegan_tf.spectral import SpectralConv2D
 
@@ -55,6 +55,7 @@ def resnet_generator(
     blocks=9,
     output_channels=None,
     upsampling="transposed",
+    residual=False,
     fast=None,
     seed=None,
     name="generator",
@@ -71,6 +72,8 @@ def resnet_generator(
         upsampling: "transposed" (the paper's 3x3 transposed convolution), "resize" (nearest
             neighbour, then a 3x3 convolution: no checkerboard, see Odena et al. 2016) or "bilinear"
             (the same between the neighbours: no grid either).
+        residual: Whether the network computes what to change of its input, so that it starts as a
+            copy (`layers.AddToPicture`); the output has the input's channels then.
         fast: As for `convolutions.Conv2D`.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
@@ -80,7 +83,8 @@ def resnet_generator(
         `(batch, height, width, output_channels)`, both in [-1, 1] (tanh).
 
     Raises:
-        ValueError: If `upsampling` is none of the three.
+        ValueError: If `upsampling` is none of the three, or a residual network is to change the
+            number of channels.
 
     Reference:
         Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 7.1;
@@ -96,7 +100,7 @@ def resnet_generator(
     def norm_relu(x):
         return ReLU()(InstanceNormalization()(x))
 
-    def residual(x):
+    def residual_block(x):
         y = norm_relu(convolution(x, 4 * filters, 3, reflect=1))
         y = InstanceNormalization()(convolution(y, 4 * filters, 3, reflect=1))
         return Add()([x, y])
@@ -114,10 +118,16 @@ def resnet_generator(
     x = norm_relu(convolution(x, 2 * filters, 3, 2, zeros=1))
     x = norm_relu(convolution(x, 4 * filters, 3, 2, zeros=1))
     for _ in range(blocks):
-        x = residual(x)
+        x = residual_block(x)
     x = upsample(upsample(x, 2 * filters), filters)
-    x = convolution(x, output_channels or input_shape[-1], 7, reflect=3, normalized=False)
-    return keras.Model(image, Activation("tanh")(x), name=name)
+    channels = output_channels or input_shape[-1]
+    if residual and channels != input_shape[-1]:
+        raise ValueError(
+            f"residual needs as many channels in as out, received {input_shape[-1]} and {channels}."
+        )
+    x = convolution(x, channels, 7, reflect=3, normalized=False)
+    x = AddToPicture()([x, image]) if residual else Activation("tanh")(x)
+    return keras.Model(image, x, name=name)
 
 
 def unet_generator(

@@ -13,6 +13,7 @@ from cyclegan_tf import generators
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import (
     AdaptiveInstanceNormalization,
+    AddToPicture,
     BatchNormalization,
     Dropout,
     InstanceNormalization,
@@ -24,7 +25,7 @@ from cyclegan_tf.resampling import BilinearDoubling
 BY_PIXEL = (
     *(kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.Identity, kl.Rescaling),
     *(kl.Add, kl.Subtract, kl.Multiply, kl.Average, kl.Maximum, kl.Minimum, kl.Concatenate),
-    *(kl.BatchNormalization, kl.Dropout, kl.SpatialDropout2D, kl.GaussianNoise),
+    *(kl.BatchNormalization, kl.Dropout, kl.SpatialDropout2D, kl.GaussianNoise, AddToPicture),
 )
 
 

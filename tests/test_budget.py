@@ -125,3 +125,16 @@ def test_other_methods_have_no_minutes(tmp_path, capsys):
 def test_steps_and_minutes_exclude_each_other():
     with pytest.raises(InputError, match="total_steps has no use with minutes"):
         recipes.cyclegan_fast(*SHAPES, minutes=1, total_steps=5)
+
+
+def test_the_command_starts_as_a_copy_where_domains_are_alike(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(budget, "step_seconds", lambda model, batch_size=1: 100.0)
+    data = tmp_path / "data.npz"
+    npz.save(data, make_dataset(channels=(1, 1)))  # noise, of one mean
+    words = ["train", str(data), "--method", "cyclegan_fast", "--minutes", "0.1", "--filters", "2"]
+    words += ["--blocks", "1", "--disc-layers", "1", "--epochs", "1"]
+    for run, more, residual in (("copies", (), True), ("anew", ("--no-residual",), None)):
+        assert cli.main([*words, *more, str(tmp_path / run)]) == 0
+        described = json.loads((tmp_path / run / "run.json").read_text(encoding="utf-8"))
+        assert described["arguments"].get("residual") is residual
+        assert ("start as copies" in capsys.readouterr().out) == bool(residual)

@@ -6,6 +6,7 @@ import tensorflow as tf
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.layers import (
     AdaptiveInstanceNormalization,
+    AddToPicture,
     BatchNormalization,
     Dropout,
     ImagePool,
@@ -189,6 +190,15 @@ def test_adaptive_instance_normalization_in_half_precision():
     result = AdaptiveInstanceNormalization(dtype="mixed_float16")([x, np.array([[1.0, 2.0]])])
     assert result.dtype == "float16"
     assert abs(float(np.mean(result)) - 1) < 0.01 and abs(float(np.std(result)) - 2) < 0.01
+
+
+def test_what_is_added_to_a_picture_by_hand():
+    picture = np.float32([-1, -0.5, 0, 1]).reshape(1, 2, 2, 1)
+    nothing = np.zeros_like(picture)
+    np.testing.assert_allclose(AddToPicture()([nothing, picture]), 0.95 * picture, atol=1e-6)
+    expected = np.tanh(0.3 + np.arctanh(0.95 * picture))
+    np.testing.assert_allclose(AddToPicture()([nothing + 0.3, picture]), expected, atol=1e-6)
+    assert np.isfinite(AddToPicture()([nothing, 2 * picture])).all()
 
 
 def pictures(*values):

@@ -1,5 +1,6 @@
 """How like the training pictures a picture is."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -85,3 +86,19 @@ def test_generators_keep_what_their_training_pictures_are_like(tmp_path):
     assert translator.distance(dataset.test_a[0]) < 2 * alarm
     assert translator.distance(np.full((64, 48, 3), 200, "uint8")) > 2 * alarm
     assert Translator(loaded, Translation()).distance(dataset.test_a[0]) is None
+
+
+def test_the_gap_of_mean_pictures_by_hand():
+    # A is 0 or 100, B 100 or 200 grey levels, each half of the time: means 100 apart, variance 50².
+    a = np.zeros((4, 4, 4, 3), "uint8")
+    a[::2] = 100
+    pictures = {"train_a": a, "train_b": a + 100, "test_a": a[:0], "test_b": a[:0]}
+    dataset = dataclasses.replace(make_dataset(channels=(3, 3)), **pictures, hash="")
+    assert likeness.gap(dataset) == pytest.approx(4, rel=1e-4)
+    assert not likeness.alike(dataset)
+    assert likeness.gap(dataclasses.replace(dataset, train_b=a, hash="")) == 0
+    assert likeness.alike(dataclasses.replace(dataset, train_b=a, hash=""))
+
+
+def test_domains_of_different_channels_are_not_alike():
+    assert likeness.gap(make_dataset()) is None and not likeness.alike(make_dataset())

@@ -181,6 +181,21 @@ def test_inputs_beside_the_first_are_inputs_of_a_chain():
     np.testing.assert_allclose(chain([x, z]), first(x) + z[:, :, None, None], rtol=1e-6)
 
 
+def test_a_residual_generator_starts_as_a_copy_and_is_saved(tmp_path):
+    network = resnet_generator(filters=4, blocks=1, residual=True, upsampling="bilinear", seed=0)
+    assert network.count_params() == resnet_generator(filters=4, blocks=1).count_params()
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 16, 24, 3)).astype("float32")
+    assert np.corrcoef(np.ravel(network(x)), np.ravel(x))[0, 1] > 0.9
+    network.layers[-2].kernel.assign(0 * network.layers[-2].kernel)
+    np.testing.assert_allclose(network(x), 0.95 * x, atol=1e-6)
+    network.save(tmp_path / "network.keras")
+    np.testing.assert_array_equal(
+        keras.models.load_model(tmp_path / "network.keras")(x), network(x)
+    )
+    with pytest.raises(ValueError, match="as many channels in as out, received 3 and 1"):
+        resnet_generator(filters=4, blocks=1, residual=True, output_channels=1)
+
+
 def test_unknown_upsampling_is_named():
     with pytest.raises(ValueError, match="upsampling must be .* received 'cubic'"):
         resnet_generator(upsampling="cubic")

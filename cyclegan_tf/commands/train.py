@@ -1,10 +1,12 @@
 """`cyclegan-tf train`: a method's recipe, trained into a run's folder."""
 
+import argparse
 import importlib.util
 import inspect
 import os
 from pathlib import Path
 
+from cyclegan_tf.data import likeness
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.options import (
     add_data,
@@ -119,6 +121,8 @@ def _model(options, dataset, strategy, **chosen):
         if name not in known:
             option = options.of_recipes[name]
             raise InputError(f"{option} has no use with --method {options.method}: leave it out.")
+    if options.method == "cyclegan_fast" and options.residual is None:
+        given["residual"] = _starts_as_copy(dataset)
     shapes = {
         "image_shape_a": dataset.image_shape_a,
         "image_shape_b": dataset.image_shape_b,
@@ -126,6 +130,17 @@ def _model(options, dataset, strategy, **chosen):
     }
     shapes = {name: shape for name, shape in shapes.items() if name in known}
     return recipe(**shapes, **given, **chosen, seed=options.seed, strategy=strategy)
+
+
+def _starts_as_copy(dataset):
+    """Whether generators are to start as copies of their input, said with the reason."""
+    gap, alike = likeness.gap(dataset), likeness.alike(dataset)
+    if gap is not None:
+        print(
+            f"Mean pictures of both domains are {gap:.2g} variances apart: generators "
+            + ("start as copies of their input." if alike else "draw anew.")
+        )
+    return alike
 
 
 def _evaluate_callback(options, dataset, model):
@@ -225,6 +240,11 @@ def _add_networks(group):
     group.add_argument("--blocks", type=whole(0), help="residual blocks")
     group.add_argument("--filters", type=whole(1), help="fewer than 64: smaller and faster")
     group.add_argument("--upsampling", choices=("transposed", "resize", "bilinear"))
+    group.add_argument(
+        "--residual",
+        action=argparse.BooleanOptionalAction,
+        help="generators start as copies (default: cyclegan_fast where the domains are alike)",
+    )
     group.add_argument(
         "--no-dropout", dest="dropout", action="store_const", const=False, help="no noise inside"
     )

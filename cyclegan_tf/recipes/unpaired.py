@@ -15,6 +15,7 @@ def cyclegan(
     blocks=None,
     filters=64,
     upsampling="transposed",
+    residual=False,
     disc_layers=3,
     disc_filters=None,
     disc_norm="instance",
@@ -52,6 +53,9 @@ def cyclegan(
             at most 8 times.
         filters: Channels after the first convolution, in generators and discriminators.
         upsampling: "transposed" or "resize" (no checkerboard).
+        residual: Whether the ResNet generators compute what to change of their input, and start as
+            copies; for domains of one composition, such as horses and zebras, not for photos and
+            cartoons. `data.likeness.alike` tells.
         disc_layers: 3 for the 70x70 PatchGAN; any other number of layers; 0 judges single pixels.
         disc_filters: Another number of filters for the discriminators.
         disc_norm: "instance", or "spectral" for discriminators that see colours as they are.
@@ -114,6 +118,11 @@ def cyclegan(
             f"identity_weight must be 0 where the domains differ in channels ({channels_a} and "
             f"{channels_b}), received {identity_weight}: leave it out."
         )
+    if residual and (generator == "unet" or channels_a != channels_b or recompute):
+        raise InputError(
+            "residual needs ResNet generators between equal channels, without recompute, received "
+            f"{generator!r}, {channels_a} and {channels_b} channels: leave it out."
+        )
     if blocks is None:
         blocks = 6 if min(height, width) <= 128 else 9
     disc_filters = filters if disc_filters is None else disc_filters
@@ -146,7 +155,7 @@ def cyclegan(
         }
         if generator == "unet":
             return networks.unet_generator(depth=wiring.halvings(height, width), **options)
-        return networks.resnet_generator(blocks=blocks, **options)
+        return networks.resnet_generator(blocks=blocks, residual=residual, **options)
 
     def make_discriminator(channels, number):
         name = "disc_a" if number == 2 else "disc_b"

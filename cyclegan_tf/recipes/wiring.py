@@ -25,7 +25,12 @@ def arguments_of(given):
     unnamed = set(_UNNAMED)
     # What is as in every run from before there was a choice is not named either.
     before = {"precision": "float32", "paired_weight": 0, "gradient_weight": 0, "ema_decay": 0}
-    before |= {"disc_norm": "instance", "disc_learning_rate": None, "beta_2": 0.999}
+    before |= {
+        "disc_norm": "instance",
+        "disc_learning_rate": None,
+        "beta_2": 0.999,
+        "residual": False,
+    }
     unnamed |= {name for name, value in before.items() if given.get(name) == value}
     return {name: value for name, value in given.items() if name not in unnamed}
 
