@@ -30,7 +30,10 @@ from cyclegan_tf.training_run import train
         ({"seed": None}, "seed must be a whole number of at least 0"),
         ({"filters": 2.5}, "filters must be a whole number"),
         ({"image_shape_a": (16, 16)}, "image_shape_a must be .height, width, channels."),
-        ({"adversarial_loss": "hinge"}, "adversarial_loss must be"),
+        ({"adversarial_loss": "wasserstein"}, "adversarial_loss must be"),
+        ({"disc_norm": "batch"}, "disc_norm must be 'instance' or 'spectral', received 'batch'"),
+        ({"residual": True, "generator": "unet"}, "residual needs ResNet generators"),
+        ({"residual": True, "recompute": True}, "residual needs ResNet generators"),
     ],
 )
 def test_recipe_refuses_in_one_sentence(options, words):
@@ -44,6 +47,8 @@ def test_recipe_refuses_in_one_sentence(options, words):
         {"generator": "unet"},
         {"upsampling": "resize"},
         {"disc_layers": 0},
+        {"disc_layers": 0, "disc_norm": "spectral", "adversarial_loss": "hinge"},
+        {"upsampling": "bilinear", "residual": True, "beta_2": 0.99, "disc_learning_rate": 1e-3},
         {"adversarial_loss": "binary_crossentropy"},
         {"generator": "unet", "upsampling": "resize", "disc_filters": 2},
     ],
