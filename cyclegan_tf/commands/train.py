@@ -286,6 +286,7 @@ def _add_losses(group):
     group.add_argument("--l2-weight", type=real, help="unit, munit: weight decay of Adam")
     group.add_argument("--pool-size", type=whole(0))
     group.add_argument("--learning-rate", type=real)
+    group.add_argument("--beta-2", type=real, help="Adam's second decay rate (default: 0.999)")
     group.add_argument("--disc-learning-rate", type=real, help="of the discriminators")
     group.add_argument(
         "--decay-from", type=real, help="share of the run after which the rate falls to zero"

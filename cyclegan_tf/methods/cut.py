@@ -108,10 +108,6 @@ class CUT(GenerativeModel):
         """Pictures of A, translated; of B beside them, as what they should look like."""
         return [(names[0], a), (f"as {names[1]}", self.gen_ab(a)), None, (names[1], b)]
 
-    def call(self, batch):
-        """Translates `(a, b)` to `(fake_b,)`."""
-        return (self.gen_ab(batch[0]),)
-
     def noise(self, count, seed):
         """For each layer a random number of each place, and a coin for mirroring."""
         fold_in = tf.random.experimental.stateless_fold_in
