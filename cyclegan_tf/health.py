@@ -51,8 +51,8 @@ def diagnose(row, paired=False, slices=False):
     warnings = []
     for key, value in row.items():
         kind, _, direction = key.rpartition("_")
-        # Weaker than -0.05 is no relation at all (an untrained generator's), not inversion.
-        if kind == "correlation" and value < -0.05 and not paired:
+        # Weaker ones come of white backgrounds in place of dark ones, or of no training at all.
+        if kind == "correlation" and value < -0.3 and not paired:
             colours = (
                 f"Colours of {direction} come out inverted (correlation of input and output "
                 f"{value:.2f}): start again with another seed, or with a larger identity weight."

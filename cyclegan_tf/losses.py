@@ -71,6 +71,24 @@ def negative_mean(logits):
     return -tf.reduce_mean(logits)
 
 
+def of_discriminator(adversarial_loss, real_logits, fake_logits):
+    """Half of the loss on real pictures and on generated ones: the discriminator learns slower.
+
+    Args:
+        adversarial_loss: Function of `(logits, target)`, such as `least_squares`.
+        real_logits: Discriminator's output for real pictures, of any shape.
+        fake_logits: The same for generated ones.
+
+    Returns:
+        Scalar tensor.
+
+    Reference:
+        Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 7.1: "we divide the objective by
+        2 while optimizing D"
+    """
+    return 0.5 * (adversarial_loss(real_logits, 1.0) + adversarial_loss(fake_logits, 0.0))
+
+
 def over_scales(adversarial_loss, logits, target):
     """Sum of an adversarial loss over the outputs of a discriminator of several scales.
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras.layers import Add, Dense, ReLU, UnitNormalization
 
 from cyclegan_tf.convolutions import Conv2D
-from cyclegan_tf.losses import info_nce, least_squares
+from cyclegan_tf.losses import info_nce, least_squares, of_discriminator
 from cyclegan_tf.training import GenerativeModel
 
 #: Residual blocks whose outputs are contrasted, from 1; the first and fifth of nine in the paper.
@@ -24,27 +24,23 @@ class CUT(GenerativeModel):
     """A generator, a discriminator of its target, and heads that make features comparable.
 
     Args:
-        gen_ab: Generator from domain A to domain B with residual blocks, as
-            `networks.resnet_generator` makes it, in [-1, 1].
+        gen_ab: Generator from domain A to domain B, as `networks.resnet_generator` makes it.
         disc_b: Discriminator of domain B; returns logits.
         heads: One network for each of `features(gen_ab)`, as `projection_heads` makes them.
-        image_size: `(height, width)` of the training pictures; by default the size that `gen_ab`
-            was built for.
+        image_size: As for `CycleGAN`.
         adversarial_loss: Function of `(logits, target)`.
         generator_loss: As for `CycleGAN`.
         adversarial_weight: Weight of the generator's adversarial loss.
         nce_weight: Weight of the contrast, 1 in CUT and 10 in FastCUT.
-        identity: Whether half of the weight goes to the same contrast for pictures of B, which are
-            to stay as they are; as in CUT, not in FastCUT.
-        flip: Whether half of the pictures are translated mirrored, and their features mirrored
-            back, as in FastCUT.
+        identity: Whether half of that is for pictures of B, which are to stay; not in FastCUT.
+        flip: Whether half of the pictures are translated mirrored; in FastCUT alone.
         temperature: The paper's tau.
         patches: Places of each layer that are contrasted with each other, at most.
         seed: Key of the places and mirrorings.
         strategy: As for `GenerativeModel`.
 
     Raises:
-        ValueError: If the domains differ in channels: the encoder sees pictures of both.
+        ValueError: If the domains differ in channels.
     """
 
     loss_names = ("adv_ab", "nce_a", "nce_b", "disc_b")
@@ -71,8 +67,8 @@ class CUT(GenerativeModel):
         channels_a, channels_b = gen_ab.input_shape[-1], gen_ab.output_shape[-1]
         if channels_a != channels_b:
             raise ValueError(
-                f"gen_ab must give as many channels as it takes, since its encoder sees pictures "
-                f"of both domains; received {channels_a} and {channels_b}."
+                f"gen_ab must give as many channels as it takes, received {channels_a} and "
+                f"{channels_b}: its encoder sees pictures of both domains."
             )
         image_size = tuple(image_size or gen_ab.input_shape[1:3])
         self.image_shapes = (*image_size, channels_a), (*image_size, channels_b)
@@ -82,11 +78,10 @@ class CUT(GenerativeModel):
         self._translator = keras.Model(gen_ab.inputs, [gen_ab.output, *outputs])
         self.adversarial_loss = adversarial_loss
         self.generator_loss = generator_loss or (lambda logits: adversarial_loss(logits, 1.0))
-        self.adversarial_weight = adversarial_weight
-        self.nce_weight, self.identity = nce_weight, identity
-        self.flip, self.temperature, self.patches = flip, temperature, patches
-        if not identity:
-            self.loss_names = tuple(name for name in self.loss_names if name != "nce_b")
+        self.adversarial_weight, self.nce_weight = adversarial_weight, nce_weight
+        self.identity, self.flip, self.temperature = identity, flip, temperature
+        self.patches = patches
+        self.loss_names = tuple(n for n in self.loss_names if identity or n != "nce_b")
         self.built = True
 
     @property
@@ -119,7 +114,7 @@ class CUT(GenerativeModel):
         return (*orders, tf.random.stateless_uniform((count, 1, 1, 1), fold_in(seed, len(orders))))
 
     def generator_losses(self, batch):
-        """Adversarial loss and both contrasts (equation 5), weighted."""
+        """Adversarial loss and both contrasts (equation 5; means over layers), weighted."""
         a, b, *orders, coin = batch
         places = [tf.math.top_k(order, min(self.patches, order.shape[1]))[1] for order in orders]
         own = tf.concat([a, b], 0) if self.identity else a
@@ -132,18 +127,16 @@ class CUT(GenerativeModel):
         else:
             translated, *keys = self._translator(own, training=True)
             queries = self._encoder(translated, training=True)
-        count, losses = a.shape[0], {}
+        count = a.shape[0]
         logits = self.disc_b(translated[:count], training=True)
-        losses["adv_ab"] = self.adversarial_weight * self.generator_loss(logits)
+        losses = {"adv_ab": self.adversarial_weight * self.generator_loss(logits)}
         names = self.loss_names[1:-1]
-        for i, name in enumerate(names):
-            part = slice(i * count, (i + 1) * count)
+        for name, part in zip(names, (slice(count), slice(count, None)), strict=False):
             contrasts = [
                 self._contrast(head, query[part], key[part], at)
                 for head, query, key, at in zip(self.heads, queries, keys, places, strict=True)
             ]
-            mean = tf.add_n(contrasts) / len(contrasts)  # over layers, as the authors' code
-            losses[name] = self.nce_weight / len(names) * mean
+            losses[name] = self.nce_weight / len(names) * tf.add_n(contrasts) / len(contrasts)
         return losses, (translated[:count],)
 
     def _contrast(self, head, query, key, places):
@@ -156,13 +149,8 @@ class CUT(GenerativeModel):
 
     def discriminator_losses(self, batch, shown):
         """Half of the discriminator's loss on real and on fake pictures."""
-        (fake,) = shown
-        logits = self.disc_b(tf.concat([batch[1], fake], 0), training=True)
-        real_logits, fake_logits = tf.split(logits, 2)
-        return {
-            "disc_b": 0.5
-            * (self.adversarial_loss(real_logits, 1.0) + self.adversarial_loss(fake_logits, 0.0))
-        }
+        logits = tf.split(self.disc_b(tf.concat([batch[1], *shown], 0), training=True), 2)
+        return {"disc_b": of_discriminator(self.adversarial_loss, *logits)}
 
 
 def features(generator):

@@ -7,7 +7,7 @@ Adversarial Networks", https://arxiv.org/abs/1703.10593
 import tensorflow as tf
 
 from cyclegan_tf.layers import ImagePool
-from cyclegan_tf.losses import gradient_difference, l1, least_squares
+from cyclegan_tf.losses import gradient_difference, l1, least_squares, of_discriminator
 from cyclegan_tf.recomputation import recomputed
 from cyclegan_tf.training import GenerativeModel
 
@@ -198,8 +198,6 @@ class CycleGAN(GenerativeModel):
         for name, disc, real, fake in zip(
             ("disc_a", "disc_b"), (self.disc_a, self.disc_b), batch, shown, strict=True
         ):
-            real_logits, fake_logits = tf.split(disc(tf.concat([real, fake], 0), training=True), 2)
-            losses[name] = 0.5 * (
-                self.adversarial_loss(real_logits, 1.0) + self.adversarial_loss(fake_logits, 0.0)
-            )
+            logits = tf.split(disc(tf.concat([real, fake], 0), training=True), 2)
+            losses[name] = of_discriminator(self.adversarial_loss, *logits)
         return losses

@@ -16,7 +16,7 @@ from keras.layers import Activation, Concatenate, LeakyReLU, ReLU
 from cyclegan_tf import generators
 from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
 from cyclegan_tf.layers import BatchNormalization, Dropout
-from cyclegan_tf.losses import binary_crossentropy, l1
+from cyclegan_tf.losses import binary_crossentropy, l1, of_discriminator
 from cyclegan_tf.training import GenerativeModel
 
 
@@ -185,9 +185,9 @@ class Pix2Pix(GenerativeModel):
         if self.disc_b is None:
             return {}
         a, b, *_ = batch
-        real = self.adversarial_loss(self.disc_b(tf.concat([a, b], -1), training=True), 1.0)
-        fake = self.adversarial_loss(self.disc_b(tf.concat([a, shown], -1), training=True), 0.0)
-        return {"disc_b": 0.5 * (real + fake)}
+        # Two calls, since batch statistics are of real or of made pictures.
+        logits = (self.disc_b(tf.concat([a, x], -1), training=True) for x in (b, shown))
+        return {"disc_b": of_discriminator(self.adversarial_loss, *logits)}
 
     def columns(self, a, b, names):
         """What each picture became beside what it should have become."""

@@ -86,21 +86,15 @@ def cut(
     """
     image_shape_a = tuple(image_shape_a)
     image_shape_b = tuple(image_shape_b or image_shape_a)
-    arguments = wiring.arguments_of(locals())
+    given = dict(locals())
     strategy = wiring.strategy_or_default(strategy)
-    wiring.check_shape("image_shape_a", image_shape_a)
-    wiring.check_shape("image_shape_b", image_shape_b)
+    wiring.check_unpaired(given)
     height, width, channels = image_shape_a
-    wiring.check_choice("upsampling", upsampling, networks.UPSAMPLING)
-    wiring.check_choice("precision", precision, reduced.POLICIES)
-    wiring.check_choice("adversarial_loss", adversarial_loss, wiring.ADVERSARIAL)
-    wiring.check_choice("disc_norm", disc_norm, ("instance", "spectral"))
     if image_shape_a != image_shape_b:
         raise InputError(
             f"Both domains must have one shape, received {image_shape_a} and {image_shape_b}: CUT "
             "sees pictures of both with one encoder."
         )
-    wiring.check_sides(height, width, 4, 8)
     if blocks is None:
         blocks = 6 if min(height, width) <= 128 else 9
     disc_filters = filters if disc_filters is None else disc_filters
@@ -126,9 +120,7 @@ def cut(
         )
         disc_b = reduced.in_precision(disc_b, precision)
         heads = projection_heads(gen_ab, seed=(seed, 2))
-        rates = (learning_rate, learning_rate if disc_learning_rate is None else disc_learning_rate)
-        how = (beta_1, beta_2, total_steps, decay_from, precision)
-        optimizers = [wiring.adam(rate, *how) for rate in rates]
+        optimizers = wiring.both_optimizers(given)
     model = CUT(
         gen_ab,
         disc_b,
@@ -144,6 +136,7 @@ def cut(
         seed=seed,
         strategy=strategy,
     )
+    arguments = wiring.arguments_of(given)
     return wiring.finished(model, "cut", arguments, optimizers, jit_compile, accumulate, ema_decay)
 
 

@@ -99,18 +99,11 @@ def cyclegan(
     """
     image_shape_a = tuple(image_shape_a)
     image_shape_b = tuple(image_shape_b or image_shape_a)
-    arguments = wiring.arguments_of(locals())
+    given = dict(locals())
     strategy = wiring.strategy_or_default(strategy)
-    wiring.check_shape("image_shape_a", image_shape_a)
-    wiring.check_shape("image_shape_b", image_shape_b)
+    wiring.check_unpaired(given)
     (height, width, channels_a), channels_b = image_shape_a, image_shape_b[-1]
     wiring.check_choice("generator", generator, ("resnet", "unet"))
-    wiring.check_choice("upsampling", upsampling, networks.UPSAMPLING)
-    wiring.check_choice("precision", precision, reduced.POLICIES)
-    wiring.check_choice("adversarial_loss", adversarial_loss, wiring.ADVERSARIAL)
-    wiring.check_choice("disc_norm", disc_norm, ("instance", "spectral"))
-    wiring.check_same_size(image_shape_a, image_shape_b)
-    wiring.check_sides(height, width, 4, 8)
     if identity_weight is None:
         identity_weight = cycle_weight / 2 if channels_a == channels_b else 0.0
     if identity_weight and channels_a != channels_b:
@@ -172,9 +165,7 @@ def cyclegan(
             make_discriminator(channels_b, 3),
         )
         networks_ = [reduced.in_precision(network, precision) for network in networks_]
-        rates = (learning_rate, learning_rate if disc_learning_rate is None else disc_learning_rate)
-        how = (beta_1, beta_2, total_steps, decay_from, precision)
-        optimizers = [wiring.adam(rate, *how) for rate in rates]
+        optimizers = wiring.both_optimizers(given)
     model = CycleGAN(
         *networks_,
         image_size=(height, width),
@@ -189,6 +180,7 @@ def cyclegan(
         recompute=recompute,
         strategy=strategy,
     )
+    arguments = wiring.arguments_of(given)
     return wiring.finished(
         model, "cyclegan", arguments, optimizers, jit_compile, accumulate, ema_decay
     )

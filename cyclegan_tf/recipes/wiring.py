@@ -83,6 +83,23 @@ def check_numbers(given, **least):
             raise InputError(f"{name} must be {kind} of at least {smallest}, received {value!r}.")
 
 
+def check_unpaired(given):
+    """Raises InputError unless the arguments that the unpaired recipes share are in their range.
+
+    Args:
+        given: Dictionary of the recipe's arguments.
+    """
+    shapes = given["image_shape_a"], given["image_shape_b"]
+    check_shape("image_shape_a", shapes[0])
+    check_shape("image_shape_b", shapes[1])
+    check_choice("precision", given["precision"], reduced.POLICIES)
+    check_choice("adversarial_loss", given["adversarial_loss"], ADVERSARIAL)
+    check_choice("disc_norm", given["disc_norm"], ("instance", "spectral"))
+    check_choice("upsampling", given["upsampling"], networks.UPSAMPLING)
+    check_same_size(*shapes)
+    check_sides(*shapes[0][:2], 4, 8)
+
+
 def halvings(height, width):
     """How often both sides can be halved, at most 8 times."""
     depth = 0
@@ -181,6 +198,18 @@ def finished(model, method, arguments, optimizers, jit_compile=None, accumulate=
     model.compile(*optimizers, **options)
     model.method, model.arguments = method, arguments
     return model
+
+
+def both_optimizers(given):
+    """The generators' optimizer and the discriminators', of rates of their own.
+
+    Args:
+        given: Dictionary of the recipe's arguments; no `disc_learning_rate` means the same rate.
+    """
+    rate, of_disc = given["learning_rate"], given["disc_learning_rate"]
+    names = ("beta_1", "beta_2", "total_steps", "decay_from", "precision")
+    how = {name: given[name] for name in names}
+    return [adam(rate, **how), adam(rate if of_disc is None else of_disc, **how)]
 
 
 def signature(recipe, defaults, **more):
