@@ -72,8 +72,8 @@ def one(options):
         arguments = {"residual": likeness.alike(dataset)} | arguments
     shapes = (dataset.image_shape_a, dataset.image_shape_b)
     trial = recipe(*shapes, **arguments, seed=options.seeds[0])
-    each = budget.step_seconds(trial, training.get("batch_size", 1))
-    steps = budget.steps_in(options.seconds / 60, each, EPOCHS)
+    tried = budget.trial(trial, training.get("batch_size", 1))
+    steps = budget.steps_in(options.seconds, tried, EPOCHS)
     stored = folder / "run.json"
     if stored.exists():
         steps = json.loads(stored.read_text(encoding="utf-8"))["arguments"]["total_steps"]

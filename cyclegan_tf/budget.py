@@ -2,17 +2,30 @@
 
 import statistics
 import time
+from typing import NamedTuple
 
 import tensorflow as tf
 
 #: Steps before the trial, of which the first compiles, and seconds of the trial itself.
-WARM_UP, SECONDS = 3, 8.0
-#: Of a run's time, what goes into steps: pictures, files and the first step take the rest.
-SHARE = 0.93
+WARM_UP, SECONDS = 3, 6.0
+#: Seconds that an epoch's pictures and files take, and the share of time that is kept back.
+OF_EPOCH, RESERVE = 1.0, 0.03
 
 
-def step_seconds(model, batch_size=1, seconds=SECONDS):
-    """Seconds of a training step, once it is compiled.
+class Trial(NamedTuple):
+    """What a short trial of training took, in seconds.
+
+    Args:
+        start: Until the first steps were compiled and done; a run does that again.
+        step: A step from then on, the median.
+    """
+
+    start: float
+    step: float
+
+
+def trial(model, batch_size=1, seconds=SECONDS):
+    """Trains a model for a few seconds, to see how long a step takes.
 
     Args:
         model: A compiled `GenerativeModel` of known `image_shapes`. It is trained on noise: make
@@ -21,7 +34,7 @@ def step_seconds(model, batch_size=1, seconds=SECONDS):
         seconds: How long to try, at least one step.
 
     Returns:
-        Median of the steps, a float.
+        `Trial`.
     """
     part = batch_size // model.strategy.num_replicas_in_sync
     shapes = [(part, *shape) for shape in model.image_shapes]
@@ -30,22 +43,23 @@ def step_seconds(model, batch_size=1, seconds=SECONDS):
     )
     batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
     model.make_train_function()
-    times, began = [], None
+    first, times, began = time.perf_counter(), [], None
     while began is None or time.perf_counter() - began < seconds:
         before = time.perf_counter()
         float(model.train_function(batches)[model.loss_names[0]])
         times.append(time.perf_counter() - before)
         if began is None and len(times) == WARM_UP:
             times, began = [], time.perf_counter()
-    return statistics.median(times)
+    return Trial(began - first, statistics.median(times))
 
 
-def steps_in(minutes, seconds_per_step, multiple=1):
-    """Number of steps that fit into a run of so many minutes, what it writes included.
+def steps_in(seconds, tried, epochs):
+    """Number of steps that fit into a run of so many seconds, with all that it compiles and writes.
 
     Args:
-        minutes: Of the whole run, from its first step.
-        seconds_per_step: As `step_seconds` returns it.
-        multiple: The number is a multiple of this, and at least it.
+        seconds: Of the whole run, from its first step.
+        tried: `Trial` of the same model.
+        epochs: Number of epochs of the run; the steps are a multiple of it, one each at least.
     """
-    return max(int(SHARE * 60 * minutes / seconds_per_step / multiple), 1) * multiple
+    left = (1 - RESERVE) * seconds - tried.start - OF_EPOCH * epochs
+    return max(int(left / tried.step / epochs), 1) * epochs

@@ -25,31 +25,38 @@ def threads(monkeypatch):
 def clock(monkeypatch):
     """Steps take 1 ms per filter squared, without a machine that says otherwise."""
 
-    def step_seconds(model, batch_size=1):
-        return model.arguments["filters"] ** 2 * batch_size / 1000
+    now = 0.0
 
-    monkeypatch.setattr(budget, "step_seconds", step_seconds)
+    def trial(model, batch_size=1):
+        nonlocal now
+        now += 20.0
+        return budget.Trial(12.0, model.arguments["filters"] ** 2 * batch_size / 1000)
+
+    monkeypatch.setattr(budget, "trial", trial)
+    monkeypatch.setattr(fast.time, "perf_counter", lambda: now)
 
 
 def test_steps_fill_the_budget():
-    assert budget.steps_in(2, 0.1) == int(0.93 * 1200)
-    assert budget.steps_in(2, 0.1, 10) == 1110
-    assert budget.steps_in(0.001, 1.0, 10) == 10
+    # 116.4 of 120 seconds, less 6.15 of the start and a second for each of ten epochs.
+    assert budget.steps_in(120, budget.Trial(6.15, 0.1), 10) == 1000
+    assert budget.steps_in(120, budget.Trial(6.15, 0.1), 1) == 1092
+    assert budget.steps_in(1, budget.Trial(6.15, 0.1), 10) == 10
 
 
 def test_a_step_is_timed():
     model = recipes.cyclegan(*SHAPES, filters=2, **SMALL)
-    assert 0 < budget.step_seconds(model, seconds=0.05) < 10
+    start, step = budget.trial(model, seconds=0.05)
+    assert 0 < step < start < 60
     assert int(model.gen_optimizer.iterations) > budget.WARM_UP
 
 
 @pytest.mark.parametrize(
     ("minutes", "filters", "steps", "said"),
     [
-        # 16 filters: 256 ms a step; 32: 1024 ms.
-        (5, 16, 1080, "with more filters there would be fewer than 10000 steps"),
-        (100, 16, 21790, "32 filters would get 5440 steps, fewer than 10000"),
-        (200, 32, 10890, "with more filters"),
+        # 16 filters: 256 ms a step; 32: 1024 ms. Each trial has taken 20 seconds.
+        (5, 16, 970, "with more filters there would be fewer than 10000 steps"),
+        (100, 16, 22570, "32 filters would get 5620 steps, fewer than 10000"),
+        (200, 32, 11300, "with more filters"),
     ],
 )
 def test_the_widest_network_with_enough_steps_is_chosen(
@@ -64,12 +71,12 @@ def test_the_widest_network_with_enough_steps_is_chosen(
 
 def test_filters_that_are_given_stay(clock, capsys):
     model = recipes.cyclegan_fast(*SHAPES, minutes=100, filters=8, **SMALL)
-    assert (model.arguments["filters"], model.arguments["total_steps"]) == (8, 87180)
-    assert capsys.readouterr().out.endswith("8 filters and 87180 steps, 64 ms each.\n")
+    assert (model.arguments["filters"], model.arguments["total_steps"]) == (8, 90290)
+    assert capsys.readouterr().out.endswith("8 filters and 90290 steps, 64 ms each.\n")
 
 
 def test_a_run_that_goes_on_keeps_its_choice(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(budget, "step_seconds", None)  # a trial would fail
+    monkeypatch.setattr(budget, "trial", None)  # a trial would fail
     (tmp_path / "run.json").write_text(
         json.dumps({"arguments": {"filters": 4, "total_steps": 70}}), encoding="utf-8"
     )
@@ -79,7 +86,7 @@ def test_a_run_that_goes_on_keeps_its_choice(tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_trains_for_its_minutes_and_goes_on(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(budget, "step_seconds", lambda model, batch_size=1: 3.0)
+    monkeypatch.setattr(budget, "trial", lambda model, batch_size=1: budget.Trial(9.0, 3.0))
     monkeypatch.setattr(fast, "SIZES", (2, 4))
     data, run = tmp_path / "data.npz", tmp_path / "run"
     npz.save(data, make_dataset(channels=(1, 1)))
@@ -91,7 +98,7 @@ def test_the_command_trains_for_its_minutes_and_goes_on(tmp_path, monkeypatch, c
     assert described["arguments"]["disc_norm"] == "spectral"
     assert described["training"] == {"batch_size": 1, "steps_per_epoch": 1, "augment": "mirror"}
     assert (run / "epochs/epoch_010.png").exists()
-    monkeypatch.setattr(budget, "step_seconds", None)
+    monkeypatch.setattr(budget, "trial", None)
     capsys.readouterr()
     assert cli.main(words) == 0
     assert "has its 10 epochs already" in capsys.readouterr().out
@@ -128,7 +135,7 @@ def test_steps_and_minutes_exclude_each_other():
 
 
 def test_the_command_starts_as_a_copy_where_domains_are_alike(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(budget, "step_seconds", lambda model, batch_size=1: 100.0)
+    monkeypatch.setattr(budget, "trial", lambda model, batch_size=1: budget.Trial(9.0, 99.0))
     data = tmp_path / "data.npz"
     npz.save(data, make_dataset(channels=(1, 1)))  # noise, of one mean
     words = ["train", str(data), "--method", "cyclegan_fast", "--minutes", "0.1", "--filters", "2"]

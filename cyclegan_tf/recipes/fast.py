@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from pathlib import Path
 
 from cyclegan_tf import budget
@@ -40,8 +41,8 @@ def cyclegan_fast(
     Args:
         image_shape_a: As for `cyclegan`.
         image_shape_b: As for `cyclegan`.
-        minutes: How long the run may take on this machine; None leaves steps and size to the
-            other arguments.
+        minutes: How long all may take on this machine, from this call to the last epoch's files;
+            None leaves steps and size to the other arguments.
         folder: The run's folder. Where it holds a run already, its steps and size are taken again
             in place of a new trial, so that it can go on.
         batch_size: Pictures of each domain per step that the run will have.
@@ -89,16 +90,15 @@ def _begun(folder):
 
 def _chosen(shapes, minutes, batch_size, sizes, options):
     """Times steps of one size after another, until one is too large."""
-    best = why = None
+    began, best, why = time.perf_counter(), None, None
     for filters in sizes:
-        seconds = budget.step_seconds(
-            cyclegan(*shapes, **(options | {"filters": filters})), batch_size
-        )
-        steps = budget.steps_in(minutes, seconds, EPOCHS)
+        tried = budget.trial(cyclegan(*shapes, **(options | {"filters": filters})), batch_size)
+        left = 60 * minutes - (time.perf_counter() - began)
+        steps = budget.steps_in(left, tried, EPOCHS)
         if best is not None and steps < ENOUGH:
             why = f"{filters} filters would get {steps} steps, fewer than {ENOUGH}"
             break
-        best, said = {"filters": filters, "total_steps": steps}, f"{1000 * seconds:.0f} ms each"
+        best, said = {"filters": filters, "total_steps": steps}, f"{1000 * tried.step:.0f} ms each"
         if steps < 2 * ENOUGH and filters != sizes[-1]:
             # Twice the filters take twice the time, about.
             why = f"with more filters there would be fewer than {ENOUGH} steps"
