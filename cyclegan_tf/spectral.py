@@ -46,7 +46,7 @@ class SpectralConv2D(Conv2D):
         # As the image pools: each replica writes its own copy, and the first is saved.
         copies = {"synchronization": "on_read", "aggregation": "only_first_replica"}
         self.vector = keras.Variable(
-            start, (self.filters,), "float32", trainable=False, name="vector", **copies
+            start, (self.filters,), self.variable_dtype, trainable=False, name="vector", **copies
         )
 
     def convolution_op(self, inputs, kernel):

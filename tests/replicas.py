@@ -63,6 +63,12 @@ def adam(folder, strategy):
     parity(folder, strategy, "Adam", 2e-4, pool_size=0)
 
 
+def averaged_and_spectral(folder, strategy):
+    """What `cyclegan_fast` adds: state that no optimizer changes."""
+    options = {"disc_norm": "spectral", "adversarial_loss": "hinge", "upsampling": "bilinear"}
+    parity(folder, strategy, "SGD", 1e-3, pool_size=5, ema_decay=0.9, **options)
+
+
 def fast_convolutions(folder, strategy):
     """Kernels transformed on each device, and the fused Adam; both exist in 32 bits only.
 
@@ -81,6 +87,7 @@ def parity(
     floatx="float64",
     epochs=EPOCHS,
     steps=STEPS,
+    ema_decay=0.0,
     **options,
 ):
     """Trains, and writes every loss and every variable."""
@@ -99,7 +106,7 @@ def parity(
     if optimizer:
         with model.strategy.scope():
             optimizers = [getattr(keras.optimizers, optimizer)(rate) for _ in range(2)]
-        model.compile(*optimizers)
+        model.compile(*optimizers, ema_decay=ema_decay)
 
     def parts(worker=(0, 1)):
         replicas = model.strategy.num_replicas_in_sync
@@ -212,6 +219,15 @@ if __name__ == "__main__":
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from cyclegan_tf import devices as rooms
 
-    every = (pool_and_sgd, adam, fast_convolutions, stopped, resumed, overflow, noise)
+    every = (
+        pool_and_sgd,
+        adam,
+        averaged_and_spectral,
+        fast_convolutions,
+        stopped,
+        resumed,
+        overflow,
+        noise,
+    )
     jobs = {f.__name__: f for f in every}
     jobs[sys.argv[1]](Path(sys.argv[2]), rooms.strategy(int(sys.argv[3])))

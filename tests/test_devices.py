@@ -36,7 +36,7 @@ def assert_parity(one, other):
     return ours
 
 
-@pytest.mark.parametrize("name", ["pool_and_sgd", "adam"])
+@pytest.mark.parametrize("name", ["pool_and_sgd", "adam", "averaged_and_spectral"])
 def test_two_devices_reach_the_weights_pools_and_losses_of_one(tmp_path, name):
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
