@@ -9,8 +9,7 @@ DEMO := saved_models/demo
 
 demo: $(VENV)/installed
 	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100
-	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) \
-	    --epochs 8 --steps 1000 --filters 16 --blocks 4 --upsampling resize --learning-rate 5e-4
+	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) --method cyclegan_fast --minutes 4 --upsampling resize
 	$(BIN)/cyclegan-tf translate $(DEMO) docs/sketch.png $(DEMO)/sketch_as_cartoon.png --overwrite
 	$(BIN)/cyclegan-tf translate $(DEMO) docs/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba --overwrite
 	@echo

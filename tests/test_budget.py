@@ -144,4 +144,5 @@ def test_the_command_starts_as_a_copy_where_domains_are_alike(tmp_path, monkeypa
         assert cli.main([*words, *more, str(tmp_path / run)]) == 0
         described = json.loads((tmp_path / run / "run.json").read_text(encoding="utf-8"))
         assert described["arguments"].get("residual") is residual
+        assert described["arguments"]["cycle_weight"] == (3 if residual else 10)
         assert ("start as copies" in capsys.readouterr().out) == bool(residual)

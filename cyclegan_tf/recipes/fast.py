@@ -23,6 +23,8 @@ _OF_FAST = {
     "beta_2": 0.99,
     "ema_decay": 0.999,  # Yazıcı et al. 2019
 }
+#: And where its generators are residual: a copy comes back as it was, and stays a copy.
+_OF_RESIDUAL = {"cycle_weight": 3.0}
 #: Filters to choose from, and the steps that a larger network needs to be worth its time.
 SIZES, ENOUGH = (16, 32, 64), 10_000
 #: Epochs, and so pictures, of a run with a budget; the steps are a multiple of it.
@@ -60,7 +62,7 @@ def cyclegan_fast(
     """
     shapes = (image_shape_a, image_shape_b)
     sizes = (options["filters"],) if "filters" in options else SIZES
-    options = _OF_FAST | options
+    options = _OF_FAST | (_OF_RESIDUAL if options.get("residual") else {}) | options
     if minutes is not None:
         if not isinstance(minutes, (int, float)) or not 0 < minutes < math.inf:
             raise InputError(f"minutes must be a number above 0, received {minutes!r}.")
