@@ -31,6 +31,8 @@ from cyclegan_tf.inference import Inference
 from cyclegan_tf.training_run import train
 
 EPOCHS = 5
+#: Seconds of the trial: other guests of a machine come and go.
+TRIAL = 15.0
 #: Pictures in a row.
 SHOWN = 10
 
@@ -73,7 +75,7 @@ def one(options):
         arguments = {"residual": likeness.alike(dataset)} | arguments
     shapes = (dataset.image_shape_a, dataset.image_shape_b)
     trial = recipe(*shapes, **arguments, seed=options.seeds[0])
-    tried = budget.trial(trial, training.get("batch_size", 1))
+    tried = budget.trial(trial, training.get("batch_size", 1), seconds=TRIAL)
     steps = budget.steps_in(options.seconds, tried, EPOCHS)
     stored = folder / "run.json"
     if stored.exists():

@@ -1,15 +1,15 @@
 """How many steps of training fit into so many minutes on this machine, by a short trial."""
 
-import statistics
 import time
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 #: Steps before the trial, of which the first compiles, and seconds of the trial itself.
 WARM_UP, SECONDS = 3, 6.0
 #: Seconds that an epoch's pictures and files take, and the share of time that is kept back.
-OF_EPOCH, RESERVE = 1.0, 0.03
+OF_EPOCH, RESERVE = 1.0, 0.05
 
 
 class Trial(NamedTuple):
@@ -17,15 +17,29 @@ class Trial(NamedTuple):
 
     Args:
         start: Until the first steps were compiled and done; a run does that again.
-        step: A step from then on, the median.
+        step: A step from then on, the mean.
     """
 
     start: float
     step: float
 
 
+class _Clock(keras.callbacks.Callback):
+    """Notes when each step is done, and ends the training after `seconds` without the warm-up."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds, self.times = seconds, [time.perf_counter()]
+
+    def on_train_batch_end(self, batch, logs=None):
+        float(next(iter(logs.values())))  # waits for the step, if Keras has not
+        self.times.append(time.perf_counter())
+        timed = self.times[WARM_UP:]
+        self.model.stop_training = len(timed) > 1 and timed[-1] - timed[0] >= self.seconds
+
+
 def trial(model, batch_size=1, seconds=SECONDS):
-    """Trains a model for a few seconds, to see how long a step takes.
+    """Trains a model for a few seconds, as a run does, to see how long a step takes.
 
     Args:
         model: A compiled `GenerativeModel` of known `image_shapes`. It is trained on noise: make
@@ -36,21 +50,15 @@ def trial(model, batch_size=1, seconds=SECONDS):
     Returns:
         `Trial`.
     """
-    part = batch_size // model.strategy.num_replicas_in_sync
-    shapes = [(part, *shape) for shape in model.image_shapes]
-    batch = tuple(
-        tf.random.stateless_uniform(shape, (0, i), -1.0, 1.0) for i, shape in enumerate(shapes)
+    noise = tuple(
+        tf.random.stateless_uniform((batch_size, *shape), (0, i), -1.0, 1.0)
+        for i, shape in enumerate(model.image_shapes)
     )
-    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
-    model.make_train_function()
-    first, times, began = time.perf_counter(), [], None
-    while began is None or time.perf_counter() - began < seconds:
-        before = time.perf_counter()
-        float(model.train_function(batches)[model.loss_names[0]])
-        times.append(time.perf_counter() - before)
-        if began is None and len(times) == WARM_UP:
-            times, began = [], time.perf_counter()
-    return Trial(began - first, statistics.median(times))
+    clock = _Clock(seconds)
+    batches = tf.data.Dataset.from_tensors(noise).repeat()
+    model.fit(batches, steps_per_epoch=10**9, shuffle=False, verbose=0, callbacks=[clock])
+    first, began, last = clock.times[0], clock.times[WARM_UP], clock.times[-1]
+    return Trial(began - first, (last - began) / (len(clock.times) - 1 - WARM_UP))
 
 
 def steps_in(seconds, tried, epochs):
