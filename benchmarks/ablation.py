@@ -122,8 +122,8 @@ def table(options, results):
     ]
 
     def listed(values, digits):
-        mean = f"{statistics.mean(values):.{digits}f}"
-        return f"{mean} ({', '.join(f'{v:.{digits}f}' for v in values)})"
+        mean, *each = (f"{v:z.{digits}f}" for v in (statistics.mean(values), *values))
+        return f"{mean} ({', '.join(each)})" if len(each) > 1 else mean
 
     def line(name, seconds, steps, rows):
         kid = [1000 * row["kid"][0] for row in rows]
@@ -143,7 +143,7 @@ def table(options, results):
     busiest = max(x["others"] for found in results.values() for x in found)
     lines += [
         "",
-        f"{Path(options.data).name}, A to B, {options.seconds} seconds of training each, seeds "
+        f"{Path(options.data).name}, A to B, {options.seconds:g} seconds of training each, seeds "
         f"{', '.join(map(str, options.seeds))}; clean resizing; all held-out pictures. "
         f"{describe()}; other processes took {100 * busiest:.0f} % of the cores at most.",
     ]
@@ -153,15 +153,12 @@ def table(options, results):
 def picture(data, folders):
     """A row of held-out pictures, then one per variant, translated by the first seed's run."""
     dataset = npz.load(data)
-    pictures = np.asarray(dataset.test_a[:SHOWN])
-    inputs = normalize(pictures, dataset.ranges[0])
-    sheets, labels = [plotting.strip([("", inputs[i : i + 1]) for i in range(SHOWN)])], ["input"]
+    inputs = normalize(np.asarray(dataset.test_a[:SHOWN]), dataset.ranges[0])
+    kinds = [("input", inputs)]
     for name, folder in folders.items():
         network, _ = generators.load(folder / "gen_ab.keras")
-        made = Inference(network)(inputs)
-        sheets.append(plotting.strip([("", made[i : i + 1]) for i in range(SHOWN)]))
-        labels.append(name)
-    return plotting.stack(sheets, labels)
+        kinds.append((name, Inference(network)(inputs)))
+    return plotting.rows(kinds)
 
 
 def main():

@@ -60,7 +60,7 @@ def test_a_step_is_timed():
     [
         # 16 filters: 256 ms a step; 32: 1024 ms. Each trial has taken 20 seconds.
         (5, 16, 950, "with more filters there would be fewer than 10000 steps"),
-        (100, 16, 22100, "32 filters would get 5620 steps, fewer than 10000"),
+        (100, 16, 22100, "32 filters would get 5500 steps, fewer than 10000"),
         (200, 32, 11070, "with more filters"),
     ],
 )
@@ -137,6 +137,12 @@ def test_other_methods_have_no_minutes(tmp_path, capsys):
 def test_steps_and_minutes_exclude_each_other():
     with pytest.raises(InputError, match="total_steps has no use with minutes"):
         recipes.cyclegan_fast(*SHAPES, minutes=1, total_steps=5)
+
+
+def test_several_workers_have_no_minutes(monkeypatch):
+    monkeypatch.setattr(fast.devices, "workers", lambda strategy: ["one:1", "two:1"])
+    with pytest.raises(InputError, match="minutes must be left out where several workers train"):
+        recipes.cyclegan_fast(*SHAPES, minutes=1)
 
 
 def test_the_command_starts_as_a_copy_where_domains_are_alike(tmp_path, monkeypatch, capsys):

@@ -5,7 +5,7 @@ import math
 import time
 from pathlib import Path
 
-from cyclegan_tf import budget
+from cyclegan_tf import budget, devices
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.recipes import wiring
 from cyclegan_tf.recipes.unpaired import cyclegan
@@ -68,6 +68,11 @@ def cyclegan_fast(
             raise InputError(f"minutes must be a number above 0, received {minutes!r}.")
         if options.get("total_steps") is not None:
             raise InputError("total_steps has no use with minutes, which decide it: leave it out.")
+        if len(devices.workers(wiring.strategy_or_default(options.get("strategy")))) > 1:
+            raise InputError(
+                f"minutes must be left out where several workers train, received {minutes}: each "
+                "would choose for itself."
+            )
         options |= _begun(folder) or _chosen(shapes, minutes, batch_size, sizes, options)
     model = cyclegan(*shapes, **options)
     model.augments = "mirror"
