@@ -122,7 +122,8 @@ def table(options, results):
     ]
 
     def listed(values, digits):
-        mean, *each = (f"{v:z.{digits}f}" for v in (statistics.mean(values), *values))
+        values = [round(v, digits) + 0.0 for v in (statistics.mean(values), *values)]  # no -0
+        mean, *each = (f"{v:.{digits}f}" for v in values)
         return f"{mean} ({', '.join(each)})" if len(each) > 1 else mean
 
     def line(name, seconds, steps, rows):
