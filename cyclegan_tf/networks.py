@@ -33,7 +33,7 @@ def _doubled(x, upsampling):
     return BilinearDoubling()(x) if upsampling == "bilinear" else UpSampling2D(2)(x)
 
 
-def _initializers(seed):
+def initializers(seed):
     """Yields the reference's initializer, N(0, 0.02), with a seed of its own for each layer."""
     rng = np.random.default_rng(seed)
     while True:
@@ -91,7 +91,7 @@ def resnet_generator(
         Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard
     """
     _check_upsampling(upsampling)
-    init = _initializers(seed)
+    init = initializers(seed)
 
     def convolution(x, filters, size, strides=1, **kwargs):
         kwargs = {"normalized": True, "fast": fast, "kernel_initializer": next(init)} | kwargs
@@ -168,7 +168,7 @@ def unet_generator(
     _check_upsampling(upsampling)
     if depth < 1:
         raise ValueError(f"depth must be at least 1, received {depth}.")
-    init = _initializers(seed)
+    init = initializers(seed)
 
     def upsample(x, filters):
         if upsampling != "transposed":
@@ -221,7 +221,13 @@ def patch_discriminator(
         Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2; "spectral": Miyato et
         al. 2018, https://arxiv.org/abs/1802.05957
     """
-    init = _initializers(seed)
+    image = keras.Input(input_shape)
+    return keras.Model(image, patch_logits(image, filters, layers, norm, seed), name=name)
+
+
+def patch_logits(image, filters=64, layers=3, norm="instance", seed=None):
+    """The logits of `patch_discriminator` for a symbolic picture, as part of a larger network."""
+    init = initializers(seed)
 
     def convolution(x, filters, strides, normalized=False):
         options = {"zeros": 1, "kernel_initializer": next(init)}
@@ -230,13 +236,12 @@ def patch_discriminator(
         options |= {"normalized": normalized, "use_bias": not normalized or norm == "instance"}
         return Conv2D(filters, 4, strides, **options)(x)
 
-    image = keras.Input(input_shape)
     x = LeakyReLU(0.2)(convolution(image, filters, 2))
     for level in range(1, layers + 1):
         strides = 2 if level < layers else 1
         x = convolution(x, filters * min(2**level, 8), strides, normalized=True)
         x = LeakyReLU(0.2)(_normalize(x, norm, init))
-    return keras.Model(image, convolution(x, 1, 1), name=name)
+    return convolution(x, 1, 1)
 
 
 def pixel_discriminator(
@@ -258,7 +263,7 @@ def pixel_discriminator(
     Reference:
         Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 6.1.2
     """
-    init, biased = _initializers(seed), norm != "batch"
+    init, biased = initializers(seed), norm != "batch"
     layer = SpectralConv2D if norm == "spectral" else Conv2D
     image = keras.Input(input_shape)
     x = layer(filters, 1, kernel_initializer=next(init))(image)
@@ -290,7 +295,7 @@ def multiscale_discriminator(
         Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2; layers as in Huang et al.
         2018, https://arxiv.org/abs/1804.04732, appendix B.2, where there are 3 scales of 4 layers.
     """
-    init = _initializers(seed)
+    init = initializers(seed)
     image = keras.Input(input_shape)
     smaller, logits = image, []
     for scale in range(scales):

@@ -65,6 +65,7 @@ def test_imports_point_down_the_floors():
         "evaluation": 2.5,
         "training": 2,
         "networks": 2,
+        "projected": 2.5,
         "vector_coders": 2,
         "likelihoods": 2,
         "evidence": 4,

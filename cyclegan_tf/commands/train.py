@@ -254,6 +254,11 @@ def _add_networks(group):
     group.add_argument(
         "--disc-norm", choices=("instance", "spectral"), help="spectral: sees colours as they are"
     )
+    group.add_argument(
+        "--disc-features",
+        choices=("alex", "vgg"),
+        help="judge by a trained network's features, too",
+    )
     group.add_argument("--disc-scales", type=whole(1), help="unit, munit: sizes that are judged")
     group.add_argument("--shared-blocks", type=whole(0), help="unit: of both domains")
     group.add_argument("--style-dims", type=whole(1), help="munit: numbers in a style")

@@ -16,11 +16,11 @@ from cyclegan_tf.metrics import weights as weight_source
 BATCH = 8
 
 # Mean and deviation of ImageNet's red, green and blue, on the scale of -1..1.
-_SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
-_SCALE = np.array([0.458, 0.448, 0.450], np.float32)
+SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
+SCALE = np.array([0.458, 0.448, 0.450], np.float32)
 
 
-class _Layer(NamedTuple):
+class Layer(NamedTuple):
     """A convolution with ReLU.
 
     Attributes:
@@ -44,29 +44,29 @@ class _Layer(NamedTuple):
 
 
 _ALEX = (
-    _Layer(0, (11, 11, 3, 64), stride=4),
-    _Layer(3, (5, 5, 64, 192), pool=3),
-    _Layer(6, (3, 3, 192, 384), pool=3),
-    _Layer(8, (3, 3, 384, 256)),
-    _Layer(10, (3, 3, 256, 256)),
+    Layer(0, (11, 11, 3, 64), stride=4),
+    Layer(3, (5, 5, 64, 192), pool=3),
+    Layer(6, (3, 3, 192, 384), pool=3),
+    Layer(8, (3, 3, 384, 256)),
+    Layer(10, (3, 3, 256, 256)),
 )
 _VGG = (
-    _Layer(0, (3, 3, 3, 64), compared=False),
-    _Layer(2, (3, 3, 64, 64)),
-    _Layer(5, (3, 3, 64, 128), pool=2, compared=False),
-    _Layer(7, (3, 3, 128, 128)),
-    _Layer(10, (3, 3, 128, 256), pool=2, compared=False),
-    _Layer(12, (3, 3, 256, 256), compared=False),
-    _Layer(14, (3, 3, 256, 256)),
-    _Layer(17, (3, 3, 256, 512), pool=2, compared=False),
-    _Layer(19, (3, 3, 512, 512), compared=False),
-    _Layer(21, (3, 3, 512, 512)),
-    _Layer(24, (3, 3, 512, 512), pool=2, compared=False),
-    _Layer(26, (3, 3, 512, 512), compared=False),
-    _Layer(28, (3, 3, 512, 512)),
+    Layer(0, (3, 3, 3, 64), compared=False),
+    Layer(2, (3, 3, 64, 64)),
+    Layer(5, (3, 3, 64, 128), pool=2, compared=False),
+    Layer(7, (3, 3, 128, 128)),
+    Layer(10, (3, 3, 128, 256), pool=2, compared=False),
+    Layer(12, (3, 3, 256, 256), compared=False),
+    Layer(14, (3, 3, 256, 256)),
+    Layer(17, (3, 3, 256, 512), pool=2, compared=False),
+    Layer(19, (3, 3, 512, 512), compared=False),
+    Layer(21, (3, 3, 512, 512)),
+    Layer(24, (3, 3, 512, 512), pool=2, compared=False),
+    Layer(26, (3, 3, 512, 512), compared=False),
+    Layer(28, (3, 3, 512, 512)),
 )
 #: Layers, the smallest side that leaves a pixel to compare, and the network's name in Flax.
-_NETWORKS = {"alex": (_ALEX, 31, "AlexNet_0"), "vgg": (_VGG, 16, "VGG16_0")}
+NETWORKS = {"alex": (_ALEX, 31, "AlexNet_0"), "vgg": (_VGG, 16, "VGG16_0")}
 
 
 def lpips(x, y, value_range=None, *, network="alex", weights=None):
@@ -100,6 +100,27 @@ def lpips(x, y, value_range=None, *, network="alex", weights=None):
     return load(network, weights)(x, y)
 
 
+def trunk(network="alex", weights=None):
+    """Gives the convolutions behind LPIPS, with their published weights.
+
+    Args:
+        network: As for `load`.
+        weights: As for `load`.
+
+    Returns:
+        `(layers, least)`: list of `(Layer, kernel, bias)`, arrays, and the smallest side of a
+        picture that leaves a pixel after all of them. Pictures are to be `(x - SHIFT) / SCALE`.
+
+    Raises:
+        InputError: As from `load`.
+    """
+    _check(network)
+    layers, least, flax_name = NETWORKS[network]
+    convolutions, _ = _parse(weight_source.load(network, weights)[0], layers, flax_name)
+    found = [(layer, *pair) for layer, pair in zip(layers, convolutions, strict=True)]
+    return found, least
+
+
 def load(network="alex", weights=None):
     """Gives the function that measures LPIPS.
 
@@ -115,10 +136,14 @@ def load(network="alex", weights=None):
         InputError: If `network` is another, or the weights cannot be had, are incomplete or do
             not fit.
     """
-    if network not in _NETWORKS:
-        raise InputError(f'network must be "alex" or "vgg", received {network!r}.')
+    _check(network)
     located = weight_source.locate(network, weights)
     return _kept(network, tuple(located))
+
+
+def _check(network):
+    if network not in NETWORKS:
+        raise InputError(f'network must be "alex" or "vgg", received {network!r}.')
 
 
 @functools.lru_cache(maxsize=2)
@@ -140,7 +165,7 @@ class Lpips:
     """
 
     def __init__(self, network="alex", weights=None):
-        self._layers, self._least, flax_name = _NETWORKS[network]
+        self._layers, self._least, flax_name = NETWORKS[network]
         tensors, sha256 = weight_source.load(network, weights)
         self._convolutions, self._heads = _parse(tensors, self._layers, flax_name)
         self.protocol = {"network": f"LPIPS 0.1, {network}", "weights": sha256}
@@ -185,7 +210,7 @@ class Lpips:
         return total
 
     def _features(self, x):
-        x = (x - _SHIFT) / _SCALE
+        x = (x - SHIFT) / SCALE
         for layer, (kernel, bias) in zip(self._layers, self._convolutions, strict=True):
             if layer.pool:
                 x = tf.nn.max_pool2d(x, layer.pool, 2, "VALID")

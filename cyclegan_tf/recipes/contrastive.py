@@ -17,6 +17,7 @@ def cut(
     disc_layers=3,
     disc_filters=None,
     disc_norm="instance",
+    disc_features=None,
     adversarial_loss="least_squares",
     adversarial_weight=1.0,
     nce_weight=1.0,
@@ -53,6 +54,7 @@ def cut(
         disc_layers: As for `cyclegan`.
         disc_filters: Another number of filters for the discriminator.
         disc_norm: As for `cyclegan`.
+        disc_features: As for `cyclegan`.
         adversarial_loss: "least_squares", "binary_crossentropy" or "hinge".
         adversarial_weight: Weight of the generator's adversarial loss.
         nce_weight: Weight of the contrasts, together.
@@ -115,8 +117,9 @@ def cut(
             name="gen_ab",
         )
         gen_ab = reduced.in_precision(gen_ab, precision)
+        options = {"features": disc_features, "norm": disc_norm, "seed": (seed, 1)}
         disc_b = wiring.discriminator(
-            channels, disc_filters, disc_layers, norm=disc_norm, seed=(seed, 1), name="disc_b"
+            image_shape_a, disc_filters, disc_layers, **options, name="disc_b"
         )
         disc_b = reduced.in_precision(disc_b, precision)
         heads = projection_heads(gen_ab, seed=(seed, 2))

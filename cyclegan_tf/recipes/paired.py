@@ -106,9 +106,9 @@ def pix2pix(
         gen_ab = reduced.in_precision(gen_ab, precision)
         disc_b = None
         if adversarial_weight:
-            channels = channels_a + channels_b
+            both = (height, width, channels_a + channels_b)
             options = {"norm": "batch", "seed": (seed, 1), "name": "disc_b"}
-            disc_b = wiring.discriminator(channels, disc_filters, disc_layers, **options)
+            disc_b = wiring.discriminator(both, disc_filters, disc_layers, **options)
             disc_b = reduced.in_precision(disc_b, precision)
         rate = (learning_rate, beta_1, 0.999, total_steps, decay_from, precision)
         optimizers = [wiring.adam(*rate) for _ in range(2 if adversarial_weight else 1)]

@@ -19,6 +19,7 @@ def cyclegan(
     disc_layers=3,
     disc_filters=None,
     disc_norm="instance",
+    disc_features=None,
     adversarial_loss="least_squares",
     adversarial_weight=1.0,
     cycle_weight=10.0,
@@ -59,6 +60,9 @@ def cyclegan(
         disc_layers: 3 for the 70x70 PatchGAN; any other number of layers; 0 judges single pixels.
         disc_filters: Another number of filters for the discriminators.
         disc_norm: "instance", or "spectral" for discriminators that see colours as they are.
+        disc_features: "alex" or "vgg" for discriminators that see, beside the pixels, what a
+            network trained on ImageNet makes of them (Sauer et al. 2021); needs "spectral".
+            Its weights are those of LPIPS, found or downloaded as `metrics.weights` says.
         adversarial_loss: "least_squares", "binary_crossentropy" or "hinge".
         adversarial_weight: Weight of the generators' adversarial losses.
         cycle_weight: Weight of each cycle loss.
@@ -150,19 +154,18 @@ def cyclegan(
             return networks.unet_generator(depth=wiring.halvings(height, width), **options)
         return networks.resnet_generator(blocks=blocks, residual=residual, **options)
 
-    def make_discriminator(channels, number):
-        name = "disc_a" if number == 2 else "disc_b"
-        return wiring.discriminator(
-            channels, disc_filters, disc_layers, norm=disc_norm, seed=(seed, number), name=name
-        )
+    def make_discriminator(shape, number):
+        options = {"features": disc_features, "norm": disc_norm, "seed": (seed, number)}
+        options["name"] = "disc_a" if number == 2 else "disc_b"
+        return wiring.discriminator(shape, disc_filters, disc_layers, **options)
 
     wiring.check_layers(disc_layers, height, width)
     with strategy.scope():
         networks_ = (
             make_generator(channels_a, channels_b, 0),
             make_generator(channels_b, channels_a, 1),
-            make_discriminator(channels_a, 2),
-            make_discriminator(channels_b, 3),
+            make_discriminator(image_shape_a, 2),
+            make_discriminator(image_shape_b, 3),
         )
         networks_ = [reduced.in_precision(network, precision) for network in networks_]
         optimizers = wiring.both_optimizers(given)

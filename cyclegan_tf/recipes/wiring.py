@@ -7,7 +7,9 @@ import tensorflow as tf
 from cyclegan_tf import losses, networks
 from cyclegan_tf import precision as reduced
 from cyclegan_tf.errors import InputError
+from cyclegan_tf.metrics import perceptual
 from cyclegan_tf.optimizers import Adam, ConstantThenLinear
+from cyclegan_tf.projected import projected_discriminator
 
 #: A run may go on with these changed: they leave its results as they are, rounding aside.
 _UNNAMED = {"strategy", "accumulate", "recompute"}
@@ -27,6 +29,7 @@ def arguments_of(given):
     before = {"precision": "float32", "paired_weight": 0, "gradient_weight": 0, "ema_decay": 0}
     before |= {
         "disc_norm": "instance",
+        "disc_features": None,
         "disc_learning_rate": None,
         "beta_2": 0.999,
         "residual": False,
@@ -95,6 +98,12 @@ def check_unpaired(given):
     check_choice("precision", given["precision"], reduced.POLICIES)
     check_choice("adversarial_loss", given["adversarial_loss"], ADVERSARIAL)
     check_choice("disc_norm", given["disc_norm"], ("instance", "spectral"))
+    check_choice("disc_features", given["disc_features"], (None, *perceptual.NETWORKS))
+    if given["disc_features"] and given["disc_norm"] != "spectral":
+        raise InputError(
+            f"disc_features={given['disc_features']!r} needs disc_norm='spectral', received "
+            f"{given['disc_norm']!r}: give that, too."
+        )
     check_choice("upsampling", given["upsampling"], networks.UPSAMPLING)
     check_same_size(*shapes)
     check_sides(*shapes[0][:2], 4, 8)
@@ -120,16 +129,20 @@ def check_layers(disc_layers, height, width):
         )
 
 
-def discriminator(channels, filters, disc_layers, **options):
+def discriminator(image_shape, filters, disc_layers, features=None, **options):
     """A patch discriminator for pictures of any size, or of single pixels with 0 layers.
 
     Args:
-        channels: Those of its pictures.
+        image_shape: That of its pictures; with features, they are of this size alone.
         filters: Channels after the first convolution.
         disc_layers: As for `networks.patch_discriminator`, or 0.
+        features: None, or the network of a `projected.projected_discriminator`.
         **options: `norm`, `seed` and `name`, as for that.
     """
-    shape = (None, None, channels)
+    if features:
+        del options["norm"]
+        return projected_discriminator(image_shape, filters, disc_layers, features, **options)
+    shape = (None, None, image_shape[-1])
     if disc_layers == 0:
         return networks.pixel_discriminator(shape, filters, **options)
     return networks.patch_discriminator(shape, filters, disc_layers, **options)
