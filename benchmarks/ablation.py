@@ -4,9 +4,9 @@
 
 Trains variants, each seed in a process of its own, for the same number of seconds: a short trial
 of each tells how many steps that is, so that the rate reaches zero in time. Scores the translations
-of all held-out pictures of A. Writes FOLDER/ablation.md, and FOLDER/ablation.png with a row per
-variant. Interrupted, it goes on. Needs the Inception weights (see the README); nothing else may
-run meanwhile.
+of all held-out pictures, both ways. Writes FOLDER/ablation.md, and FOLDER/ablation.png with a row
+per variant. Interrupted, it goes on. Needs the Inception weights, and those of AlexNet for one
+variant (see the README); nothing else may run meanwhile.
 """
 
 import argparse
@@ -48,11 +48,12 @@ def variants():
         "instance norm in D": (fast, {"disc_norm": "instance"}, {}),
         "least squares": (fast, {"adversarial_loss": "least_squares"}, {}),
         "no average": (fast, {"ema_decay": 0.0}, {}),
-        "crops": (fast, {}, {"augment": True}),
+        "mirrored alone": (fast, {}, {"augment": "mirror"}),
         "beta_2 0.999": (fast, {"beta_2": 0.999}, {}),
         "cycle 3": (fast, {"cycle_weight": 3.0}, {}),
         "identity 5": (fast, {"identity_weight": 5.0}, {}),
         "rate 2e-4": (fast, {"learning_rate": 2e-4}, {}),
+        "features": (fast, {"disc_features": "alex"}, {}),
         "4 x rate of D": (fast, {"disc_learning_rate": 2e-3}, {}),
         "residual": (fast, {"residual": True}, {}),
         "not residual": (fast, {"residual": False}, {}),
@@ -84,13 +85,13 @@ def one(options):
     others = Others()
     train(model, dataset, folder, EPOCHS, steps_per_epoch=steps // EPOCHS, verbose=2, **training)
     busy = others.share()
-    rows = evaluate(folder, dataset, metrics=["kid", "fid"]).results["ab"].rows
-    scores = {
-        row: {name: (score.value, score.standard_error) for name, score in found.items()}
-        for row, found in rows.items()
-    }
+    scores = {}
+    for way, result in evaluate(folder, dataset, metrics=["kid", "fid"]).results.items():
+        for row, found in result.rows.items():
+            known = {name: (score.value, score.standard_error) for name, score in found.items()}
+            scores[f"{row} {way}"] = known
     if "gen_ba" in model.saved:
-        scores["translated"]["cycle"] = (_cycle(folder, dataset), None)
+        scores["translated ab"]["cycle"] = (_cycle(folder, dataset), None)
     seconds = sum(row["seconds"] for row in read_history(folder))
     used = {"steps": steps, "seconds": seconds, "others": busy, "scores": scores}
     write_text(folder / "ablation.json", json.dumps(used, indent=2) + "\n")
@@ -116,31 +117,33 @@ def run(options, name, seed):
 
 def table(options, results):
     """The results in Markdown: a line per variant; means over seeds, in brackets those of each."""
-    lines = [
-        "| variant | seconds | steps | KID x1000 | its error | FID | cycle, dB |",
-        "| --- | ---: | ---: | --- | ---: | --- | --- |",
-    ]
+    titles = (
+        "variant | seconds | steps | KID x1000 | its error | FID | cycle, dB | B to A: KID | FID"
+    )
+    lines = [f"| {titles} |", "| --- | ---: | ---: | --- | ---: | --- | --- | --- | --- |"]
 
-    def listed(values, digits):
+    def listed(rows, score, scale=1, digits=0):
+        values = [scale * row[score][0] for row in rows if score in row]
+        if not values:
+            return "–"
         values = [round(v, digits) + 0.0 for v in (statistics.mean(values), *values)]  # no -0
         mean, *each = (f"{v:.{digits}f}" for v in values)
         return f"{mean} ({', '.join(each)})" if len(each) > 1 else mean
 
-    def line(name, seconds, steps, rows):
-        kid = [1000 * row["kid"][0] for row in rows]
-        error = 1000 * statistics.mean(row["kid"][1] for row in rows)
-        fid = [row["fid"][0] for row in rows]
-        cycle = [row["cycle"][0] for row in rows if "cycle" in row]
-        cells = (name, seconds, steps, listed(kid, 0), f"{error:.0f}", listed(fid, 0))
-        return f"| {' | '.join((*cells, listed(cycle, 1) if cycle else '–'))} |"
+    def line(name, seconds, steps, found, row):
+        there, back = ([x["scores"].get(f"{row} {way}", {}) for x in found] for way in ("ab", "ba"))
+        error = 1000 * statistics.mean(x["kid"][1] for x in there)
+        cells = [name, seconds, steps, listed(there, "kid", 1000), f"{error:.0f}"]
+        cells += [listed(there, "fid"), listed(there, "cycle", digits=1)]
+        return f"| {' | '.join([*cells, listed(back, 'kid', 1000), listed(back, 'fid')])} |"
 
-    first = next(iter(results.values()))[0]["scores"]
+    first = next(iter(results.values()))[:1]
     for row, name in (("untranslated", "*input*"), ("other_real", "*other real pictures*")):
-        lines.append(line(name, "–", "–", [{k: first[row][k] for k in ("kid", "fid")}]))
+        lines.append(line(name, "–", "–", first, row))
     for name, found in results.items():
         seconds = f"{statistics.mean(x['seconds'] for x in found):.0f}"
         steps = f"{statistics.mean(x['steps'] for x in found):.0f}"
-        lines.append(line(name, seconds, steps, [x["scores"]["translated"] for x in found]))
+        lines.append(line(name, seconds, steps, found, "translated"))
     busiest = max(x["others"] for found in results.values() for x in found)
     lines += [
         "",

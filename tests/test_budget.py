@@ -156,4 +156,5 @@ def test_the_command_starts_as_a_copy_where_domains_are_alike(tmp_path, monkeypa
         described = json.loads((tmp_path / run / "run.json").read_text(encoding="utf-8"))
         assert described["arguments"].get("residual") is residual
         assert described["arguments"]["cycle_weight"] == (3 if residual else 10)
+        assert described["training"]["augment"] == ("mirror" if residual else True)
         assert ("start as copies" in capsys.readouterr().out) == bool(residual)

@@ -115,7 +115,7 @@ def test_imports_point_down_the_floors():
 
 def test_notebooks_carry_real_outputs():
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    assert [path.stem[:2] for path in notebooks] == [f"{n:02d}" for n in range(1, 12)]
+    assert [path.stem[:2] for path in notebooks] == [f"{n:02d}" for n in range(1, 13)]
     for path in notebooks:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         outputs = [out for c in cells if c["cell_type"] == "code" for out in c["outputs"]]

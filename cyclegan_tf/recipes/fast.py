@@ -51,8 +51,8 @@ def cyclegan_fast(
         **options: As for `cyclegan`; `total_steps` has no use with `minutes`.
 
     Returns:
-        A compiled `CycleGAN` whose pictures are mirrored in training, and not cropped; its
-        `method` and `arguments` are those of `cyclegan`.
+        A compiled `CycleGAN`; its `method` and `arguments` are those of `cyclegan`. For residual
+        generators pictures are mirrored in training, and not cropped.
 
     Raises:
         InputError: If an argument is out of its range.
@@ -75,7 +75,8 @@ def cyclegan_fast(
             )
         options |= _begun(folder) or _chosen(shapes, minutes, batch_size, sizes, options)
     model = cyclegan(*shapes, **options)
-    model.augments = "mirror"
+    if options.get("residual"):
+        model.augments = "mirror"
     return model
 
 
