@@ -8,12 +8,13 @@ Reference: Sauer et al. 2021, "Projected GANs Converge Faster", https://arxiv.or
 
 import keras
 import numpy as np
-from keras.layers import Concatenate, LeakyReLU, MaxPooling2D, ReLU, Rescaling, Resizing
+from keras.layers import Concatenate, LeakyReLU, MaxPooling2D, ReLU, Rescaling
 
 from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.metrics import perceptual
 from cyclegan_tf.networks import initializers, patch_logits
+from cyclegan_tf.resampling import NearestResizing
 from cyclegan_tf.spectral import SpectralConv2D
 
 #: Channels of the small discriminators, one for each level of features.
@@ -79,7 +80,5 @@ def projected_discriminator(
         convolution.set_weights(weights)
     logits.append(patch_logits(image, filters, layers, "spectral", seed))
     largest = [max(x.shape[axis] for x in logits) for axis in (1, 2)]
-    logits = [
-        x if list(x.shape[1:3]) == largest else Resizing(*largest, "nearest")(x) for x in logits
-    ]
+    logits = [x if list(x.shape[1:3]) == largest else NearestResizing(largest)(x) for x in logits]
     return keras.Model(image, Concatenate()(logits), name=name)

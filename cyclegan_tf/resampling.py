@@ -45,3 +45,33 @@ class BilinearDoubling(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
         return (batch, *(None if side is None else 2 * side for side in sides), channels)
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class NearestResizing(keras.layers.Layer):
+    """Takes the nearest pixel for each of a given size.
+
+    Keras's `Resizing` has a gradient that XLA does not know.
+
+    Input shape: `(batch, height, width, channels)`, height and width known.
+    Output shape: `(batch, *size, channels)`.
+
+    Args:
+        size: `(height, width)` of the output.
+    """
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+
+    def call(self, inputs):
+        for axis, (new, old) in enumerate(zip(self.size, inputs.shape[1:3], strict=True), 1):
+            nearest = [(2 * i + 1) * old // (2 * new) for i in range(new)]
+            inputs = tf.gather(inputs, nearest, axis=axis)
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.size, input_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}

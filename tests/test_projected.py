@@ -100,6 +100,23 @@ def test_gradients_reach_the_picture_through_every_depth():
         assert float(tf.reduce_max(tf.abs(tape.gradient(logit, picture)))) > 0
 
 
+@pytest.mark.slow
+def test_xla_computes_the_same_gradients():
+    """XLA compiles the step where there is a GPU, and knows not every operation."""
+    discriminator = projected_discriminator((40, 33, 3), filters=2, seed=0)
+    variables = [v.value for v in discriminator.trainable_variables]
+
+    def gradients(pictures):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(discriminator(pictures)))
+        return tape.gradient(loss, variables)
+
+    expected = gradients(tf.constant(PICTURES))
+    compiled = tf.function(gradients, jit_compile=True)(tf.constant(PICTURES))
+    for one, other in zip(compiled, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5 * np.abs(other).max() + 1e-8)
+
+
 def test_reduced_precision_and_memory_know_it():
     discriminator = projected_discriminator((64, 64, 3), filters=4, seed=0)
     reduced = precision.in_precision(discriminator, "mixed_bfloat16")

@@ -1,8 +1,9 @@
+import keras
 import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf import networks
-from cyclegan_tf.resampling import BilinearDoubling, HalvingAverage
+from cyclegan_tf.resampling import BilinearDoubling, HalvingAverage, NearestResizing
 
 
 def test_halving_average_counts_only_pixels_that_are_there():
@@ -23,6 +24,15 @@ def test_bilinear_doubling_by_hand():
     np.testing.assert_allclose(BilinearDoubling()(x)[0, :, :, 0], rows, rtol=1e-6)
     assert BilinearDoubling().compute_output_shape((None, 5, None, 2)) == (None, 10, None, 2)
     assert BilinearDoubling(dtype="bfloat16")(x).dtype == tf.bfloat16
+
+
+def test_nearest_resizing_is_that_of_keras():
+    x = np.random.default_rng(0).normal(size=(2, 6, 7, 3)).astype("float32")
+    for size in ((15, 15), (6, 14), (3, 5)):
+        layer = NearestResizing(size)
+        np.testing.assert_array_equal(layer(x), keras.layers.Resizing(*size, "nearest")(x))
+        assert layer.compute_output_shape(x.shape) == (2, *size, 3)
+        assert NearestResizing.from_config(layer.get_config()).size == size
 
 
 def test_networks_double_pictures_of_any_size():
