@@ -93,7 +93,7 @@ def test_what_is_no_http_is_refused_in_the_form_of_all_errors(tmp_path):
 
 
 def test_slow_requests_are_closed_and_hold_nobody_up(tmp_path):
-    with running(make_service(tmp_path, limits=Limits(transfer=1))) as server:
+    with running(make_service(tmp_path, limits=Limits(transfer=2))) as server:
         body, kind = form(encoded(picture()))
         head = (
             f"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
