@@ -91,6 +91,7 @@ class Server(TcpWSGIServer):
         self.port = int(self.effective_port)
         self.url = f"http://{host}:{self.port}/"
         self._refresh, self._ended, self._thread = refresh, threading.Event(), None
+        self._overdue = []
 
     def start(self):
         """Serves in a thread of its own, as notebooks and tests want it; `stop` ends it.
@@ -108,6 +109,10 @@ class Server(TcpWSGIServer):
         watcher.start()
         while not self._ended.is_set():
             wasyncore.loop(timeout=0.5, map=self._map, use_poll=True, count=1)
+            # Not within the loop: a new connection may get the number of one that is closed there,
+            # and would be taken for it.
+            while self._overdue:
+                self._overdue.pop().handle_close()
         self.task_dispatcher.shutdown(timeout=1)
         for channel in list(self.active_channels.values()):
             channel.handle_close()
@@ -149,7 +154,7 @@ class Server(TcpWSGIServer):
             elif channel.began is None:
                 channel.began = now
             elif now - channel.began > self.limits.transfer:
-                channel.handle_close()  # will_close waits until something can be written
+                self._overdue.append(channel)  # will_close waits until something can be written
 
     def _drain(self):
         until = time.monotonic() + self.limits.seconds
