@@ -144,6 +144,7 @@ def test_cut_takes_it_and_says_so():
     [
         ((64, 64, 3), {"disc_norm": "instance"}, "needs disc_norm='spectral', received 'instance'"),
         ((64, 64, 3), {"disc_features": "squeeze"}, "received 'squeeze'"),
+        ((64, 64, 3), {"disc_layers": 0}, "needs disc_layers of at least 1, received 0"),
         ((28, 28, 3), {}, "at least 31 pixels, received 28x28 of 3"),
         ((64, 64, 4), {}, "needs pictures of 1 or 3 channels"),
     ],

@@ -104,6 +104,8 @@ def check_unpaired(given):
             f"disc_features={given['disc_features']!r} needs disc_norm='spectral', received "
             f"{given['disc_norm']!r}: give that, too."
         )
+    if given["disc_features"] and given["disc_layers"] == 0:
+        raise InputError("disc_features needs disc_layers of at least 1, received 0: leave it out.")
     check_choice("upsampling", given["upsampling"], networks.UPSAMPLING)
     check_same_size(*shapes)
     check_sides(*shapes[0][:2], 4, 8)
