@@ -43,6 +43,7 @@ def variants():
     return {
         "reference": (recipes.cyclegan, {"filters": 32}, {}),
         "fast": (fast, {}, {}),
+        "FSeSim": (recipes.fsesim_fast, {}, {}),
         "transposed convolutions": (fast, {"upsampling": "transposed"}, {}),
         "nearest neighbours": (fast, {"upsampling": "resize"}, {}),
         "instance norm in D": (fast, {"disc_norm": "instance"}, {}),

@@ -182,3 +182,41 @@ def info_nce(queries, keys, temperature=0.07):
     similarities = tf.matmul(queries, keys, transpose_b=True) / temperature
     own = tf.linalg.diag_part(similarities)
     return tf.reduce_mean(tf.reduce_logsumexp(similarities, -1) - own)
+
+
+def self_similarity(features, places):
+    """How like some places of a picture all its places are: where they lie, not how they look.
+
+    Args:
+        features: Tensor `(batch, height, width, channels)`, at least float32.
+        places: Integers `(batch, count)` below `height * width`, counted row by row.
+
+    Returns:
+        Tensor `(batch, count, height * width)`: cosines of the features at a place and at each.
+
+    Reference:
+        Zheng et al. 2021, https://arxiv.org/abs/2104.00854, equation 1
+    """
+    flat = tf.reshape(features, [features.shape[0], -1, features.shape[-1]])
+    flat = tf.math.l2_normalize(flat, -1)
+    return tf.matmul(tf.gather(flat, places, batch_dims=1), flat, transpose_b=True)
+
+
+def spatially_correlative(similarities, others):
+    """How far the layouts of two pictures differ, of whatever colours and textures they are.
+
+    Args:
+        similarities: `self_similarity` of one picture's features.
+        others: The same of the other's, for the same places.
+
+    Returns:
+        Scalar tensor: mean of 1 - r, where r is the correlation (from -1 to 1) of a place's
+        similarities in one picture and in the other.
+
+    Reference:
+        Zheng et al. 2021, https://arxiv.org/abs/2104.00854, equation 3 (there with the cosine, so
+        that what all places have in common counts, too)
+    """
+    x, y = (m - tf.reduce_mean(m, -1, keepdims=True) for m in (similarities, others))
+    x, y = (tf.math.l2_normalize(m, -1) for m in (x, y))
+    return 1.0 - tf.reduce_mean(tf.reduce_sum(x * y, -1))

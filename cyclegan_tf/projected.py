@@ -14,15 +14,23 @@ from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.metrics import perceptual
 from cyclegan_tf.networks import initializers, patch_logits
-from cyclegan_tf.resampling import NearestResizing
+from cyclegan_tf.resampling import BilinearDoubling, NearestResizing
 from cyclegan_tf.spectral import SpectralConv2D
 
 #: Channels of the small discriminators, one for each level of features.
 WIDTH = 64
+#: Levels of features, and what the layers are called that give them.
+LEVELS, _LEVEL = 5, "level_{}"
 
 
 def projected_discriminator(
-    input_shape, filters=64, layers=3, network="alex", seed=None, name="discriminator"
+    input_shape,
+    filters=64,
+    layers=3,
+    network="alex",
+    doublings=0,
+    seed=None,
+    name="discriminator",
 ):
     """A patch discriminator of the pixels, and small ones of the features at five depths.
 
@@ -35,6 +43,8 @@ def projected_discriminator(
         filters: As for `networks.patch_discriminator`, of the pixels' part.
         layers: The same.
         network: "alex" or "vgg", the networks behind LPIPS, trained on ImageNet.
+        doublings: How often the picture is doubled before the trained network sees it; AlexNet's
+            first layer, of a stride of 4, misses what repeats within fewer pixels than that.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -49,10 +59,11 @@ def projected_discriminator(
     """
     trained, least = perceptual.trunk(network)
     height, width, channels = input_shape
-    if channels not in (1, 3) or min(height, width) < least:
+    smallest = -(-least // 2**doublings)
+    if channels not in (1, 3) or min(height, width) < smallest:
         raise InputError(
-            f"disc_features={network!r} needs pictures of 1 or 3 channels and at least {least} "
-            f"pixels, received {height}x{width} of {channels}: leave it out."
+            f"disc_features={network!r} needs pictures of 1 or 3 channels and at least {smallest} "
+            f"pixels, received {height}x{width} of {channels}: give others."
         )
     init = initializers((*np.ravel(seed), 1) if seed is not None else None)
 
@@ -64,6 +75,8 @@ def projected_discriminator(
 
     image = keras.Input(input_shape)
     x = image if channels == 3 else Concatenate()([image] * 3)
+    for _ in range(doublings):
+        x = BilinearDoubling()(x)
     scale = 1 / perceptual.SCALE
     x = Rescaling(scale.tolist(), (-perceptual.SHIFT * scale).tolist())(x)
     frozen, logits = [], []
@@ -72,13 +85,29 @@ def projected_discriminator(
             x = MaxPooling2D(layer.pool, 2)(x)
         options = {"zeros": layer.padding, "fast": False, "trainable": False}
         convolution = Conv2D(layer.shape[-1], layer.shape[:2], layer.stride, **options)
-        x = ReLU()(convolution(x))
         frozen.append((convolution, [kernel, bias]))
+        x = convolution(x)
         if layer.compared:
+            x = ReLU(name=_LEVEL.format(len(logits)))(x)
             logits.append(judged(x))
+        else:
+            x = ReLU()(x)
     for convolution, weights in frozen:
         convolution.set_weights(weights)
     logits.append(patch_logits(image, filters, layers, "spectral", seed))
     largest = [max(x.shape[axis] for x in logits) for axis in (1, 2)]
     logits = [x if list(x.shape[1:3]) == largest else NearestResizing(largest)(x) for x in logits]
     return keras.Model(image, Concatenate()(logits), name=name)
+
+
+def levels(discriminator):
+    """What the trained network in a `projected_discriminator` finds, for others to use it, too.
+
+    Args:
+        discriminator: As `projected_discriminator` makes it, or a copy in reduced precision.
+
+    Returns:
+        List of `LEVELS` symbolic outputs `(batch, height, width, channels)`, each at least 0; the
+        picture's finest come first.
+    """
+    return [discriminator.get_layer(_LEVEL.format(i)).output for i in range(LEVELS)]

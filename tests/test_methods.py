@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 from conftest import all_variables, make_dataset, make_digits, make_model
+from test_perceptual import drawn
 
 from cyclegan_tf import generators, recipes
 from cyclegan_tf.callbacks import read_history
+from cyclegan_tf.metrics import weights
 from cyclegan_tf.training_run import train
 
 
@@ -22,6 +24,14 @@ def cut():
     return dataset, recipes.cut(
         dataset.image_shape_a, filters=2, blocks=1, disc_layers=1, disc_norm="spectral", patches=9
     )
+
+
+def fsesim():
+    dataset = make_dataset(size=32, channels=(3, 3))
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "patches": 9}
+    with pytest.MonkeyPatch.context() as patch:  # in place of the published weights
+        patch.setattr(weights, "load", lambda name, path=None: (drawn(name), "drawn"))
+        return dataset, recipes.fsesim(dataset.image_shape_a, **options)
 
 
 def pix2pix():
@@ -70,7 +80,7 @@ def munit():
 
 
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan, cut, unit, munit, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
+METHODS = [cyclegan, cut, fsesim, unit, munit, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 

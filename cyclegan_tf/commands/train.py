@@ -28,6 +28,8 @@ METHODS = {
     "mri_to_ct": 1,
     "cut": 1,
     "fastcut": 1,
+    "fsesim": 1,
+    "fsesim_fast": 1,
     "unit": 1,
     "munit": 1,
     "pix2pix": 1,
@@ -214,7 +216,7 @@ def add(subcommands):
     parser.add_argument("--seed", type=whole(0), default=0)
     known = {action.dest for action in parser._actions}
     parser.add_argument(
-        "--minutes", type=real, help="cyclegan_fast: times a few steps, then chooses steps and size"
+        "--minutes", type=real, help="of ..._fast: times a few steps, then chooses steps and size"
     )
     _add_networks(parser.add_argument_group("networks (those of the paper by default)"))
     _add_losses(parser.add_argument_group("losses and learning (as in the paper by default)"))
@@ -281,6 +283,7 @@ def _add_losses(group):
     group.add_argument("--l1-weight", type=real, help="of the difference to the true picture")
     group.add_argument("--reconstruction-weight", type=real)
     group.add_argument("--nce-weight", type=real, help="cut: of the contrasts between patches")
+    group.add_argument("--spatial-weight", type=real, help="fsesim: that likeness stays in place")
     group.add_argument(
         "--no-binarize", dest="binarize", action="store_const", const=False, help="keep gray pixels"
     )

@@ -1,4 +1,4 @@
-"""The recipe for good pictures within minutes: CycleGAN with what measurement found."""
+"""Recipes for good pictures within minutes, with what measurement found."""
 
 import json
 import math
@@ -8,21 +8,25 @@ from pathlib import Path
 from cyclegan_tf import budget, devices
 from cyclegan_tf.errors import InputError
 from cyclegan_tf.recipes import wiring
+from cyclegan_tf.recipes.spatial import fsesim
 from cyclegan_tf.recipes.unpaired import cyclegan
 
-#: In what `cyclegan_fast` departs from `cyclegan`, and whose idea it is.
-_OF_FAST = {
+#: In what both recipes depart from those that they are made of, and whose idea it is.
+_OF_BOTH = {
     "filters": 16,
     "blocks": 4,
     "upsampling": "bilinear",  # no checkerboard, no grid: Odena et al. 2016
-    "disc_norm": "spectral",  # sees colours and backgrounds: Miyato et al. 2018
     "adversarial_loss": "hinge",  # Lim and Ye 2017
     "disc_filters": 24,
-    "identity_weight": 0.0,  # which holds colours and shapes back, and costs a third of a step
     "learning_rate": 5e-4,
     "beta_2": 0.99,
     "ema_decay": 0.999,  # Yazıcı et al. 2019
 }
+_OF_CYCLEGAN = _OF_BOTH | {
+    "disc_norm": "spectral",  # sees colours and backgrounds: Miyato et al. 2018
+    "identity_weight": 0.0,  # which holds colours and shapes back, and costs a third of a step
+}
+_OF_FSESIM = _OF_BOTH | {"spatial_weight": 3.0}  # with 10, horses stay horses
 #: And where its generators are residual: a copy comes back as it was, and stays a copy.
 _OF_RESIDUAL = {"cycle_weight": 3.0}
 #: Filters to choose from, and the steps that a larger network needs to be worth its time.
@@ -60,9 +64,54 @@ def cyclegan_fast(
     Reference:
         `benchmarks/ablation.py` measures what each part of it is worth.
     """
-    shapes = (image_shape_a, image_shape_b)
-    sizes = (options["filters"],) if "filters" in options else SIZES
-    options = _OF_FAST | (_OF_RESIDUAL if options.get("residual") else {}) | options
+    defaults = _OF_CYCLEGAN | (_OF_RESIDUAL if options.get("residual") else {})
+    budgeted = minutes, folder, batch_size
+    model = _within(cyclegan, (image_shape_a, image_shape_b), budgeted, defaults, options)
+    if options.get("residual"):
+        model.augments = "mirror"
+    return model
+
+
+cyclegan_fast.__signature__ = wiring.signature(
+    cyclegan, _OF_CYCLEGAN, minutes=None, folder=None, batch_size=1
+)
+
+
+def fsesim_fast(
+    image_shape_a, image_shape_b=None, *, minutes=None, folder=None, batch_size=1, **options
+):
+    """FSeSim for a budget of minutes: one direction, and the better pictures.
+
+    Args:
+        image_shape_a: As for `fsesim`.
+        image_shape_b: As for `fsesim`.
+        minutes: As for `cyclegan_fast`.
+        folder: As for `cyclegan_fast`.
+        batch_size: As for `cyclegan_fast`.
+        **options: As for `fsesim`; `total_steps` has no use with `minutes`.
+
+    Returns:
+        A compiled `FSeSim`; its `method` and `arguments` are those of `fsesim`.
+
+    Raises:
+        InputError: If an argument is out of its range, or the weights cannot be had.
+
+    Reference:
+        `benchmarks/ablation.py` compares it with `cyclegan_fast`.
+    """
+    budgeted = minutes, folder, batch_size
+    return _within(fsesim, (image_shape_a, image_shape_b), budgeted, _OF_FSESIM, options)
+
+
+fsesim_fast.__signature__ = wiring.signature(
+    fsesim, _OF_FSESIM, minutes=None, folder=None, batch_size=1
+)
+
+
+def _within(recipe, shapes, budgeted, defaults, given):
+    """The recipe's model, of steps and size for the minutes if any are given."""
+    minutes, folder, batch_size = budgeted
+    options = defaults | given
     if minutes is not None:
         if not isinstance(minutes, (int, float)) or not 0 < minutes < math.inf:
             raise InputError(f"minutes must be a number above 0, received {minutes!r}.")
@@ -73,16 +122,9 @@ def cyclegan_fast(
                 f"minutes must be left out where several workers train, received {minutes}: each "
                 "would choose for itself."
             )
-        options |= _begun(folder) or _chosen(shapes, minutes, batch_size, sizes, options)
-    model = cyclegan(*shapes, **options)
-    if options.get("residual"):
-        model.augments = "mirror"
-    return model
-
-
-cyclegan_fast.__signature__ = wiring.signature(
-    cyclegan, _OF_FAST, minutes=None, folder=None, batch_size=1
-)
+        sizes = (given["filters"],) if "filters" in given else SIZES
+        options |= _begun(folder) or _chosen(recipe, shapes, minutes, batch_size, sizes, options)
+    return recipe(*shapes, **options)
 
 
 def _begun(folder):
@@ -96,11 +138,11 @@ def _begun(folder):
     return chosen
 
 
-def _chosen(shapes, minutes, batch_size, sizes, options):
+def _chosen(recipe, shapes, minutes, batch_size, sizes, options):
     """Times steps of one size after another, until one is too large."""
     began, best, why = time.perf_counter(), None, None
     for filters in sizes:
-        tried = budget.trial(cyclegan(*shapes, **(options | {"filters": filters})), batch_size)
+        tried = budget.trial(recipe(*shapes, **(options | {"filters": filters})), batch_size)
         left = 60 * minutes - (time.perf_counter() - began)
         steps = budget.steps_in(left, tried, EPOCHS)
         if best is not None and steps < ENOUGH:

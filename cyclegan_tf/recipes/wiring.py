@@ -131,7 +131,7 @@ def check_layers(disc_layers, height, width):
         )
 
 
-def discriminator(image_shape, filters, disc_layers, features=None, **options):
+def discriminator(image_shape, filters, disc_layers, features=None, doublings=0, **options):
     """A patch discriminator for pictures of any size, or of single pixels with 0 layers.
 
     Args:
@@ -139,11 +139,13 @@ def discriminator(image_shape, filters, disc_layers, features=None, **options):
         filters: Channels after the first convolution.
         disc_layers: As for `networks.patch_discriminator`, or 0.
         features: None, or the network of a `projected.projected_discriminator`.
+        doublings: As for that.
         **options: `norm`, `seed` and `name`, as for that.
     """
     if features:
         del options["norm"]
-        return projected_discriminator(image_shape, filters, disc_layers, features, **options)
+        networks_of = filters, disc_layers, features, doublings
+        return projected_discriminator(image_shape, *networks_of, **options)
     shape = (None, None, image_shape[-1])
     if disc_layers == 0:
         return networks.pixel_discriminator(shape, filters, **options)
