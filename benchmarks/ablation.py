@@ -44,6 +44,7 @@ def variants():
         "reference": (recipes.cyclegan, {"filters": 32}, {}),
         "fast": (fast, {}, {}),
         "FSeSim": (recipes.fsesim_fast, {}, {}),
+        "FSeSim mirrored alone": (recipes.fsesim_fast, {}, {"augment": "mirror"}),
         "transposed convolutions": (fast, {"upsampling": "transposed"}, {}),
         "nearest neighbours": (fast, {"upsampling": "resize"}, {}),
         "instance norm in D": (fast, {"disc_norm": "instance"}, {}),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 
+from cyclegan_tf import resampling  # noqa: F401 (Keras knows a layer once it is imported)
 from cyclegan_tf.atomic import replacing
 from cyclegan_tf.convolutions import Conv2D
 from cyclegan_tf.errors import InputError

@@ -1,17 +1,20 @@
 """What every method must do: train, be stopped and go on to the bit, save what can be used."""
 
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
-from conftest import all_variables, make_dataset, make_digits, make_model
+from conftest import ROOT, all_variables, make_dataset, make_digits, make_model
 from test_perceptual import drawn
 
-from cyclegan_tf import generators, recipes
+from cyclegan_tf import generators, networks, recipes
 from cyclegan_tf.callbacks import read_history
 from cyclegan_tf.metrics import weights
 from cyclegan_tf.training_run import train
+from cyclegan_tf.translation import Translation
 
 
 def cyclegan():
@@ -161,3 +164,30 @@ def test_saved_networks_give_the_same_pictures(method, tmp_path):
         ]
         np.testing.assert_allclose(*results, atol=1e-6)
         assert np.isfinite(results[0]).all() and np.ptp(results[0]) > 0
+
+
+@pytest.mark.slow
+def test_another_process_loads_generators_of_every_kind(tmp_path):
+    """One that trained nothing, as `cyclegan-tf translate` and `serve` do."""
+    kinds = [
+        (networks.resnet_generator, {"filters": 2, "blocks": 1, "residual": True}),
+        (networks.unet_generator, {"filters": 2, "depth": 2}),
+    ]
+    for function, options in kinds:
+        for upsampling in networks.UPSAMPLING:
+            network = function(upsampling=upsampling, **options)
+            path = tmp_path / f"{function.__name__}_{upsampling}.keras"
+            generators.save(path, network, Translation("a", "b", (0, 255), (0, 255)))
+    for method in (cyclegan, cut, fsesim, unit, munit, pix2pix, cvae):
+        for name, (network, direction) in method()[1].saved.items():
+            path = tmp_path / f"{method.__name__}_{name}.keras"
+            generators.save(path, network, generators.translation(make_dataset(), direction))
+    code = (
+        "import sys; from pathlib import Path; from cyclegan_tf import generators; "
+        "print(len([generators.load(p) for p in Path(sys.argv[1]).iterdir()]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    count = len(list(tmp_path.iterdir()))
+    assert (done.returncode, done.stdout.strip()) == (0, str(count)), done.stderr[-1000:]
+    assert count > 12
