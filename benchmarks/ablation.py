@@ -1,12 +1,12 @@
-"""What each part of `recipes.cyclegan_fast` is worth, and CUT, at equal seconds.
+"""What `recipes.cyclegan_fast`, its parts, FSeSim and CUT are worth, at equal seconds.
 
     python benchmarks/ablation.py DATA.npz FOLDER [VARIANT ...] [--seconds 300] [--seeds 0 1 2]
 
 Trains variants, each seed in a process of its own, for the same number of seconds: a short trial
 of each tells how many steps that is, so that the rate reaches zero in time. Scores the translations
 of all held-out pictures, both ways. Writes FOLDER/ablation.md, and FOLDER/ablation.png with a row
-per variant. Interrupted, it goes on. Needs the Inception weights, and those of AlexNet for one
-variant (see the README); nothing else may run meanwhile.
+per variant. Interrupted, it goes on. Needs the Inception weights, and those of AlexNet for some
+variants (see the README); nothing else may run meanwhile.
 """
 
 import argparse
@@ -39,12 +39,15 @@ SHOWN = 10
 
 def variants():
     """Recipe, its options, and those of the training, by the variant's name."""
-    fast = recipes.cyclegan_fast
+    fast, fsesim = recipes.cyclegan_fast, recipes.fsesim_fast
     return {
         "reference": (recipes.cyclegan, {"filters": 32}, {}),
         "fast": (fast, {}, {}),
-        "FSeSim": (recipes.fsesim_fast, {}, {}),
-        "FSeSim mirrored alone": (recipes.fsesim_fast, {}, {"augment": "mirror"}),
+        "FSeSim": (fsesim, {}, {}),
+        "FSeSim mirrored alone": (fsesim, {}, {"augment": "mirror"}),
+        "FSeSim weight 1": (fsesim, {"spatial_weight": 1.0}, {}),
+        "FSeSim weight 10": (fsesim, {"spatial_weight": 10.0}, {}),
+        "FSeSim 32 filters": (fsesim, {"filters": 32}, {}),
         "transposed convolutions": (fast, {"upsampling": "transposed"}, {}),
         "nearest neighbours": (fast, {"upsampling": "resize"}, {}),
         "instance norm in D": (fast, {"disc_norm": "instance"}, {}),

@@ -141,6 +141,22 @@ def test_reduced_precision_compares_in_float32():
     assert other.dtype == tf.float32 and float(other) == pytest.approx(float(one), rel=0.05)
 
 
+@pytest.mark.parametrize("channels", [(1, 3), (3, 1), (5, 3)])
+def test_domains_of_different_channels_are_compared_by_the_mean(channels):
+    shapes = [(32, 32, n) for n in channels]
+    model = recipes.fsesim(*shapes, **SMALL, spatial_weight=1.0)
+    assert model.image_shapes == tuple(shapes)
+    a, b = (np.random.default_rng(0).uniform(-1, 1, (1, *s)).astype("float32") for s in shapes)
+    orders = model.noise(1, tf.constant([0, 1]))
+    _, (fake,) = model.generator_losses((tf.constant(a), tf.constant(b), *orders))
+    assert fake.shape == b.shape
+    # A translation that is the mean of its input has the layout that is asked for.
+    mean = tf.constant(np.repeat(a.mean(-1, keepdims=True), channels[1], -1))
+    model.gen_ab = keras.layers.Lambda(lambda x: mean)
+    losses, _ = model.generator_losses((tf.constant(a), tf.constant(b), *orders))
+    assert float(losses["spatial_a"]) == pytest.approx(0, abs=1e-4)
+
+
 def test_recipes_say_what_they_are():
     model = recipes.fsesim(SHAPE, **SMALL)
     assert (model.method, model.spatial_weight, model.patches) == ("fsesim", 10.0, 256)
@@ -153,7 +169,7 @@ def test_recipes_say_what_they_are():
 @pytest.mark.parametrize(
     ("shapes", "options", "sentence"),
     [
-        ((SHAPE, (32, 32, 1)), {}, "Both domains must have one shape"),
+        ((SHAPE, (32, 36, 3)), {}, "Both domains must have one height and width"),
         (((32, 32, 4),), {}, "needs pictures of 1 or 3 channels"),
         (((12, 12, 3),), {}, "at least 16 pixels, received 12x12"),
         ((SHAPE,), {"disc_features": None}, "disc_features must be 'alex' or 'vgg', received None"),
@@ -168,10 +184,10 @@ def test_bad_arguments_are_refused_with_a_sentence(shapes, options, sentence):
         recipes.fsesim(*shapes, **(SMALL | options))
 
 
-def test_a_generator_between_different_channels_is_refused():
+def test_a_discriminator_of_other_channels_is_refused():
     generator = networks.resnet_generator(SHAPE, filters=2, blocks=1, output_channels=1)
     judge = projected.projected_discriminator(SHAPE, filters=2, layers=1, doublings=1)
-    with pytest.raises(ValueError, match="as many channels as it takes"):
+    with pytest.raises(ValueError, match="must judge the 1 channels that gen_ab gives"):
         FSeSim(generator, judge)
 
 

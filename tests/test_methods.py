@@ -30,11 +30,11 @@ def cut():
 
 
 def fsesim():
-    dataset = make_dataset(size=32, channels=(3, 3))
+    dataset = make_dataset(size=32, channels=(1, 3))
     options = {"filters": 2, "blocks": 1, "disc_layers": 1, "patches": 9}
     with pytest.MonkeyPatch.context() as patch:  # in place of the published weights
         patch.setattr(weights, "load", lambda name, path=None: (drawn(name), "drawn"))
-        return dataset, recipes.fsesim(dataset.image_shape_a, **options)
+        return dataset, recipes.fsesim(dataset.image_shape_a, dataset.image_shape_b, **options)
 
 
 def pix2pix():

@@ -37,7 +37,7 @@ class FSeSim(GenerativeModel):
         strategy: As for `GenerativeModel`.
 
     Raises:
-        ValueError: If the domains differ in channels.
+        ValueError: If the discriminator judges other channels than the generator gives.
     """
 
     loss_names = ("adv_ab", "spatial_a", "disc_b")
@@ -56,14 +56,13 @@ class FSeSim(GenerativeModel):
         **kwargs,
     ):
         super().__init__(seed=seed, strategy=strategy, **kwargs)
-        shape = tuple(disc_b.input_shape[1:])
-        channels = gen_ab.input_shape[-1], gen_ab.output_shape[-1]
-        if channels != (shape[-1], shape[-1]):
+        *size, channels = disc_b.input_shape[1:]
+        if gen_ab.output_shape[-1] != channels:
             raise ValueError(
-                f"gen_ab must give as many channels as it takes and disc_b must judge them, "
-                f"received {channels[0]}, {channels[1]} and {shape[-1]}."
+                f"disc_b must judge the {gen_ab.output_shape[-1]} channels that gen_ab gives, "
+                f"received one of {channels}."
             )
-        self.image_shapes = shape, shape
+        self.image_shapes = (*size, gen_ab.input_shape[-1]), (*size, channels)
         self.gen_ab, self.disc_b = gen_ab, disc_b
         levels = projected.levels(disc_b)
         self._features = keras.Model(disc_b.input, levels)
@@ -107,8 +106,9 @@ class FSeSim(GenerativeModel):
         a, _, *orders = batch
         translated = self.gen_ab(a, training=True)
         logits, *found = self._judged(translated, training=True)
+        wanted = self._features(_with_channels(a, translated.shape[-1]))
         differences = []
-        for order, x, y in zip(orders, self._features(a), found, strict=True):
+        for order, x, y in zip(orders, wanted, found, strict=True):
             places = tf.math.top_k(order, min(self.patches, order.shape[1]))[1]
             ours, theirs = (self_similarity(tf.cast(m, tf.float32), places) for m in (y, x))
             differences.append(spatially_correlative(ours, theirs))
@@ -121,3 +121,10 @@ class FSeSim(GenerativeModel):
         """Half of the discriminator's loss on real and on fake pictures."""
         logits = tf.split(self.disc_b(tf.concat([batch[1], *shown], 0), training=True), 2)
         return {"disc_b": of_discriminator(self.adversarial_loss, *logits)}
+
+
+def _with_channels(pictures, count):
+    """The pictures as they are, or their mean of all channels in each of `count`."""
+    if pictures.shape[-1] == count:
+        return pictures
+    return tf.repeat(tf.reduce_mean(pictures, -1, keepdims=True), count, -1)

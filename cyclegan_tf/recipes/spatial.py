@@ -2,7 +2,6 @@
 
 from cyclegan_tf import networks
 from cyclegan_tf import precision as reduced
-from cyclegan_tf.errors import InputError
 from cyclegan_tf.methods.fsesim import FSeSim
 from cyclegan_tf.metrics import perceptual
 from cyclegan_tf.recipes import wiring
@@ -48,9 +47,9 @@ def fsesim(
 
     Args:
         image_shape_a: `(height, width, channels)` of domain A's training pictures. Height and
-            width must be multiples of 4, and give the discriminator at least one patch; channels
-            are 1 or 3.
-        image_shape_b: The same of domain B, which must be equal; A's by default.
+            width must be multiples of 4, and give the discriminator at least one patch.
+        image_shape_b: The same of domain B, of the same height and width, and of 1 or 3 channels;
+            A's by default. Where A has other channels, the layout of their mean is kept.
         blocks: Residual blocks of the generator; by default 6 at 128 pixels and below and 9 above.
         filters: Channels after the first convolution, in generator and discriminator.
         upsampling: As for `cyclegan`.
@@ -92,12 +91,7 @@ def fsesim(
     strategy = wiring.strategy_or_default(strategy)
     wiring.check_choice("disc_features", disc_features, tuple(perceptual.NETWORKS))
     wiring.check_unpaired(given | {"disc_norm": "spectral"})
-    height, width, channels = image_shape_a
-    if image_shape_a != image_shape_b:
-        raise InputError(
-            f"Both domains must have one shape, received {image_shape_a} and {image_shape_b}: "
-            "FSeSim sees pictures of both with one network."
-        )
+    height, width, channels_a = image_shape_a
     if blocks is None:
         blocks = 6 if min(height, width) <= 128 else 9
     disc_filters = filters if disc_filters is None else disc_filters
@@ -108,9 +102,10 @@ def fsesim(
     wiring.check_layers(disc_layers, height, width)
     with strategy.scope():
         gen_ab = networks.resnet_generator(
-            (None, None, channels),
+            (None, None, channels_a),
             filters,
             blocks,
+            output_channels=image_shape_b[-1],
             upsampling=upsampling,
             fast=fast_convolutions,
             seed=(seed, 0),
@@ -118,7 +113,7 @@ def fsesim(
         )
         gen_ab = reduced.in_precision(gen_ab, precision)
         disc_b = wiring.discriminator(
-            image_shape_a,
+            image_shape_b,
             disc_filters,
             disc_layers,
             features=disc_features,
