@@ -63,7 +63,7 @@ def projected_discriminator(
     if channels not in (1, 3) or min(height, width) < smallest:
         raise InputError(
             f"disc_features={network!r} needs pictures of 1 or 3 channels and at least {smallest} "
-            f"pixels, received {height}x{width} of {channels}: give others."
+            f"pixels, received {height}x{width} of {channels}: prepare such, or train without it."
         )
     init = initializers((*np.ravel(seed), 1) if seed is not None else None)
 
