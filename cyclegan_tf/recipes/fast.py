@@ -26,7 +26,7 @@ _OF_CYCLEGAN = _OF_BOTH | {
     "disc_norm": "spectral",  # sees colours and backgrounds: Miyato et al. 2018
     "identity_weight": 0.0,  # which holds colours and shapes back, and costs a third of a step
 }
-_OF_FSESIM = _OF_BOTH | {"spatial_weight": 3.0}  # with 10, stripes come slower
+_OF_FSESIM = _OF_BOTH | {"spatial_weight": 3.0}  # with 10, few stripes come
 #: And where its generators are residual: a copy comes back as it was, and stays a copy.
 _OF_RESIDUAL = {"cycle_weight": 3.0}
 #: Filters to choose from, and the steps that a larger network needs to be worth its time.
