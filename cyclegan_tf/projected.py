@@ -86,12 +86,10 @@ def projected_discriminator(
         options = {"zeros": layer.padding, "fast": False, "trainable": False}
         convolution = Conv2D(layer.shape[-1], layer.shape[:2], layer.stride, **options)
         frozen.append((convolution, [kernel, bias]))
-        x = convolution(x)
+        name_of = _LEVEL.format(len(logits)) if layer.compared else None
+        x = ReLU(name=name_of)(convolution(x))
         if layer.compared:
-            x = ReLU(name=_LEVEL.format(len(logits)))(x)
             logits.append(judged(x))
-        else:
-            x = ReLU()(x)
     for convolution, weights in frozen:
         convolution.set_weights(weights)
     logits.append(patch_logits(image, filters, layers, "spectral", seed))
