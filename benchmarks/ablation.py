@@ -4,36 +4,40 @@
 
 Trains variants, each seed in a process of its own, for the same number of seconds: a short trial
 of each tells how many steps that is, so that the rate reaches zero in time. Scores the translations
-of all held-out pictures, both ways. Writes FOLDER/ablation.md, and FOLDER/ablation.png with a row
+of all held-out images, both ways. Writes FOLDER/ablation.md, and FOLDER/ablation.png with a row
 per variant. Interrupted, it goes on. Needs the Inception weights, and those of AlexNet for some
 variants (see the README); nothing else may run meanwhile.
 """
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import tensorflow as tf
 from machine import Others, describe
 from tqdm import tqdm
 
-from cyclegan_tf import budget, generators, metrics, plotting, recipes
-from cyclegan_tf.atomic import replacing, write_text
-from cyclegan_tf.callbacks import read_history
-from cyclegan_tf.data import likeness, npz
-from cyclegan_tf.data.values import normalize
-from cyclegan_tf.evaluate import evaluate
-from cyclegan_tf.inference import Inference
-from cyclegan_tf.training_run import train
+from cyclegan_tf import recipes
+from cyclegan_tf.common import plotting
+from cyclegan_tf.common.atomic_files import replacing, write_text
+from cyclegan_tf.common.value_range import normalize
+from cyclegan_tf.data import npz, statistics
+from cyclegan_tf.evaluation import metrics
+from cyclegan_tf.evaluation.evaluate import evaluate
+from cyclegan_tf.inference.compiled import Inference
+from cyclegan_tf.networks import generator_file
+from cyclegan_tf.training import time_budget
+from cyclegan_tf.training.callbacks import read_history
+from cyclegan_tf.training.run import train
 
 EPOCHS = 5
 #: Seconds of the trial: other guests of a machine come and go.
 TRIAL = 15.0
-#: Pictures in a row.
+#: Images in a row.
 SHOWN = 10
 
 
@@ -78,11 +82,11 @@ def one(options):
     recipe, arguments, training = variants()[options.variants[0]]
     dataset, folder = npz.load(options.data), options.folder
     if recipe is recipes.cyclegan_fast:
-        arguments = {"residual": likeness.alike(dataset)} | arguments
+        arguments = {"residual": statistics.alike(dataset)} | arguments
     shapes = (dataset.image_shape_a, dataset.image_shape_b)
     trial = recipe(*shapes, **arguments, seed=options.seeds[0])
-    tried = budget.trial(trial, training.get("batch_size", 1), seconds=TRIAL)
-    steps = budget.steps_in(options.seconds, tried, EPOCHS)
+    tried = time_budget.trial(trial, training.get("batch_size", 1), seconds=TRIAL)
+    steps = time_budget.steps_in(options.seconds, tried, EPOCHS)
     stored = folder / "run.json"
     if stored.exists():
         steps = json.loads(stored.read_text(encoding="utf-8"))["arguments"]["total_steps"]
@@ -103,12 +107,12 @@ def one(options):
 
 
 def _cycle(folder, dataset):
-    """Mean PSNR, in dB, of held-out pictures that were translated there and back."""
+    """Mean PSNR, in dB, of held-out images that were translated there and back."""
     there, back = (
-        Inference(generators.load(folder / f"gen_{way}.keras")[0]) for way in ("ab", "ba")
+        Inference(generator_file.load(folder / f"gen_{way}.keras")[0]) for way in ("ab", "ba")
     )
-    pictures = normalize(np.asarray(dataset.test_a), dataset.ranges[0])
-    return float(np.mean(metrics.psnr(pictures, back(there(pictures)), (-1, 1))))
+    images = normalize(np.asarray(dataset.test_a), dataset.ranges[0])
+    return float(np.mean(metrics.psnr(images, back(there(images)), (-1, 1))))
 
 
 def run(options, name, seed):
@@ -131,41 +135,41 @@ def table(options, results):
         values = [scale * row[score][0] for row in rows if score in row]
         if not values:
             return "–"
-        values = [round(v, digits) + 0.0 for v in (statistics.mean(values), *values)]  # no -0
-        mean, *each = (f"{v:.{digits}f}" for v in values)
-        return f"{mean} ({', '.join(each)})" if len(each) > 1 else mean
+        values = [round(v, digits) + 0.0 for v in (mean(values), *values)]  # no -0
+        average, *each = (f"{v:.{digits}f}" for v in values)
+        return f"{average} ({', '.join(each)})" if len(each) > 1 else average
 
     def line(name, seconds, steps, found, row):
         there, back = ([x["scores"].get(f"{row} {way}", {}) for x in found] for way in ("ab", "ba"))
-        error = 1000 * statistics.mean(x["kid"][1] for x in there)
+        error = 1000 * mean(x["kid"][1] for x in there)
         cells = [name, seconds, steps, listed(there, "kid", 1000), f"{error:.0f}"]
         cells += [listed(there, "fid"), listed(there, "cycle", digits=1)]
         return f"| {' | '.join([*cells, listed(back, 'kid', 1000), listed(back, 'fid')])} |"
 
     first = next(iter(results.values()))[:1]
-    for row, name in (("untranslated", "*input*"), ("other_real", "*other real pictures*")):
+    for row, name in (("untranslated", "*input*"), ("other_real", "*other real images*")):
         lines.append(line(name, "–", "–", first, row))
     for name, found in results.items():
-        seconds = f"{statistics.mean(x['seconds'] for x in found):.0f}"
-        steps = f"{statistics.mean(x['steps'] for x in found):.0f}"
+        seconds = f"{mean(x['seconds'] for x in found):.0f}"
+        steps = f"{mean(x['steps'] for x in found):.0f}"
         lines.append(line(name, seconds, steps, found, "translated"))
     busiest = max(x["others"] for found in results.values() for x in found)
     lines += [
         "",
         f"{Path(options.data).name}, A to B, {options.seconds:g} seconds of training each, seeds "
-        f"{', '.join(map(str, options.seeds))}; clean resizing; all held-out pictures. "
+        f"{', '.join(map(str, options.seeds))}; clean resizing; all held-out images. "
         f"{describe()}; other processes took {100 * busiest:.0f} % of the cores at most.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def picture(data, folders):
-    """A row of held-out pictures, then one per variant, translated by the first seed's run."""
+def image(data, folders):
+    """A row of held-out images, then one per variant, translated by the first seed's run."""
     dataset = npz.load(data)
     inputs = normalize(np.asarray(dataset.test_a[:SHOWN]), dataset.ranges[0])
     kinds = [("input", inputs)]
     for name, folder in folders.items():
-        network, _ = generators.load(folder / "gen_ab.keras")
+        network, _ = generator_file.load(folder / "gen_ab.keras")
         kinds.append((name, Inference(network)(inputs)))
     return plotting.rows(kinds)
 
@@ -194,7 +198,7 @@ def main():
         folders.setdefault(name, folder)
         write_text(options.folder / "ablation.md", table(options, results))
     with replacing(options.folder / "ablation.png") as temporary:
-        picture(options.data, folders).save(temporary)
+        image(options.data, folders).save(temporary)
     print((options.folder / "ablation.md").read_text(encoding="utf-8"))
 
 

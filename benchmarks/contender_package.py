@@ -11,10 +11,12 @@ import numpy as np
 import tensorflow as tf
 import truth
 
-from cyclegan_tf import generators, networks, recipes, translate
+from cyclegan_tf import recipes
 from cyclegan_tf.data import npz, pipeline, prepare
-from cyclegan_tf.inference import OFTEN
-from cyclegan_tf.precision import in_precision
+from cyclegan_tf.inference import load
+from cyclegan_tf.inference.compiled import OFTEN
+from cyclegan_tf.networks import generator_file, generators
+from cyclegan_tf.networks.precision import in_precision
 
 
 def as_the_command_trains():
@@ -24,7 +26,7 @@ def as_the_command_trains():
 
 
 def noise(count, size, batch):
-    """Returns pictures in [-1, 1], a tuple of `count` tensors NHWC."""
+    """Returns images in [-1, 1], a tuple of `count` tensors NHWC."""
     shape = (count, batch, size, size, 3)
     return tuple(tf.constant(np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")))
 
@@ -41,7 +43,7 @@ class Training:
 
     Args:
         size: Height and width in pixels.
-        batch: Pictures of each domain.
+        batch: Images of each domain.
         **choices: Further arguments of `recipes.cyclegan`.
     """
 
@@ -85,36 +87,36 @@ class Translation:
 
     Args:
         size: Height and width in pixels.
-        batch: Pictures at once.
+        batch: Images at once.
         way: "call" (the network, eagerly), "predict" (Keras's) or "translator" (the package's,
             from 8 bits to 8 bits).
         precision: Of the Translator.
     """
 
     def __init__(self, size, batch=1, way="call", precision="float32"):
-        generator = networks.resnet_generator(seed=0)
+        generator = generators.resnet_generator(seed=0)
         if way == "translator":
-            translator = translate.Translator(
-                in_precision(generator, precision), generators.Translation(size=(size, size))
+            translator = load.Translator(
+                in_precision(generator, precision), generator_file.Translation(size=(size, size))
             )
             shape = (batch, size, size, 3)
-            pictures = np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
+            images = np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
             for _ in range(OFTEN):  # from then on this size has a graph of its own
-                translator(pictures)
-            mean, largest = translator.difference(pictures)
-            self.step = lambda: through(translator, pictures) or {"off": [mean, largest]}
+                translator(images)
+            mean, largest = translator.difference(images)
+            self.step = lambda: through(translator, images) or {"off": [mean, largest]}
         else:
-            (pictures,) = noise(1, size, batch)
+            (images,) = noise(1, size, batch)
             if way == "predict":
-                pictures = pictures.numpy()
-                self.step = lambda: nothing(generator.predict(pictures, batch, verbose=0))
+                images = images.numpy()
+                self.step = lambda: nothing(generator.predict(images, batch, verbose=0))
             else:
-                self.step = lambda: nothing(generator(pictures, training=False).numpy())
+                self.step = lambda: nothing(generator(images, training=False).numpy())
 
 
-def through(translator, pictures):
-    """The package's way from stored pictures to stored translations. Returns nothing."""
-    translator(pictures)
+def through(translator, images):
+    """The package's way from stored images to stored translations. Returns nothing."""
+    translator(images)
 
 
 def nothing(_):
@@ -144,17 +146,17 @@ class Pipeline:
         self.pairs = pairs
 
     def step(self):
-        """Takes the next pairs; returns the number of pictures."""
+        """Takes the next pairs; returns the number of images."""
         for _ in range(self.pairs):
             next(self.batches)
-        return {"pictures": 2 * self.pairs}
+        return {"images": 2 * self.pairs}
 
 
 class FedTraining:
     """Training steps from a real source.
 
     Args:
-        source: As for `Pipeline`; gray pictures in A and colour in B may come from an `.npz`.
+        source: As for `Pipeline`; gray images in A and colour in B may come from an `.npz`.
         size: Height and width in pixels.
         steps: How many training steps make a step.
         **choices: Further arguments of `recipes.cyclegan`.
@@ -194,17 +196,17 @@ class Evaluation:
         self.model = cyclegan(*shapes, filters=filters, blocks=blocks)
 
     def step(self):
-        """Scores both directions; returns the number of pictures scored."""
-        from cyclegan_tf.evaluate import evaluate
+        """Scores both directions; returns the number of images scored."""
+        from cyclegan_tf.evaluation.evaluate import evaluate
 
         with tempfile.TemporaryDirectory() as folder:
             os.environ["CYCLEGAN_TF_CACHE"] = folder  # nothing is known from the step before
             evaluate(self.model, self.dataset, features="random", lpips="none", progress=False)
-        return {"pictures": len(self.dataset.test_a) + len(self.dataset.test_b)}
+        return {"images": len(self.dataset.test_a) + len(self.dataset.test_b)}
 
 
 def save_generator(path, size=64):
     """Writes a generator that was not trained, as a run would."""
-    generators.save(
-        path, networks.resnet_generator(seed=0), generators.Translation(size=(size, size))
+    generator_file.save(
+        path, generators.resnet_generator(seed=0), generator_file.Translation(size=(size, size))
     )

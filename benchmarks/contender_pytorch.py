@@ -12,7 +12,7 @@ torch.set_num_threads(os.cpu_count() or 2)
 
 
 def noise(count, size, batch):
-    """Returns pictures in [-1, 1], a list of `count` tensors NCHW."""
+    """Returns images in [-1, 1], a list of `count` tensors NCHW."""
     torch.manual_seed(0)
     return [torch.rand(batch, 3, size, size) * 2 - 1 for _ in range(count)]
 
@@ -22,7 +22,7 @@ class HalfPrecision(torch.nn.Module):
 
     Args:
         network: A float32 network; its weights stay float32.
-        layout: How weights and pictures lie in memory.
+        layout: How weights and images lie in memory.
     """
 
     def __init__(self, network, layout):
@@ -61,7 +61,7 @@ class Training:
 
     Args:
         size: Height and width in pixels.
-        batch: Pictures of each domain.
+        batch: Images of each domain.
         **kind: Arguments of `prepared`.
     """
 
@@ -102,19 +102,19 @@ class Translation:
 
     Args:
         size: Height and width in pixels.
-        batch: Pictures at once.
+        batch: Images at once.
         **kind: Arguments of `prepared`.
     """
 
     def __init__(self, size, batch=1, **kind):
         torch.manual_seed(0)
         self.network = prepared(reference.resnet_generator(), **kind).eval()
-        (self.pictures,) = noise(1, size, batch)
+        (self.images,) = noise(1, size, batch)
 
     def step(self):
-        """Translates the pictures."""
+        """Translates the images."""
         with torch.no_grad():
-            self.network(self.pictures).numpy()
+            self.network(self.images).numpy()
 
 
 class MatrixMultiplication:

@@ -18,16 +18,16 @@ class Runtime:
 
     def __init__(self, path, reference, precision=None):
         if path.endswith(".keras"):
-            from cyclegan_tf import generators
-            from cyclegan_tf.inference import Inference
+            from cyclegan_tf.inference.compiled import Inference
+            from cyclegan_tf.networks import generator_file
 
-            self.run = Inference(generators.load(path)[0])
+            self.run = Inference(generator_file.load(path)[0])
         elif precision:
-            from cyclegan_tf.runtimes import OpenVINO
+            from cyclegan_tf.inference.runtimes import OpenVINO
 
             self.run = OpenVINO(path, precision=precision)
         else:
-            from cyclegan_tf.runtimes import load
+            from cyclegan_tf.inference.runtimes import load
 
             self.run = load(path)
         with np.load(reference) as file:

@@ -3,7 +3,7 @@
     python benchmarks/convergence.py DATA.npz FOLDER [--steps 2000] [--seeds 0 1 2]
 
 Trains CycleGAN with plain and with fast convolutions from the same seeds, everything else
-equal, into runs in FOLDER (interrupted, it goes on), and scores each on held-out pictures.
+equal, into runs in FOLDER (interrupted, it goes on), and scores each on held-out images.
 Prints a table and writes FOLDER/convergence.png. Needs the Inception weights (see the README).
 """
 
@@ -15,10 +15,10 @@ import matplotlib
 import tensorflow as tf
 
 from cyclegan_tf import recipes
-from cyclegan_tf.atomic import replacing
+from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.data import npz
-from cyclegan_tf.evaluate import evaluate
-from cyclegan_tf.training_run import train
+from cyclegan_tf.evaluation.evaluate import evaluate
+from cyclegan_tf.training.run import train
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -40,7 +40,7 @@ def run(dataset, folder, steps, fast, seed, filters):
         fast_convolutions=fast,
     )
     history = train(model, dataset, folder, EPOCHS, steps_per_epoch=steps // EPOCHS, verbose=2)
-    scores = evaluate(folder, dataset, metrics=["kid"], pictures=200)
+    scores = evaluate(folder, dataset, metrics=["kid"], images=200)
     return history, scores
 
 

@@ -4,7 +4,7 @@
 
 A small classifier is trained on the data's training digits (a minute or two), so that no file is
 needed. Its Fréchet distance is not FID and compares with nothing published; the first rows say what
-it is for other real digits, and for those a little out of focus. Each run makes `count` pictures
+it is for other real digits, and for those a little out of focus. Each run makes `count` images
 of seed 0, a tenth of each class where it knows classes.
 """
 
@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf import sampling
 from cyclegan_tf.data import digits, npz
-from cyclegan_tf.metrics import density_coverage, recognition
+from cyclegan_tf.evaluation.metrics import density_coverage, recognition
+from cyclegan_tf.inference import sampler as sampling
 
 
-def blurred(pictures):
+def blurred(images):
     """Each pixel the mean of its 3x3 neighbours."""
-    padded = np.pad(pictures.astype(np.float32), ((0, 0), (1, 1), (1, 1), (0, 0)))
-    height, width = pictures.shape[1:3]
+    padded = np.pad(images.astype(np.float32), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    height, width = images.shape[1:3]
     parts = [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
     return np.rint(np.mean(parts, axis=0)).astype(np.uint8)
 
@@ -40,15 +40,13 @@ def main():
     # Every second test digit: MNIST's first half is of other writers than its second.
     real, other = (dataset.test_b[start::2][: options.count] for start in (0, 1))
     labels = digits.labels_of(dataset.test_a)[1::2][: options.count]
-    print(
-        f"| {len(other)} pictures | recognized as asked | Fréchet distance | density | coverage |"
-    )
+    print(f"| {len(other)} images | recognized as asked | Fréchet distance | density | coverage |")
     print("| --- | --- | --- | --- | --- |")
 
-    def row(name, pictures, asked=None):
-        known = "" if asked is None else f"{recognition.accuracy(recognizer, pictures, asked):.1%}"
-        density, coverage = density_coverage(recognizer(real), recognizer(pictures))
-        distance = recognition.distance(recognizer, real, pictures)
+    def row(name, images, asked=None):
+        known = "" if asked is None else f"{recognition.accuracy(recognizer, images, asked):.1%}"
+        density, coverage = density_coverage(recognizer(real), recognizer(images))
+        distance = recognition.distance(recognizer, real, images)
         print(f"| {name} | {known} | {distance:.2f} | {density:.2f} | {coverage:.2f} |", flush=True)
 
     row("other real digits", other, labels)

@@ -1,8 +1,8 @@
 """Bounds of a trained VAE's log-likelihood on test digits, in nats, beside published ones.
 
-    python benchmarks/elbo.py saved_models/vae data/mnist.npz --draws 1000 --pictures 10000
+    python benchmarks/elbo.py saved_models/vae data/mnist.npz --draws 1000 --images 10000
 
-The test pictures are binarized once, by chance, each pixel by its brightness. What is comparable
+The test images are binarized once, by chance, each pixel by its brightness. What is comparable
 with what is said below the table.
 """
 
@@ -10,9 +10,10 @@ import argparse
 import json
 from pathlib import Path
 
-from cyclegan_tf import callbacks, recipes
+from cyclegan_tf import recipes
 from cyclegan_tf.data import npz, pipeline
-from cyclegan_tf.evidence import evidence, standard_error
+from cyclegan_tf.evaluation.likelihood import evidence, standard_error
+from cyclegan_tf.training import callbacks
 
 PUBLISHED = """
 | published | -log p(x) | what it is |
@@ -31,18 +32,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="the folder of a run of vae or cvae")
     parser.add_argument("data", help="the .npz that it was trained on")
-    parser.add_argument("--pictures", type=int, default=1000, help="of the test split")
-    parser.add_argument("--draws", type=int, default=1000, help="codes for each picture")
+    parser.add_argument("--images", type=int, default=1000, help="of the test split")
+    parser.add_argument("--draws", type=int, default=1000, help="codes for each image")
     options = parser.parse_args()
     description = json.loads((options.run / "run.json").read_text(encoding="utf-8"))
     model = getattr(recipes, description["method"])(**description["arguments"])
     epoch = callbacks.restore(model, options.run)
-    a, b = pipeline.fixed_pictures(npz.load(options.data), options.pictures)
+    a, b = pipeline.fixed_images(npz.load(options.data), options.images)
     bounds = evidence(model, a, b, draws=options.draws)
     settings = description["training"]
     passes = epoch * settings["steps_per_epoch"] * settings["batch_size"]
     passes /= description["data"]["pictures"]["train_b"]
-    print(f"{description['method']}, {passes:.0f} passes over the data, {len(b)} test pictures\n")
+    print(f"{description['method']}, {passes:.0f} passes over the data, {len(b)} test images\n")
     print("| bound | nats |\n| --- | --- |")
     for name, values in (
         ("-ELBO", bounds.elbo),

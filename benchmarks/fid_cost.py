@@ -1,6 +1,6 @@
-"""What FID costs: seconds and memory for sets of 64x64 pictures, then again from the cache.
+"""What FID costs: seconds and memory for sets of 64x64 images, then again from the cache.
 
-    python benchmarks/fid_cost.py [--pictures 1000]
+    python benchmarks/fid_cost.py [--images 1000]
 
 Compares generated cartoons with their gray sketches, `clean` resizing, in a cache folder of its
 own; the weights come from the usual one. Let nothing else run meanwhile.
@@ -14,17 +14,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from cyclegan_tf import metrics
 from cyclegan_tf.data import prepare
-from cyclegan_tf.metrics import weights
+from cyclegan_tf.evaluation import metrics
+from cyclegan_tf.networks.pretrained import weights
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pictures", type=int, default=1000, help="in each of the two sets")
+    parser.add_argument("--images", type=int, default=1000, help="in each of the two sets")
     parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
-    drawn = prepare.generated(options.pictures, 0, progress=False)
+    drawn = prepare.generated(options.images, 0, progress=False)
     ((file, _),) = weights.locate("inception", options.weights)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CYCLEGAN_TF_CACHE"] = folder

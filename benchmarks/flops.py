@@ -10,7 +10,7 @@ import itertools
 
 
 def generator_layers(size, filters=64, blocks=9, channels=3):
-    """Operations of each convolution of the ResNet generator, in forward order, for one picture.
+    """Operations of each convolution of the ResNet generator, in forward order, for one image.
 
     Args:
         size: Height and width in pixels, a multiple of 4.
@@ -41,16 +41,16 @@ def training_step(size, batch=1, filters=64, blocks=9, channels=3):
 
     Either gradient of a convolution costs as much as the convolution. The generators run six
     times: translation, cycle and identity, both ways; each time the weights need their gradient
-    and so does each layer's input, but for pictures, which need none. The discriminators see
+    and so does each layer's input, but for images, which need none. The discriminators see
     two fakes for the generators' sake, which takes the inputs' gradients alone, and then two real
-    and two fake pictures for their own, which takes everything but the pictures' gradients.
+    and two fake images for their own, which takes everything but the images' gradients.
 
     Args:
         size: Height and width in pixels.
-        batch: Pictures of each domain.
+        batch: Images of each domain.
         filters: Channels after the first convolution of every network.
         blocks: Residual blocks of the generators.
-        channels: Channels of the pictures.
+        channels: Channels of the images.
     """
     generator = generator_layers(size, filters, blocks, channels)
     discriminator = discriminator_layers(size, filters, channels=channels)

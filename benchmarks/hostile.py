@@ -35,7 +35,7 @@ _NAMES = (
 
 
 def sound(kind, side=9, seed=0):
-    """The bytes of a small picture without fault."""
+    """The bytes of a small image without fault."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side + 2, 3)).astype("uint8")
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind)
@@ -103,14 +103,14 @@ def bombs():
 
 
 def strangers():
-    """What is no picture, or a picture and something else; yields `(what, bytes)`."""
+    """What is no image, or an image and something else; yields `(what, bytes)`."""
     archive = io.BytesIO()
     np.savez(archive, np.zeros(3))
     yield "zip", archive.getvalue()
     yield from (
         ("nothing", b""),
         ("zero bytes", bytes(1000)),
-        ("text", b"This is a picture, honestly."),
+        ("text", b"This is an image, honestly."),
         ("gif", b"GIF89a\x01\x00\x01\x00\x80\x00\x00" + bytes(30)),
         ("svg", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
         ("html", b"<html><script>alert(1)</script></html>"),
@@ -158,7 +158,7 @@ def uploads():
     for i, (what, data) in enumerate(pair for source in sources for pair in source):
         yield what, _NAMES[i % len(_NAMES)], data
     for name in _NAMES:
-        yield "a picture with a name", name, sound("PNG")
+        yield "an image with a name", name, sound("PNG")
 
 
 def forms():

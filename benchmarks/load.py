@@ -1,7 +1,7 @@
 """Many clients at once on a service of this machine: requests per second, waiting, memory.
 
 `python benchmarks/load.py [FOLDER] --clients 32 --seconds 60` starts `cyclegan-tf serve` and prints
-a row for each setting (threads that translate x pictures at a time) and share of hostile uploads.
+a row for each setting (threads that translate x images at a time) and share of hostile uploads.
 """
 
 import argparse
@@ -23,17 +23,17 @@ def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", help="of generators (default: the built-in pair)")
-    parser.add_argument("--picture", default=ROOT / "docs" / "sketch.png", type=Path)
+    parser.add_argument("--image", default=ROOT / "docs" / "sketch.png", type=Path)
     parser.add_argument("--model", default="sketch2cartoon")
     parser.add_argument("--direction", default="ab")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--settings", nargs="+", default=["1x8"], metavar="THREADSxPICTURES")
+    parser.add_argument("--settings", nargs="+", default=["1x8"], metavar="THREADSxIMAGES")
     parser.add_argument("--bad", nargs="+", type=float, default=[0, 0.2], metavar="SHARE")
     parser.add_argument("--runtime", help="as for serve")
     options = parser.parse_args()
     print(
-        "| threads x pictures | hostile | requests/s | p50 ms | p99 ms | answers | errors | "
+        "| threads x images | hostile | requests/s | p50 ms | p99 ms | answers | errors | "
         "MiB before | after |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     )
     errors = 0
@@ -74,9 +74,9 @@ def measure(options, setting, share):
 
 def load(options, port, share, duration):
     """All clients for a while: seconds of sound requests, answers by status, and errors."""
-    picture = options.picture.read_bytes()
+    image = options.image.read_bytes()
     bad = [body for _, name, data in hostile.uploads() for body in [hostile.body_of(name, data)]]
-    good = form(options, picture)
+    good = form(options, image)
     until, lock = time.perf_counter() + duration, threading.Lock()
     seconds, statuses, wrong = [], {}, 0
 
@@ -112,13 +112,13 @@ def load(options, port, share, duration):
     return seconds, statuses, wrong
 
 
-def form(options, picture):
+def form(options, image):
     """The form of a sound request."""
     parts = b"".join(
         f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in (("model", options.model), ("direction", options.direction))
     )
-    kind, body = hostile.body_of(options.picture.name, picture)
+    kind, body = hostile.body_of(options.image.name, image)
     return kind, parts + body
 
 

@@ -4,7 +4,7 @@
         --lpips-alex alexnet.ckpt --lpips-vgg vgg16.ckpt
 
 The weight files are those of the packages that `cyclegan_tf.metrics.weights` names. Both sides
-see the same pictures, generated cartoons and sketches or those of two folders, in one process on
+see the same images, generated cartoons and sketches or those of two folders, in one process on
 the CPU. Prints one table; the exit status is 0 if every row passes and 1 otherwise. Rows whose
 weights are not given are left out. Needs PyTorch, SciPy and scikit-image, and for LPIPS the
 packages lpips and torchvision.
@@ -17,10 +17,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from cyclegan_tf import metrics
-from cyclegan_tf.data import images, prepare
-from cyclegan_tf.metrics import inception, weight_files
-from cyclegan_tf.metrics.perceptual import load as load_lpips
+from cyclegan_tf.data import prepare
+from cyclegan_tf.data.io import image_file
+from cyclegan_tf.evaluation import metrics
+from cyclegan_tf.evaluation.metrics import inception_features
+from cyclegan_tf.evaluation.metrics.perceptual import load as load_lpips
+from cyclegan_tf.networks.pretrained import weight_files
 
 try:
     import scipy.linalg
@@ -34,31 +36,31 @@ RELATIVE_BOUND, EXACT_BOUND = 1e-4, 1e-9
 FLAX_NAMES = {"alex": "AlexNet_0", "vgg": "VGG16_0"}
 
 
-def clean_resize(pictures):
+def clean_resize(images):
     """The antialiased bicubic resize of PyTorch, `(n, 3, 299, 299)`."""
-    resized = F.interpolate(pictures, (299, 299), mode="bicubic", antialias=True)
+    resized = F.interpolate(images, (299, 299), mode="bicubic", antialias=True)
     return resized.clamp(0, 255)
 
 
-def legacy_resize(pictures):
+def legacy_resize(images):
     """Bilinear with the corners of pixel 0 on each other, by gathering neighbours."""
     for axis in (2, 3):
-        size = pictures.shape[axis]
+        size = images.shape[axis]
         place = torch.arange(299, dtype=torch.float32) * (size / 299)
         low = place.long()
         high = (low + 1).clamp_max(size - 1)
         share = (place - low).reshape((-1, 1) if axis == 2 else (-1,))
-        near, far = pictures.index_select(axis, low), pictures.index_select(axis, high)
-        pictures = near + (far - near) * share
-    return pictures
+        near, far = images.index_select(axis, low), images.index_select(axis, high)
+        images = near + (far - near) * share
+    return images
 
 
-def reference_features(network, resize, pictures):
+def reference_features(network, resize, images):
     """Features by PyTorch, float64 `(n, 2048)`."""
     features = []
     with torch.no_grad():
-        for start in tqdm(range(0, len(pictures), 32), desc="PyTorch", leave=False):
-            batch = torch.from_numpy(pictures[start : start + 32].transpose(0, 3, 1, 2).copy())
+        for start in tqdm(range(0, len(images), 32), desc="PyTorch", leave=False):
+            batch = torch.from_numpy(images[start : start + 32].transpose(0, 3, 1, 2).copy())
             batch = batch.float().expand(-1, 3, -1, -1)
             features.append(network((resize(batch) - 128) / 128).numpy())
     return np.concatenate(features).astype(np.float64)
@@ -92,9 +94,9 @@ def inception_rows(file, a, b):
     """Features, FID and KID with either resize."""
     network = torch.jit.load(file).eval()
     for name, resize in (("clean", clean_resize), ("legacy", legacy_resize)):
-        extractor = inception.load(file, name)
-        ours = [extractor(pictures, progress=True).astype(np.float64) for pictures in (a, b)]
-        theirs = [reference_features(network, resize, pictures) for pictures in (a, b)]
+        extractor = inception_features.load(file, name)
+        ours = [extractor(images, progress=True).astype(np.float64) for images in (a, b)]
+        theirs = [reference_features(network, resize, images) for images in (a, b)]
         off = np.linalg.norm(np.subtract(ours, theirs)) / np.linalg.norm(theirs)
         yield f"{name}: features, relative norm", off, RELATIVE_BOUND
         fid, expected = metrics.frechet_distance(*ours), reference_fid(*theirs)
@@ -127,7 +129,7 @@ def reference_lpips(network, file):
 
 
 def lpips_row(network, file, x, y):
-    """LPIPS of pairs of stored pictures."""
+    """LPIPS of pairs of stored images."""
     model = reference_lpips(network, file)
     tensors = (torch.from_numpy(z.transpose(0, 3, 1, 2) / 127.5 - 1).float() for z in (x, y))
     with torch.no_grad():
@@ -138,7 +140,7 @@ def lpips_row(network, file, x, y):
 
 
 def paired_rows(x, y):
-    """PSNR and SSIM of pairs of stored pictures."""
+    """PSNR and SSIM of pairs of stored images."""
     psnr = [skimage.metrics.peak_signal_noise_ratio(i, j) for i, j in zip(x, y, strict=True)]
     yield "PSNR, dB", np.abs(metrics.psnr(x, y) - psnr).max(), EXACT_BOUND
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
@@ -150,9 +152,9 @@ def paired_rows(x, y):
 
 
 def read_folder(folder, count):
-    """The first pictures of a folder, 64x64 RGB."""
-    files = images.pictures(folder)[:count]
-    read = [images.fit(images.to_channels(images.read(file), 3), 64) for file in files]
+    """The first images of a folder, 64x64 RGB."""
+    files = image_file.images(folder)[:count]
+    read = [image_file.fit(image_file.to_channels(image_file.read(file), 3), 64) for file in files]
     return np.stack(read).astype(np.uint8)
 
 
@@ -161,16 +163,16 @@ def main():
     parser.add_argument("--inception", metavar="FILE", help="TorchScript archive")
     parser.add_argument("--lpips-alex", metavar="FILE", help="Flax weights of LPIPS with AlexNet")
     parser.add_argument("--lpips-vgg", metavar="FILE", help="Flax weights of LPIPS with VGG16")
-    parser.add_argument("--folders", nargs=2, metavar="FOLDER", help="8-bit pictures to compare")
-    parser.add_argument("--pictures", type=int, default=500, metavar="N", help="of each kind")
+    parser.add_argument("--folders", nargs=2, metavar="FOLDER", help="8-bit images to compare")
+    parser.add_argument("--images", type=int, default=500, metavar="N", help="of each kind")
     arguments = parser.parse_args()
     tf.config.set_visible_devices([], "GPU")
     if arguments.folders:
-        a, b = (read_folder(folder, arguments.pictures) for folder in arguments.folders)
+        a, b = (read_folder(folder, arguments.images) for folder in arguments.folders)
     else:
-        drawn = prepare.generated(arguments.pictures, 0)
+        drawn = prepare.generated(arguments.images, 0)
         a, b = drawn.train_a, drawn.train_b
-    # Pairs: each picture with the noisy mean of it and the one before.
+    # Pairs: each image with the noisy mean of it and the one before.
     x, noise = b[:64], np.random.default_rng(0).normal(0, 20, b[:64].shape)
     y = np.clip((x + np.roll(x, 1, axis=0)) / 2 + noise, 0, 255).astype(np.uint8)
     rows = list(paired_rows(x, y))

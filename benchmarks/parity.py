@@ -2,7 +2,7 @@
 
     python benchmarks/parity.py
 
-Both sides start from the same weights and see the same pictures, in one process on the CPU.
+Both sides start from the same weights and see the same images, in one process on the CPU.
 Prints one table; the exit status is 0 if every bounded row passes and 1 otherwise. Needs the
 extra `bench` (PyTorch).
 """
@@ -17,8 +17,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from cyclegan_tf import losses, networks
+from cyclegan_tf.methods import losses
 from cyclegan_tf.methods.cyclegan import CycleGAN
+from cyclegan_tf.networks import discriminators, generators
 
 try:
     import pytorch_reference as reference
@@ -31,9 +32,9 @@ BUILD = {
     # Plain convolutions: the fast ones' rounding is measured against float64, by speed.py.
     "generator": (
         reference.resnet_generator,
-        functools.partial(networks.resnet_generator, fast=False),
+        functools.partial(generators.resnet_generator, fast=False),
     ),
-    "discriminator": (reference.patch_discriminator, networks.patch_discriminator),
+    "discriminator": (reference.patch_discriminator, discriminators.patch_discriminator),
 }
 KINDS = {"gen_ab": "generator", "gen_ba": "generator"}
 KINDS |= {"disc_a": "discriminator", "disc_b": "discriminator"}
@@ -98,21 +99,21 @@ def norm(arrays):
     return np.sqrt(sum(np.sum(x**2) for x in arrays))
 
 
-def pictures(count, channels=3, size=SIZE, seed=0):
-    """Returns random pictures in [-1, 1], `(count, 1, size, size, channels)`."""
+def images(count, channels=3, size=SIZE, seed=0):
+    """Returns random images in [-1, 1], `(count, 1, size, size, channels)`."""
     shape = (count, 1, size, size, channels)
     return np.random.default_rng(seed).uniform(-1, 1, shape).astype("float32")
 
 
 def batches(label, steps=STEPS):
-    """Yields pairs of single pictures, different at each step."""
-    pairs = zip(pictures(steps, seed=1), pictures(steps, seed=2), strict=True)
+    """Yields pairs of single images, different at each step."""
+    pairs = zip(images(steps, seed=1), images(steps, seed=2), strict=True)
     yield from tqdm(pairs, desc=label, total=steps, leave=False)
 
 
-def to_torch(picture, dtype=torch.float32):
+def to_torch(image, dtype=torch.float32):
     """Turns NHWC into a tensor NCHW."""
-    return torch.tensor(picture.transpose(0, 3, 1, 2), dtype=dtype)
+    return torch.tensor(image.transpose(0, 3, 1, 2), dtype=dtype)
 
 
 def reference_model(adversarial_loss="least_squares", dtype=torch.float32):
@@ -126,7 +127,7 @@ def trained_reference(steps=STEPS, dtype=torch.float64, keras_epsilon=False):
 
     Args:
         steps: Number of training steps.
-        dtype: Type of weights and pictures.
+        dtype: Type of weights and images.
         keras_epsilon: If True, Adam's epsilon acts where Keras has it: Keras adds it to the
             root of the second moment before the bias correction, PyTorch after.
     """
@@ -140,7 +141,7 @@ def trained_reference(steps=STEPS, dtype=torch.float64, keras_epsilon=False):
 
 
 def train_together(adversarial_loss, synchronized):
-    """Trains both sides on the same pictures.
+    """Trains both sides on the same images.
 
     Args:
         adversarial_loss: Name of the loss, the same on both sides.
@@ -171,7 +172,7 @@ def train_together(adversarial_loss, synchronized):
 
 
 def network_rows():
-    """Parameter counts, and outputs from the same weights and pictures."""
+    """Parameter counts, and outputs from the same weights and images."""
     for channels in (3, 1):
         for kind in BUILD:
             theirs = reference_network(kind, channels)
@@ -182,10 +183,10 @@ def network_rows():
                 off = max(off, abs(count - PUBLISHED[kind]))
             yield f"{kind}, {channels} ch, {count:,} parameters: difference", off, 0
             for size in (64, 128):
-                picture = pictures(1, channels, size)[0]
+                image = images(1, channels, size)[0]
                 with torch.no_grad():
-                    expected = theirs(to_torch(picture)).permute(0, 2, 3, 1).numpy()
-                got = ours(picture).numpy()
+                    expected = theirs(to_torch(image)).permute(0, 2, 3, 1).numpy()
+                got = ours(image).numpy()
                 off = np.abs(got - expected).max() if got.shape == expected.shape else np.inf
                 yield f"{kind}, {channels} ch, {size} px, output: max abs", off, OUTPUT_BOUND
 

@@ -83,10 +83,10 @@ def patch_discriminator(channels=3, filters=64, layers=3):
 
 
 class ImagePool:
-    """A history of generated pictures for one discriminator.
+    """A history of generated images for one discriminator.
 
     Args:
-        size: Number of pictures kept.
+        size: Number of images kept.
         seed: Key of its draws.
     """
 
@@ -96,7 +96,7 @@ class ImagePool:
         self.rng = random.Random(seed)
 
     def __call__(self, batch):
-        """Returns each picture of `batch` or, once the pool is full, half the time an old one."""
+        """Returns each image of `batch` or, once the pool is full, half the time an old one."""
         shown = []
         for image in batch:
             if len(self.images) < self.size:
@@ -129,7 +129,7 @@ class CycleGAN:
         adversarial_loss: `least_squares` or `binary_crossentropy`.
         cycle_weight: Weight of each cycle loss, lambda.
         identity_weight: Weight of each identity loss, absolute: 0.5 * lambda.
-        pool_size: Pictures kept in each image pool.
+        pool_size: Images kept in each image pool.
     """
 
     def __init__(
@@ -157,8 +157,8 @@ class CycleGAN:
         """Updates every network once.
 
         Args:
-            a: Pictures of domain A.
-            b: Pictures of domain B.
+            a: Images of domain A.
+            b: Images of domain B.
 
         Returns:
             Dict of weighted losses as floats, under the TensorFlow package's names.

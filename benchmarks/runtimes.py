@@ -1,9 +1,9 @@
 """One generator in every runtime: time, size on disk, time to start, and distance from Keras.
 
-    python benchmarks/runtimes.py GENERATOR [--size 256] [--rounds 20] [--pictures PATH]
+    python benchmarks/runtimes.py GENERATOR [--size 256] [--rounds 20] [--images PATH]
 
 GENERATOR is a `.keras` file that the package wrote. Each runtime is a process of its own; they take
-turns picture by picture (see `turns.py`). Prints a Markdown table.
+turns image by image (see `turns.py`). Prints a Markdown table.
 """
 
 import argparse
@@ -17,36 +17,37 @@ import numpy as np
 import tables
 from measure import command, compete
 
-from cyclegan_tf import example_pictures, generators
-from cyclegan_tf.errors import InputError
-from cyclegan_tf.export import SUFFIXES, export
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.inference import example_images
+from cyclegan_tf.inference.export import SUFFIXES, export
+from cyclegan_tf.networks import generator_file
 
 KERAS = "keras"
 #: Of formats that are made smaller, any difference is of interest here.
 ANY = 255.0
 
 
-def exported(generator, folder, pictures):
+def exported(generator, folder, images):
     """Returns a dictionary from formats to files, of what can be made here."""
     paths = {}
     for format, suffix in SUFFIXES.items():
         target = folder / f"{format}{suffix}"
         try:
-            export(generator, target, format, pictures=pictures, tolerance=ANY)
+            export(generator, target, format, images=images, tolerance=ANY)
             paths[format] = target
         except InputError as error:
             print(f"{format} is left out: {error}")
     return paths
 
 
-def write_reference(path, generator, size, pictures):
-    """Writes one picture of a size, and what Keras makes of it. Returns its size."""
-    network, translation = generators.load(generator)
-    shapes = generators.shapes(network)
+def write_reference(path, generator, size, images):
+    """Writes one image of a size, and what Keras makes of it. Returns its size."""
+    network, translation = generator_file.load(generator)
+    shapes = generator_file.shapes(network)
     translation = replace(
-        translation, size=(size, size), multiple=generators.size_multiple(network)
+        translation, size=(size, size), multiple=generator_file.size_multiple(network)
     )
-    inputs = example_pictures.batches(shapes, translation, pictures)[0]
+    inputs = example_images.batches(shapes, translation, images)[0]
     y = network(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
     np.savez(path, y=y, **{str(i): x for i, x in enumerate(inputs)})
     return inputs[0].shape[1:3]
@@ -62,20 +63,18 @@ def megabytes(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("generator", help="a .keras file")
-    parser.add_argument("--size", type=int, default=256, help="side of the picture (default: 256)")
+    parser.add_argument("--size", type=int, default=256, help="side of the image (default: 256)")
     parser.add_argument("--rounds", type=int, default=20, help="turns of each (default: 20)")
-    parser.add_argument("--pictures", help="an .npz, folder or picture instead of drawn faces")
+    parser.add_argument("--images", help="an .npz, folder or image instead of drawn faces")
     options = parser.parse_args()
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # contenders compete on the CPU
     others = machine.Others()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         folder = Path(folder)
         reference = folder / "reference.npz"
-        height, width = write_reference(
-            reference, options.generator, options.size, options.pictures
-        )
+        height, width = write_reference(reference, options.generator, options.size, options.images)
         paths = {KERAS: Path(options.generator)}
-        paths |= exported(options.generator, folder, options.pictures)
+        paths |= exported(options.generator, folder, options.images)
         commands = {
             name: command("runtime", "Runtime", path=str(path), reference=str(reference))
             for name, path in paths.items()
@@ -108,7 +107,7 @@ def main():
     headers = ["", f"ms, {height}x{width}", "times as fast", "MB", "start, s", "MiB"]
     print(tables.markdown([*headers, "off, mean", "off, largest"], rows))
     print(
-        f"\nMeasured on {machine.describe()}. {options.rounds} rounds, one picture at a time. Off: "
+        f"\nMeasured on {machine.describe()}. {options.rounds} rounds, one image at a time. Off: "
         "grey levels of 255, from Keras with plain or fast convolutions as it chooses. Other "
         f"processes kept {others.share():.0%} of the cores busy meanwhile."
     )

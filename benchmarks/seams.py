@@ -1,10 +1,10 @@
-"""A large picture in tiles against the whole one: difference, seconds and memory.
+"""A large image in tiles against the whole one: difference, seconds and memory.
 
-    python benchmarks/seams.py saved_models/demo/gen_ab.keras picture.png [--tile 576] [--alone]
+    python benchmarks/seams.py saved_models/demo/gen_ab.keras image.png [--tile 576] [--alone]
 
 Each way has a process of its own. Memory is what the process grew by while it translated, in
 its first call; seconds are those of the first call and of a second one. Differences are in
-grey levels of 255. The whole picture may need a lot of memory: `--alone` leaves it out.
+grey levels of 255. The whole image may need a lot of memory: `--alone` leaves it out.
 """
 
 import argparse
@@ -18,19 +18,19 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf import generators
-from cyclegan_tf.data import images
-from cyclegan_tf.data.values import normalize
-from cyclegan_tf.inference import Inference
-from cyclegan_tf.tiling import Tiled, pieces
+from cyclegan_tf.common.value_range import normalize
+from cyclegan_tf.data.io import image_file
+from cyclegan_tf.inference.compiled import Inference
+from cyclegan_tf.inference.tiling import Tiled, pieces
+from cyclegan_tf.networks import generator_file
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("generator", type=Path)
-    parser.add_argument("picture", type=Path)
+    parser.add_argument("image", type=Path)
     parser.add_argument("--tile", type=int, default=576)
-    parser.add_argument("--alone", action="store_true", help="without the whole picture")
+    parser.add_argument("--alone", action="store_true", help="without the whole image")
     parser.add_argument("--how", choices=("tiled", "whole"), help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -53,8 +53,8 @@ def main():
 
 def translate(options):
     """Translates in one of the two ways, and prints seconds, memory and passes as JSON."""
-    generator = generators.load(options.generator)[0]
-    x = picture(options.picture, generator)
+    generator = generator_file.load(options.generator)[0]
+    x = make_image(options.image, generator)
     network = Tiled(generator, options.tile) if options.how == "tiled" else Inference(generator)
     before, seconds, peaks = memory(), [], []
     for _ in range(2):
@@ -71,10 +71,10 @@ def translate(options):
     print(json.dumps([*seconds, peaks[0] - before, passes, cuts]))
 
 
-def picture(path, generator):
-    """The picture as the generator takes it, cut to the sides that it divides."""
-    x = images.to_channels(images.read(path), generator.inputs[0].shape[-1])
-    multiple = generators.size_multiple(generator)
+def make_image(path, generator):
+    """The image as the generator takes it, cut to the sides that it divides."""
+    x = image_file.to_channels(image_file.read(path), generator.inputs[0].shape[-1])
+    multiple = generator_file.size_multiple(generator)
     height, width = (side // multiple * multiple for side in x.shape[:2])
     return normalize(x[None, :height, :width], (0, np.iinfo(x.dtype).max))
 

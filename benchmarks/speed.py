@@ -24,7 +24,7 @@ from measure import HERE, command, compete
 from PIL import Image
 from tqdm import tqdm
 
-from cyclegan_tf.atomic import replacing
+from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.data import npz, prepare
 
 README = HERE / "README.md"
@@ -113,7 +113,7 @@ def translation(folder, rounds, size, batch=1):
     yield tables.comparison(results, batch * sum(flops.generator_layers(size)))
     mean, largest = results[REDUCED].answers[0]["off"]
     yield (
-        f"In bfloat16 the Translator's pictures of noise differ from those in float32 by "
+        f"In bfloat16 the Translator's images of noise differ from those in float32 by "
         f"{mean:.2%} of the value range on average, and {largest:.0%} at most."
     )
     yield f"{rounds} rounds. The Translator goes from 8 bits to 8 bits, the others from floats."
@@ -130,11 +130,11 @@ def data_sources(folder, size, count=100):
     sources = {".npz": path}
     for kind, suffix in (("PNG", ".png"), ("JPEG", ".jpg")):
         sources[kind] = folder / f"{kind}-{size}"
-        for domain, pictures in (("a", drawn.train_a), ("b", drawn.train_b)):
+        for domain, images in (("a", drawn.train_a), ("b", drawn.train_b)):
             part = sources[kind] / domain
             part.mkdir(parents=True)
-            for number, picture in enumerate(pictures):
-                Image.fromarray(picture.squeeze()).save(part / f"{number}{suffix}", quality=95)
+            for number, image in enumerate(images):
+                Image.fromarray(image.squeeze()).save(part / f"{number}{suffix}", quality=95)
     return {kind: str(path) for kind, path in sources.items()}
 
 
@@ -150,7 +150,7 @@ def data(folder, rounds):
         for kind, result in results.items():
             rate = result.answers[0]["pictures"] / result.median
             rows.append([f"{kind}, {size} px", f"{rate:.0f}", f"{result.memory:.0f}"])
-    yield tables.markdown(["from", "pictures/s", "MiB"], rows)
+    yield tables.markdown(["from", "images/s", "MiB"], rows)
     sources, rows = data_sources(folder / "fed", 64), []
     for label, choices in (
         ("16 filters, 4 blocks", {"filters": 16, "blocks": 4}),
@@ -187,11 +187,11 @@ def evaluation(folder, rounds):
     }
     results = compete("evaluation", contenders, rounds, peak=False, report=say)
     rows = [
-        [name, f"{r.answers[0]['pictures'] / r.median:.1f}", f"{r.median:.1f}", f"{r.memory:.0f}"]
+        [name, f"{r.answers[0]['images'] / r.median:.1f}", f"{r.median:.1f}", f"{r.memory:.0f}"]
         for name, r in results.items()
     ]
-    yield tables.markdown(["64 px, random features", "pictures/s", "seconds", "MiB"], rows)
-    yield f"{rounds} rounds of 50 pictures of each domain, both directions, all scores that apply."
+    yield tables.markdown(["64 px, random features", "images/s", "seconds", "MiB"], rows)
+    yield f"{rounds} rounds of 50 images of each domain, both directions, all scores that apply."
 
 
 class Program:
@@ -209,13 +209,13 @@ class Program:
 
 def starting(folder, rounds):
     """Table of short commands, from process start to end."""
-    generator, picture = folder / "gen.keras", folder / "face.png"
+    generator, image = folder / "gen.keras", folder / "face.png"
     write = f"import contender_package as c; c.save_generator({str(generator)!r})"
     environment = f"import sys; sys.path.insert(0, {str(HERE)!r}); "
     quietly([sys.executable, "-c", environment + write])
-    Image.fromarray(prepare.generated(1, 0, progress=False).train_b[0]).save(picture)
+    Image.fromarray(prepare.generated(1, 0, progress=False).train_b[0]).save(image)
     run = (sys.executable, "-m", "cyclegan_tf")
-    paths = (str(generator), str(picture), str(folder / "out.png"))
+    paths = (str(generator), str(image), str(folder / "out.png"))
     programs = {
         "python -c pass": Program(sys.executable, "-c", "pass"),
         "import torch": Program(sys.executable, "-c", "import torch"),
@@ -225,7 +225,7 @@ def starting(folder, rounds):
             sys.executable, "-c", "from cyclegan_tf import recipes"
         ),
         "cyclegan-tf --help": Program(*run, "--help"),
-        "cyclegan-tf translate, one picture": Program(*run, "translate", *paths, "--overwrite"),
+        "cyclegan-tf translate, one image": Program(*run, "translate", *paths, "--overwrite"),
     }
     answers = turns.take_turns(programs, rounds, "starting")
     rows = [
@@ -233,7 +233,7 @@ def starting(folder, rounds):
         for name, said in answers.items()
     ]
     yield tables.markdown(["process start to end", "seconds"], rows)
-    yield f"{rounds} rounds. The translated picture has 64 px, its generator 64 filters, 9 blocks."
+    yield f"{rounds} rounds. The translated image has 64 px, its generator 64 filters, 9 blocks."
 
 
 # --- all of them ---------------------------------------------------------------------------

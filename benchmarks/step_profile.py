@@ -137,7 +137,7 @@ def main():
     cores = os.cpu_count() or 2
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=int, default=64, help="pixels")
-    parser.add_argument("--batch", type=int, default=1, help="pictures per step")
+    parser.add_argument("--batch", type=int, default=1, help="images per step")
     parser.add_argument("--filters", type=int, default=64)
     parser.add_argument("--blocks", type=int, default=9)
     kind = parser.add_mutually_exclusive_group()

@@ -2,7 +2,7 @@
 
     python benchmarks/truth.py FILE --size 64 --batch 1
 
-writes weights, pictures, the output of the generator from A to B, and the gradients of the weights
+writes weights, images, the output of the generator from A to B, and the gradients of the weights
 of both generators, all in Keras's layout. `speed.py` starts it.
 """
 
@@ -25,7 +25,7 @@ def errors(file, output, gradients):
 
     Args:
         file: The open truth file.
-        output: Pictures `(batch, height, width, channels)`.
+        output: Images `(batch, height, width, channels)`.
         gradients: List of the gradients of the weights of both generators.
 
     Returns:
@@ -70,7 +70,7 @@ def main():
         getattr(model, name).double()
     shape = (2, options.batch, options.size, options.size, 3)
     a, b = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
-    exact_a, exact_b = (parity.to_torch(pictures, torch.float64) for pictures in (a, b))
+    exact_a, exact_b = (parity.to_torch(images, torch.float64) for images in (a, b))
     with torch.no_grad():
         output = model.gen_ab(exact_a).permute(0, 2, 3, 1).numpy()
     model.train_step(exact_a, exact_b)

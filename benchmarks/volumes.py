@@ -58,15 +58,15 @@ def translate(shape, axes, run):
     """Prints seconds and the peak of memory before and after a translation."""
     import resource
 
-    from cyclegan_tf.options import tensorflow_without_chatter
+    from cyclegan_tf.common.silence import tensorflow_without_chatter
 
     tensorflow_without_chatter()
     from cyclegan_tf import recipes
-    from cyclegan_tf import translate as pictures
-    from cyclegan_tf.data.slices import SPLITS, Slices
-    from cyclegan_tf.translate_volumes import translate_file
-    from cyclegan_tf.translation import Translation
-    from cyclegan_tf.translator import Translator
+    from cyclegan_tf.data.slice_metadata import SPLITS, Slices
+    from cyclegan_tf.inference import load as images
+    from cyclegan_tf.inference.translator import Translator
+    from cyclegan_tf.inference.volumes import translate_file
+    from cyclegan_tf.networks.metadata import Translation
     from cyclegan_tf.volumes import intensity, volume
 
     def peak():
@@ -74,7 +74,7 @@ def translate(shape, axes, run):
 
     folder = Path(tempfile.mkdtemp())
     if run:
-        translator = pictures.load(run, "ab")
+        translator = images.load(run, "ab")
     else:
         model = recipes.mri_to_ct((*shape[:2], 1), filters=16, blocks=6)
         rules = [

@@ -1,6 +1,6 @@
 """CycleGAN and its relatives in TensorFlow and Keras 3.
 
-A picture's walk through the package: `data.prepare` makes a dataset, `data.npz` keeps it,
+An image's walk through the package: `data.prepare` makes a dataset, `data.npz` keeps it,
 `recipes` makes a model, `training_run.train` trains it into a folder, and `translate.load` uses
 what was learned. `cyclegan-tf` does the same from the command line.
 """

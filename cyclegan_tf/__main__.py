@@ -2,6 +2,6 @@
 
 import sys
 
-from cyclegan_tf.cli import main
+from cyclegan_tf.cli.main import main
 
 sys.exit(main())

@@ -1,20 +1,20 @@
-"""What every source of pictures shares: its arguments, its held-back part and its arrays."""
+"""What every source of images shares: its arguments, its held-back part and its arrays."""
 
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.data import images
-from cyclegan_tf.data.checks import check_names, check_ranges
-from cyclegan_tf.errors import InputError
+from cyclegan_tf.data.io import image_file
+from cyclegan_tf.common.checks import check_names, check_ranges
+from cyclegan_tf.common.errors import InputError
 
-# A warning names so many pictures; `Dataset.skipped` names all.
+# A warning names so many images; `Dataset.skipped` names all.
 _NAMED = 10
 
 
-def picture_shapes(size, channels, how):
-    """Reads the arguments that say what pictures become.
+def image_shapes(size, channels, how):
+    """Reads the arguments that say what images become.
 
     Args:
         size: `(height, width)` in pixels, or one number for both.
@@ -27,7 +27,7 @@ def picture_shapes(size, channels, how):
     Raises:
         InputError: If one of them cannot be used.
     """
-    images.check_how(how)
+    image_file.check_how(how)
     both = tuple(channels) if isinstance(channels, (tuple, list)) else (channels, channels)
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in both)
     if len(both) != 2 or not whole or min(both) < 1:
@@ -35,7 +35,7 @@ def picture_shapes(size, channels, how):
             "channels must be a whole number of at least 1, or two for A and B, received "
             f"{channels!r}."
         )
-    return tuple((*images.height_width(size), int(n)) for n in both)
+    return tuple((*image_file.height_width(size), int(n)) for n in both)
 
 
 def value_ranges(ranges):
@@ -57,19 +57,12 @@ def value_ranges(ranges):
 
 
 def check_division(test_fraction, limit, seed):
-    """Raises InputError unless pictures can be limited and held back so."""
+    """Raises InputError unless images can be limited and held back so."""
     if not 0 <= test_fraction < 1:
         raise InputError(f"test_fraction must be at least 0 and below 1, received {test_fraction}.")
     if limit is not None:
         check_whole("limit", limit, 1)
     check_whole("seed", seed, 0)
-
-
-def check_whole(name, value, least):
-    """Raises InputError unless the argument `name` is a whole number of at least `least`."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, received {value!r}.")
 
 
 def domain_names(names, *folders):
@@ -101,14 +94,14 @@ def hold_back(items, fraction, key):
 
 
 def fitted(image, shape, how, value_range=None, name="image"):
-    """Brings a picture to its place in a data set.
+    """Brings an image to its place in a data set.
 
     Args:
         image: Array as from `images.read`.
         shape: `(height, width, channels)`, brought to as by `images.to_channels` and `images.fit`.
         how: As in `images.fit`.
         value_range: `(low, high)` that values outside are set to; None leaves them.
-        name: What an error message calls the picture.
+        name: What an error message calls the image.
 
     Returns:
         Array of that shape and the same dtype.
@@ -116,7 +109,7 @@ def fitted(image, shape, how, value_range=None, name="image"):
     Raises:
         InputError: If it cannot have as many channels.
     """
-    image = images.fit(images.to_channels(image, shape[2], name), shape[:2], how)
+    image = image_file.fit(image_file.to_channels(image, shape[2], name), shape[:2], how)
     return image if value_range is None else np.clip(image, *value_range).astype(image.dtype)
 
 
@@ -124,14 +117,14 @@ def require_training(train, skipped, source):
     """Raises InputError if `train` is empty, with the first reason in `skipped`."""
     if not train:
         reason = f": {skipped[0]}" if skipped else "."
-        raise InputError(f"No picture of {source} can be used for training{reason}")
+        raise InputError(f"No image of {source} can be used for training{reason}")
 
 
 def one_dtype(dtypes, domain, value_range=None):
-    """The type of a domain: float32, or else uint16 if any picture is, otherwise uint8.
+    """The type of a domain: float32, or else uint16 if any image is, otherwise uint8.
 
     Args:
-        dtypes: List of the pictures' types.
+        dtypes: List of the images' types.
         domain: What an error message calls it.
         value_range: The values of black and white, where they were given.
 
@@ -149,7 +142,7 @@ def one_dtype(dtypes, domain, value_range=None):
         received = " and ".join(f"{count} of {dtype}" for dtype, count in counts.items())
         why = "" if "f" in kinds or value_range is None else ", since ranges are given"
         raise InputError(
-            f"The pictures of {domain} must be of one type{why}, received {received}: convert "
+            f"The images of {domain} must be of one type{why}, received {received}: convert "
             "some, or take them out."
         )
     return np.result_type(*dtypes)
@@ -166,13 +159,13 @@ def stack(train, test, shape, domain="a domain", value_range=None):
         value_range: As for `one_dtype`.
 
     Returns:
-        Two arrays `(n, height, width, channels)`. It warns of 16-bit pictures that use few bits.
+        Two arrays `(n, height, width, channels)`. It warns of 16-bit images that use few bits.
 
     Raises:
         InputError: As from `one_dtype`.
     """
-    dtype = one_dtype([picture.dtype for picture in train + test], domain, value_range)
-    highest = max(picture.max() for picture in train + test)
+    dtype = one_dtype([image.dtype for image in train + test], domain, value_range)
+    highest = max(image.max() for image in train + test)
     if dtype == np.uint16 and value_range is None and highest < 65536 / 4:
         full = 2 ** max(int(highest).bit_length(), 8) - 1  # of 12 bits: 4095
         warnings.warn(
@@ -181,7 +174,7 @@ def stack(train, test, shape, domain="a domain", value_range=None):
             stacklevel=3,
         )
     return [
-        np.stack([images.to_dtype(picture, dtype) for picture in part])
+        np.stack([image_file.to_dtype(image, dtype) for image in part])
         if part
         else np.empty((0, *shape), dtype)
         for part in (train, test)
@@ -189,11 +182,11 @@ def stack(train, test, shape, domain="a domain", value_range=None):
 
 
 def warn_skipped(skipped):
-    """Warns once of all pictures left out, at the line that called the caller."""
+    """Warns once of all images left out, at the line that called the caller."""
     if skipped:
         more = f" (and {len(skipped) - _NAMED} more)" if len(skipped) > _NAMED else ""
         warnings.warn(
-            f"{len(skipped)} unreadable pictures were left out{more}: "
+            f"{len(skipped)} unreadable images were left out{more}: "
             + " ".join(skipped[:_NAMED]),
             stacklevel=3,
         )

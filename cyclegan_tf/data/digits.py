@@ -1,4 +1,4 @@
-"""Labelled digits as a data set: the class as a picture of one pixel (A), the handwriting (B).
+"""Labelled digits as a data set: the class as an image of one pixel (A), the handwriting (B).
 
 MNIST (LeCun, Cortes and Burges; CC BY-SA 3.0), or any labelled set of up to ten classes in the
 same format, such as Fashion-MNIST.
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.data import drawn_digits
-from cyclegan_tf.data.assembly import check_whole
+from cyclegan_tf.data.synthetic import drawn_digits
+from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.data.npz import Dataset
-from cyclegan_tf.data.tfds_source import labelled_pictures
-from cyclegan_tf.errors import InputError
+from cyclegan_tf.data.tfds import labelled_images
+from cyclegan_tf.common.errors import InputError
 
 #: Classes of a data set: one for each digit.
 CLASSES = 10
@@ -33,7 +33,7 @@ def from_idx(folder, *, limit=None):
     Args:
         folder: Folder with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
             `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or as `.gz`.
-        limit: Takes only the first so many pictures of each split.
+        limit: Takes only the first so many images of each split.
 
     Returns:
         `npz.Dataset`, as `labelled` makes it.
@@ -51,14 +51,14 @@ def from_idx(folder, *, limit=None):
         )
     splits = []
     for names in _FILES.values():
-        pictures_path, labels_path = (_existing(folder, name) for name in names)
-        pictures, labels = read_idx(pictures_path, 3), read_idx(labels_path, 1)
-        if len(pictures) != len(labels):
+        images_path, labels_path = (_existing(folder, name) for name in names)
+        images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
+        if len(images) != len(labels):
             raise InputError(
-                f"{pictures_path} has {len(pictures)} pictures and {labels_path.name} has "
+                f"{images_path} has {len(images)} images and {labels_path.name} has "
                 f"{len(labels)} labels: give files that belong together."
             )
-        splits.append((pictures, labels))
+        splits.append((images, labels))
     return labelled(*splits, source=str(folder), limit=limit)
 
 
@@ -91,7 +91,7 @@ def from_tfds(name="mnist", *, limit=None, data_dir=None):
     """Makes a data set of TensorFlow Datasets (`pip install "cyclegan_tf[tfds]"`).
 
     Args:
-        name: A data set with the splits `train` and `test`, pictures of one size and labels,
+        name: A data set with the splits `train` and `test`, images of one size and labels,
             such as "mnist" or "fashion_mnist".
         limit: As in `from_idx`.
         data_dir: Where data sets are kept; `~/tensorflow_datasets` by default.
@@ -102,7 +102,7 @@ def from_tfds(name="mnist", *, limit=None, data_dir=None):
     Raises:
         InputError: If TensorFlow Datasets is not installed, or the data cannot be had.
     """
-    splits = [labelled_pictures(name, split, limit, data_dir) for split in _FILES]
+    splits = [labelled_images(name, split, limit, data_dir) for split in _FILES]
     return labelled(*splits, source=f"{name} from TensorFlow Datasets")
 
 
@@ -112,8 +112,8 @@ def drawn(train=2000, test=500, *, size=28, seed=0):
     A stand-in for where MNIST cannot be had; easier than handwriting.
 
     Args:
-        train: How many training pictures, at least 1.
-        test: How many test pictures, at least 0.
+        train: How many training images, at least 1.
+        test: How many test images, at least 0.
         size: Height and width in pixels, at least 8.
         seed: Non-negative integer that fixes the digits.
 
@@ -127,28 +127,28 @@ def drawn(train=2000, test=500, *, size=28, seed=0):
     check_whole("test", test, 0)
     check_whole("size", size, 8)
     check_whole("seed", seed, 0)
-    pictures, labels = drawn_digits.draw(test + train, size, seed)
+    images, labels = drawn_digits.draw(test + train, size, seed)
     # Test digits come first, so that they are the same for any number of training digits.
     return labelled(
-        (pictures[test:], labels[test:]),
-        (pictures[:test], labels[:test]),
+        (images[test:], labels[test:]),
+        (images[:test], labels[:test]),
         source=f"drawn digits, seed {seed}",
     )
 
 
 def labelled(train, test, *, source, limit=None):
-    """Makes a data set of pictures and their labels.
+    """Makes a data set of images and their labels.
 
     Args:
-        train: `(pictures, labels)`: uint8 arrays `(n, height, width)` or with a channels axis
+        train: `(images, labels)`: uint8 arrays `(n, height, width)` or with a channels axis
             at the end, and integers `(n,)` from 0 to 9.
         test: The same for testing.
         source: Where they come from.
-        limit: Takes only the first so many pictures of each split.
+        limit: Takes only the first so many images of each split.
 
     Returns:
-        `npz.Dataset`, paired in both splits: A "digit" holds one-hot uint8 pictures
-        `(n, 1, 1, 10)` of the range (0, 1), B "handwriting" the pictures
+        `npz.Dataset`, paired in both splits: A "digit" holds one-hot uint8 images
+        `(n, 1, 1, 10)` of the range (0, 1), B "handwriting" the images
         `(n, height, width, channels)`.
 
     Raises:
@@ -157,15 +157,15 @@ def labelled(train, test, *, source, limit=None):
     if limit is not None:
         check_whole("limit", limit, 1)
     arrays = {}
-    for split, (pictures, labels) in (("train", train), ("test", test)):
-        pictures, labels = np.asarray(pictures)[:limit], np.asarray(labels)[:limit]
+    for split, (images, labels) in (("train", train), ("test", test)):
+        images, labels = np.asarray(images)[:limit], np.asarray(labels)[:limit]
         if len(labels) and not 0 <= labels.min() <= labels.max() < CLASSES:
             raise InputError(
                 f"The labels of {source} must be from 0 to {CLASSES - 1}, received "
                 f"{labels.min()} to {labels.max()}: give a set of {CLASSES} classes."
             )
         arrays[f"{split}_a"] = one_hot(labels)
-        arrays[f"{split}_b"] = pictures[..., None] if pictures.ndim == 3 else pictures
+        arrays[f"{split}_b"] = images[..., None] if images.ndim == 3 else images
     return Dataset(
         **arrays,
         names=("digit", "handwriting"),
@@ -176,13 +176,13 @@ def labelled(train, test, *, source, limit=None):
 
 
 def one_hot(labels):
-    """Returns classes as pictures: uint8 `(n, 1, 1, 10)` with a single 1 in channel `label`."""
+    """Returns classes as images: uint8 `(n, 1, 1, 10)` with a single 1 in channel `label`."""
     return np.eye(CLASSES, dtype=np.uint8)[np.asarray(labels, np.int64)][:, None, None]
 
 
-def labels_of(pictures):
-    """The classes `(n,)` that one-hot pictures `(n, 1, 1, classes)` stand for."""
-    return np.asarray(pictures).reshape(len(pictures), -1).argmax(-1)
+def labels_of(images):
+    """The classes `(n,)` that one-hot images `(n, 1, 1, classes)` stand for."""
+    return np.asarray(images).reshape(len(images), -1).argmax(-1)
 
 
 def read_idx(path, dimensions):
@@ -190,7 +190,7 @@ def read_idx(path, dimensions):
 
     Args:
         path: The file, plain or compressed by gzip.
-        dimensions: How many axes its array must have: 3 for pictures, 1 for labels.
+        dimensions: How many axes its array must have: 3 for images, 1 for labels.
 
     Returns:
         uint8 array.

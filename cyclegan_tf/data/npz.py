@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_tf.atomic import replacing
-from cyclegan_tf.data import checks, likeness
-from cyclegan_tf.data.slices import Slices
-from cyclegan_tf.data.values import FULL_RANGE
-from cyclegan_tf.errors import InputError
+from cyclegan_tf.common.atomic_files import replacing
+from cyclegan_tf.common import checks
+from cyclegan_tf.data import statistics
+from cyclegan_tf.data.slice_metadata import Slices
+from cyclegan_tf.common.value_range import FULL_RANGE
+from cyclegan_tf.common.errors import InputError
 
 FORMAT = 1
 
@@ -30,25 +31,25 @@ _MASKS = {"test_a": "maskA", "test_b": "maskB"}
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Pictures of two domains, for training and for testing.
+    """Images of two domains, for training and for testing.
 
     An array is `(n, height, width, channels)`, a NumPy array or anything with `shape`, `dtype`,
     `len` and indexing by an integer array (`prepare.FolderImages`). Types are uint8, uint16,
-    float32 and float64; within a domain training and test pictures have one shape and type.
+    float32 and float64; within a domain training and test images have one shape and type.
 
     Attributes:
-        train_a: Training pictures of domain A, at least one.
-        train_b: Training pictures of domain B, at least one.
-        test_a: Test pictures of domain A; by default none.
-        test_b: Test pictures of domain B; by default none.
+        train_a: Training images of domain A, at least one.
+        train_b: Training images of domain B, at least one.
+        test_a: Test images of domain A; by default none.
+        test_b: Test images of domain B; by default none.
         names: What the domains are called.
         ranges: `(low, high)` of the stored values of A and of B. By default the full range of an
             integer type; for floats (0, 1) if all values lie there, else (-1, 1) if they lie
             there, else the smallest and the largest value.
-        paired: Whether picture i of A belongs to picture i of B, in "train" and in "test".
-        sources: Where the pictures come from.
-        skipped: A sentence about each picture that could not be used.
-        slices: `slices.Slices` where the pictures are slices of volumes; else None.
+        paired: Whether image i of A belongs to image i of B, in "train" and in "test".
+        sources: Where the images come from.
+        skipped: A sentence about each image that could not be used.
+        slices: `slices.Slices` where the images are slices of volumes; else None.
         hash: SHA-256 that tells data sets apart; by default of the contents.
 
     Raises:
@@ -104,12 +105,12 @@ class Dataset:
 
     @functools.cached_property
     def likeness(self):
-        """What the training pictures of A and of B are like: `likeness.reference` of each."""
-        pictures = (self.train_a, self.train_b)
-        return tuple(likeness.reference(*each) for each in zip(pictures, self.ranges, strict=True))
+        """What the training images of A and of B are like: `likeness.reference` of each."""
+        images = (self.train_a, self.train_b)
+        return tuple(statistics.reference(*each) for each in zip(images, self.ranges, strict=True))
 
     def swapped(self):
-        """The same pictures with A and B exchanged, under the same hash."""
+        """The same images with A and B exchanged, under the same hash."""
         return dataclasses.replace(
             self,
             train_a=self.train_b,
@@ -151,7 +152,7 @@ class Dataset:
 def save(path, dataset):
     """Writes a data set to one compressed file, whole or not at all.
 
-    Pictures that are decoded on access are all decoded, and all at once in memory.
+    Images that are decoded on access are all decoded, and all at once in memory.
 
     Args:
         path: The .npz file. A data set that is there already is replaced.
@@ -263,7 +264,7 @@ def _read(path):
     except InputError:
         raise
     except MemoryError as error:
-        raise InputError(f"{path} does not fit into memory: prepare fewer pictures.") from error
+        raise InputError(f"{path} does not fit into memory: prepare fewer images.") from error
     except (OSError, ValueError, AttributeError, EOFError, NotImplementedError) as error:
         raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from error
     except (zipfile.BadZipFile, zlib.error, KeyError, SyntaxError) as error:

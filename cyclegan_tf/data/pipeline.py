@@ -7,8 +7,8 @@ resumed run starts its pipeline at its step and sees what it would have seen.
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.data.values import normalize
-from cyclegan_tf.errors import InputError
+from cyclegan_tf.common.value_range import normalize
+from cyclegan_tf.common.errors import InputError
 
 #: The reference enlarges 256 pixels to 286 before it crops 256.
 ENLARGE = 286 / 256
@@ -20,7 +20,7 @@ def steps_per_epoch(dataset, batch_size=1):
 
 
 def part_of_batch(batch_size, replicas):
-    """Number of pictures of each batch that one of `replicas` devices takes.
+    """Number of images of each batch that one of `replicas` devices takes.
 
     Raises:
         InputError: If the batch cannot be divided.
@@ -58,12 +58,12 @@ def batches(
 
     Args:
         dataset: `npz.Dataset`, its arrays in memory or decoded on access.
-        batch_size: Pictures of each domain per batch.
+        batch_size: Images of each domain per batch.
         steps: Number of batches to make; None never ends.
         start: Number of the first batch.
         seed: Non-negative integer key of order and augmentation.
         augment: Whether to enlarge, crop and mirror; "mirror" to mirror alone.
-        pairs: Whether picture i of A comes with picture i of B; by default in a dataset that is
+        pairs: Whether image i of A comes with image i of B; by default in a dataset that is
             paired in training.
         replicas: Into how many parts each batch is divided.
         worker: `(number, of)`: whose parts to make, all workers having as many replicas.
@@ -91,8 +91,8 @@ def batches(
     )
 
 
-def fixed_pictures(dataset, count):
-    """The first pictures of the test split (of the training split where that is empty).
+def fixed_images(dataset, count):
+    """The first images of the test split (of the training split where that is empty).
 
     Slices follow one another, head by head: of those, each next one is taken from a further head,
     and further up.
@@ -123,7 +123,7 @@ def fixed_pictures(dataset, count):
 
 
 def _sampler(images, value_range, key, augment):
-    """Returns the function from a sample's number (int64 scalar) to its picture."""
+    """Returns the function from a sample's number (int64 scalar) to its image."""
     count = len(images)
     fetch = _fetcher(images)
     # Wrapped to what two 32-bit words can hold; distinct for every sensible seed.
@@ -144,7 +144,7 @@ def _sampler(images, value_range, key, augment):
 
 
 def _fetcher(images):
-    """Returns the function from an index to the stored picture, as a tensor of fixed shape."""
+    """Returns the function from an index to the stored image, as a tensor of fixed shape."""
     if isinstance(images, np.ndarray):
         with tf.device("CPU"):  # a GPU's memory is for the networks
             stored = tf.constant(images)

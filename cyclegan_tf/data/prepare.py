@@ -1,4 +1,4 @@
-"""From pictures to a data set: folders, side-by-side pairs, TensorFlow Datasets, drawn faces."""
+"""From images to a data set: folders, side-by-side pairs, TensorFlow Datasets, drawn faces."""
 
 import functools
 import hashlib
@@ -7,30 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.data.assembly import (
-    check_whole,
-    domain_names,
-    fitted,
-    one_dtype,
-    picture_shapes,
-    stack,
-    value_ranges,
-    warn_skipped,
-)
-from cyclegan_tf.data.cartoons import cartoons
+from cyclegan_tf.common.checks import check_whole
+from cyclegan_tf.data.assembly import domain_names, fitted, one_dtype, image_shapes, stack, value_ranges, warn_skipped
+from cyclegan_tf.data.synthetic.cartoons import cartoons
 from cyclegan_tf.data.npz import Dataset
-from cyclegan_tf.data.picture_files import (
-    FolderImages,
-    check,
-    decode_all,
-    domain_files,
-    read_fitted,
-    read_halves,
-    split_files,
-)
-from cyclegan_tf.data.sketch import sketch
-from cyclegan_tf.data.tfds_source import from_tfds
-from cyclegan_tf.errors import InputError
+from cyclegan_tf.data.io.folder import FolderImages, check, decode_all, domain_files, read_fitted, read_halves, split_files
+from cyclegan_tf.data.synthetic.sketch import sketch
+from cyclegan_tf.data.tfds import from_tfds
+from cyclegan_tf.common.errors import InputError
 
 __all__ = ["FolderImages", "from_folders", "from_pairs", "from_tfds", "generated", "stream"]
 
@@ -50,37 +34,37 @@ def from_folders(
     seed=0,
     progress=True,
 ):
-    """Makes an unpaired data set of picture folders.
+    """Makes an unpaired data set of image folders.
 
     A file that cannot be read is left out and named in one warning. A domain that has 16-bit
-    pictures becomes 16-bit as a whole; one of floats stays float32 in its own values, and takes no
+    images becomes 16-bit as a whole; one of floats stays float32 in its own values, and takes no
     others.
 
     Args:
         a: Folder of domain A; or, without `b`, a folder that holds `trainA`, `trainB` and, if
-            there are test pictures, `testA`, `testB`.
+            there are test images, `testA`, `testB`.
         b: Folder of domain B.
         size: `(height, width)` in pixels, or one number for both.
-        channels: 1 (gray), 3 (RGB), 4 (RGBA) or any other number that the pictures have, or two
+        channels: 1 (gray), 3 (RGB), 4 (RGBA) or any other number that the images have, or two
             such numbers, of A and of B.
         how: "crop", "pad" or "stretch", as in `images.fit`.
         ranges: `(low, high)`, or two such pairs, of A and of B: the values that stand for black
             and white, to which values outside are set. By default as `npz.Dataset` says.
-        test_fraction: Share of the pictures that is held back for testing, at least 0 and below
+        test_fraction: Share of the images that is held back for testing, at least 0 and below
             1, where a domain has no test folder.
         names: Two names for the domains; by default those of two folders, or "A" and "B".
         strict: Whether an unreadable file is an error.
-        limit: Takes only the first so many pictures of each folder.
-        seed: Non-negative integer that fixes which pictures are held back.
+        limit: Takes only the first so many images of each folder.
+        seed: Non-negative integer that fixes which images are held back.
         progress: Whether to show a progress bar.
 
     Returns:
         `npz.Dataset`.
 
     Raises:
-        InputError: If an argument or folder cannot be used, or no picture of a domain is readable.
+        InputError: If an argument or folder cannot be used, or no image of a domain is readable.
     """
-    shapes, names = picture_shapes(size, channels, how), domain_names(names, a, b)
+    shapes, names = image_shapes(size, channels, how), domain_names(names, a, b)
     clips, arrays, skipped = value_ranges(ranges), {}, []
     folders = domain_files(a, b, test_fraction, limit, seed)
     for domain, name, paths, shape, clip in zip("ab", names, folders, shapes, clips, strict=True):
@@ -113,13 +97,13 @@ def from_pairs(
     seed=0,
     progress=True,
 ):
-    """Makes a paired data set of pictures that show A and B side by side.
+    """Makes a paired data set of images that show A and B side by side.
 
-    Each is split down its middle. Training and test pictures are paired.
+    Each is split down its middle. Training and test images are paired.
 
     Args:
         folder: Folder with the subfolders `train` and `test` (or `val`); without `train`, the
-            folder's own pictures are divided by `test_fraction`.
+            folder's own images are divided by `test_fraction`.
         direction: "ab" if A is the left half, "ba" if it is the right one.
         size: `(height, width)` of one half in pixels, or one number for both.
         channels: As in `from_folders`.
@@ -136,11 +120,11 @@ def from_pairs(
         `npz.Dataset`.
 
     Raises:
-        InputError: If an argument or the folder cannot be used, or no picture is readable.
+        InputError: If an argument or the folder cannot be used, or no image is readable.
     """
     if direction not in ("ab", "ba"):
         raise InputError(f'direction must be "ab" or "ba", received {direction!r}.')
-    shapes, names = picture_shapes(size, channels, how), domain_names(names)
+    shapes, names = image_shapes(size, channels, how), domain_names(names)
     clips, folder = value_ranges(ranges), Path(folder)
     train, test = folder, None
     if (folder / "train").is_dir():
@@ -179,8 +163,8 @@ def generated(train=1000, test=100, *, size=64, paired=False, seed=0, progress=T
     that of the cartoon with its number, so that a translation can be compared with the truth.
 
     Args:
-        train: How many training pictures each domain has, at least 1.
-        test: How many test pictures, at least 0.
+        train: How many training images each domain has, at least 1.
+        test: How many test images, at least 0.
         size: `(height, width)` in pixels, each at least 8, or one number for both.
         paired: Whether each sketch is that of the cartoon with its number in training, too, as
             pix2pix needs it. The cartoons are the same either way.
@@ -224,7 +208,7 @@ def stream(
     seed=0,
     progress=True,
 ):
-    """Like `from_folders`, for pictures that memory does not hold: decoded on each access.
+    """Like `from_folders`, for images that memory does not hold: decoded on each access.
 
     All files are checked at the start (`images.check`), and those that cannot be read are left
     out and named in one warning. Of floats, all are also read once to find their range, unless
@@ -249,9 +233,9 @@ def stream(
         `npz.Dataset` whose arrays are `FolderImages`.
 
     Raises:
-        InputError: If an argument or folder cannot be used, or no picture of a domain is readable.
+        InputError: If an argument or folder cannot be used, or no image of a domain is readable.
     """
-    shapes, names = picture_shapes(size, channels, how), domain_names(names, a, b)
+    shapes, names = image_shapes(size, channels, how), domain_names(names, a, b)
     clips, arrays, skipped = value_ranges(ranges), {}, []
     digest = hashlib.sha256(json.dumps([shapes, how] + [clips] * (ranges is not None)).encode())
     folders = domain_files(a, b, test_fraction, limit, seed)

@@ -1,59 +1,165 @@
-"""The autoencoder: pictures through a narrow code and back.
+"""The autoencoder: images through a narrow code and back; and what VAE and CVAE share with it.
 
 Reference: Hinton & Salakhutdinov 2006, "Reducing the Dimensionality of Data with Neural
 Networks", Science 313, https://doi.org/10.1126/science.1127647
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.likelihoods import Likelihood
-from cyclegan_tf.training import GenerativeModel
-from cyclegan_tf.vector_coders import picture
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.methods.likelihoods import SPREAD, Likelihood
+from cyclegan_tf.methods.options import LinearDecay, check_sides, option
+from cyclegan_tf.methods.registry import method
+from cyclegan_tf.networks import latent_autoencoder
+from cyclegan_tf.networks.latent_autoencoder import to_image
+from cyclegan_tf.training.model import GenerativeModel
+
+#: Numbers in a code by the kind of networks: as Burda et al., our choice, as BicycleGAN.
+LATENT = {"dense": 50, "convolutional": 128, "unet": 8}
 
 
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderOptions(LinearDecay):
+    """Options of the autoencoder, most of which VAE and CVAE share.
+
+    Networks and learning rate are those of Burda et al. 2016, https://arxiv.org/abs/1509.00519,
+    section 5. Their rate falls in eight stages over 3280 epochs; here along a line.
+    """
+
+    network: Literal["dense", "convolutional"] | None = option(
+        None,
+        "two hidden layers of 200 tanh units, or convolutions; dense by default for gray images "
+        "of at most 32x32 pixels",
+        group="networks",
+    )
+    latent: int | None = option(
+        None, "numbers in a code; 50 by default, 128 of convolutions", low=1, group="networks"
+    )
+    filters: int = option(
+        32, "channels of the convolutional networks at full size", low=1, group="networks"
+    )
+    likelihood: Literal["bernoulli", "gaussian", "laplace"] | None = option(
+        None,
+        "distribution of a pixel; Bernoulli by default for gray images and Gaussian for others",
+        group="losses",
+    )
+    spread: float = option(
+        SPREAD,
+        "standard deviation of a Gaussian, or scale of a Laplace, pixel in [-1, 1]",
+        above=0,
+        group="losses",
+    )
+    brightness: float = option(
+        0.5,
+        "of a pixel before training, such as that of the mean training image: 0.13 for MNIST makes "
+        "the start much faster",
+        above=0,
+        below=1,
+        group="networks",
+    )
+    learning_rate: float = option(
+        1e-3, "Adam's learning rate at the start", low=0, group="learning"
+    )
+    beta_1: float = option(
+        0.9, "Adam's decay rate of the first moment", low=0, below=1, group="learning"
+    )
+
+    kinds = ("dense", "convolutional")
+
+    def resolve(self, shape_a, shape_b):
+        """Networks, code and likelihood by the shape of the images."""
+        small = shape_b[-1] == 1 and max(shape_b[:2]) <= 32
+        network = self.network or self.kinds[0 if small else 1]
+        return self._with_network(network, shape_b)
+
+    def _with_network(self, network, shape):
+        if network != "dense":
+            check_sides(*shape[:2], 1, 4)
+        by_colour = "bernoulli" if shape[-1] == 1 else "gaussian"
+        return self.replace(
+            network=network,
+            latent=LATENT[network] if self.latent is None else self.latent,
+            likelihood=self.likelihood or ("laplace" if network == "unet" else by_colour),
+        )
+
+    def made_likelihood(self):
+        """The `Likelihood` of the resolved options."""
+        return Likelihood(self.likelihood, self.spread)
+
+    def encoder(self, shapes, number, heads=("mean", "log_variance"), name="encoder"):
+        """An encoder of one image or several to `heads`, each `(batch, latent)`."""
+        seed = (self.seed, number)
+        if self.network == "dense" or max(max(shape[:2]) for shape in shapes) == 1:
+            own = {"seed": seed, "name": name}
+            return latent_autoencoder.dense_encoder(shapes, self.latent, heads, **own)
+        own = (self.filters, seed, name)
+        return latent_autoencoder.convolutional_encoder(shapes, self.latent, heads, *own)
+
+    def decoder(self, shape, condition=None):
+        """A decoder from codes to what the likelihood takes."""
+        own = {"bias": self.made_likelihood().bias(self.brightness), "seed": (self.seed, 1)}
+        own |= {"name": "decoder"}
+        if self.network == "dense":
+            return latent_autoencoder.dense_decoder(shape, self.latent, condition, **own)
+        own |= {"filters": self.filters}
+        return latent_autoencoder.convolutional_decoder(shape, self.latent, condition, **own)
+
+
+def binarized(binarize, likelihood):
+    """Whether pixels are drawn black or white; by default with the Bernoulli likelihood.
+
+    Raises:
+        InputError: If they are to be with another.
+    """
+    if binarize and likelihood != "bernoulli":
+        raise InputError(f"binarize must be False with the {likelihood} likelihood: leave it out.")
+    return likelihood == "bernoulli" if binarize is None else binarize
+
+
+@method("autoencoder", AutoencoderOptions, batch=100, one_domain=True)
 class Autoencoder(GenerativeModel):
     """An encoder to a code of few numbers and a decoder back, trained to lose little.
 
-    It learns pictures of domain B. The paper trains layer by layer first (with restricted
+    It learns images of domain B. The paper trains layer by layer first (with restricted
     Boltzmann machines) and then all together; with today's initial weights and optimizer the second
     part alone suffices. Nothing says how codes are distributed: see `methods.vae` for that.
 
-    Args:
-        encoder: From pictures of B to codes `(batch, latent)`.
+    Attributes:
+        encoder: From images of B to codes `(batch, latent)`.
         decoder: From codes to what `likelihood` takes.
         likelihood: `likelihoods.Likelihood` whose negative logarithm is the loss, in nats per
-            picture; "bernoulli" by default, the cross-entropy of the paper.
-        seed: Part of the run's name; nothing is drawn.
-        strategy: As for `GenerativeModel`.
+            image; of gray images "bernoulli" is the cross-entropy of the paper.
     """
 
     loss_names = ("reconstruction",)
+    generator_names = ("encoder", "decoder")
     augments = False
 
-    def __init__(self, encoder, decoder, likelihood=None, seed=0, strategy=None, **kwargs):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        self.encoder, self.decoder = encoder, decoder
-        self.likelihood = Likelihood() if likelihood is None else likelihood
-        self.image_shapes = (None, tuple(encoder.input_shape[1:]))
-        image = keras.Input(self.image_shapes[1])
-        cycled = picture(decoder(encoder(image)), self.likelihood.scale)
-        self.reconstructor = keras.Model(image, cycled, name="autoencoder")
-        self.built = True
+    def make_networks(self):
+        """Encoder and decoder."""
+        shape = self.image_shapes[1]
+        encoder = self.options.encoder([shape], 0, heads=("code",))
+        return {"encoder": encoder, "decoder": self.options.decoder(shape)}
 
-    @property
-    def generators(self):
-        """Encoder and decoder, trained by one optimizer."""
-        return [self.encoder, self.decoder]
+    def prepare(self):
+        """The likelihood, and the way there and back as one network."""
+        self.likelihood = self.options.made_likelihood()
+        image = keras.Input(self.image_shapes[1])
+        cycled = to_image(self.decoder(self.encoder(image)), self.likelihood.scale)
+        self.reconstructor = keras.Model(image, cycled, name="autoencoder")
 
     @property
     def saved(self):
         """The way there and back."""
         return {"autoencoder": (self.reconstructor, "bb")}
 
-    def call(self, pictures):
-        """Reconstructs pictures of B."""
-        return self.reconstructor(pictures)
+    def call(self, images):
+        """Reconstructs images of B."""
+        return self.reconstructor(images)
 
     def generator_losses(self, batch):
         """What is lost on the way, mean over the batch."""
@@ -63,5 +169,5 @@ class Autoencoder(GenerativeModel):
         return {"reconstruction": tf.reduce_mean(loss)}, ()
 
     def columns(self, a, b, names):
-        """Pictures and what comes back."""
+        """Images and what comes back."""
         return [(names[1], b), ("and back", self.reconstructor(b))]

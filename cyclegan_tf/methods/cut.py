@@ -3,104 +3,115 @@
 What is at a place of the translation must be told, by the generator's own encoder, from what is
 at other places of the input. No second generator, no second discriminator.
 
+The authors halve and double sizes with blurred sampling; here strided convolutions halve them, as
+in CycleGAN, and resizing doubles them. Initial weights are CycleGAN's.
+
 Reference: Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation",
 https://arxiv.org/abs/2007.15651
 """
+
+from dataclasses import dataclass
+from typing import Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras.layers import Add, Dense, ReLU, UnitNormalization
 
-from cyclegan_tf.convolutions import Conv2D
-from cyclegan_tf.losses import info_nce, least_squares, of_discriminator
-from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.methods import losses as adversarial
+from cyclegan_tf.methods.losses import info_nce, of_discriminator
+from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.registry import method, preset
+from cyclegan_tf.methods.unpaired import DiscriminatorOptions, check_shapes
+from cyclegan_tf.networks.layers.convolutions import Conv2D
+from cyclegan_tf.training.model import GenerativeModel
 
 #: Residual blocks whose outputs are contrasted, from 1; the first and fifth of nine in the paper.
 BLOCKS = (1, 5)
 
 
+@dataclass(frozen=True, kw_only=True)
+class CUTOptions(DiscriminatorOptions):
+    """Options of CUT; the paper's by default."""
+
+    blocks: int | None = option(
+        None,
+        "residual blocks of the generator; by default 6 up to 128 pixels and 9 above",
+        low=1,
+        group="networks",
+    )
+    upsampling: Literal["transposed", "resize", "bilinear"] = option(
+        "resize", "how sizes are doubled: as for cyclegan", group="networks"
+    )
+    nce_weight: float = option(
+        1.0, "weight of the contrastive losses, together", low=0, group="losses"
+    )
+    identity: bool = option(
+        True, "contrast images of B with themselves, too, at half of the weight", group="losses"
+    )
+    flip: bool = option(
+        False,
+        "translate half of the images mirrored, and mirror their features back",
+        group="losses",
+    )
+    temperature: float = option(
+        0.07, "what similarities are divided by; the paper's tau", above=0, group="losses"
+    )
+    patches: int = option(
+        256, "places of each layer that are contrasted, at most", low=2, group="losses"
+    )
+
+    def resolve(self, shape_a, shape_b):
+        """Checks that one encoder can see images of both domains."""
+        if shape_a != shape_b:
+            raise InputError(
+                f"Both domains must have one shape, received {shape_a} and {shape_b}: CUT sees "
+                "images of both with one encoder."
+            )
+        return super().resolve(shape_a, shape_b)
+
+
+@method("cut", CUTOptions)
 class CUT(GenerativeModel):
     """A generator, a discriminator of its target, and heads that make features comparable.
 
-    Args:
+    Attributes:
         gen_ab: Generator from domain A to domain B, as `networks.resnet_generator` makes it.
         disc_b: Discriminator of domain B; returns logits.
         heads: One network for each of `features(gen_ab)`, as `projection_heads` makes them.
-        image_size: As for `CycleGAN`.
-        adversarial_loss: Function of `(logits, target)`.
-        generator_loss: As for `CycleGAN`.
-        adversarial_weight: Weight of the generator's adversarial loss.
-        nce_weight: Weight of the contrast, 1 in CUT and 10 in FastCUT.
-        identity: Whether half of that is for pictures of B, which are to stay; not in FastCUT.
-        flip: Whether half of the pictures are translated mirrored; in FastCUT alone.
-        temperature: The paper's tau.
-        patches: Places of each layer that are contrasted with each other, at most.
-        seed: Key of the places and mirrorings.
-        strategy: As for `GenerativeModel`.
-
-    Raises:
-        ValueError: If the domains differ in channels.
     """
 
     loss_names = ("adv_ab", "nce_a", "nce_b", "disc_b")
+    discriminator_names = ("disc_b",)
+    saves = (("gen_ab", "ab"),)
 
-    def __init__(
-        self,
-        gen_ab,
-        disc_b,
-        heads,
-        image_size=None,
-        adversarial_loss=least_squares,
-        generator_loss=None,
-        adversarial_weight=1.0,
-        nce_weight=1.0,
-        identity=True,
-        flip=False,
-        temperature=0.07,
-        patches=256,
-        seed=0,
-        strategy=None,
-        **kwargs,
-    ):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        channels_a, channels_b = gen_ab.input_shape[-1], gen_ab.output_shape[-1]
-        if channels_a != channels_b:
-            raise ValueError(
-                f"gen_ab must give as many channels as it takes, received {channels_a} and "
-                f"{channels_b}: its encoder sees pictures of both domains."
-            )
-        image_size = tuple(image_size or gen_ab.input_shape[1:3])
-        self.image_shapes = (*image_size, channels_a), (*image_size, channels_b)
-        self.gen_ab, self.disc_b, self.heads = gen_ab, disc_b, heads
-        outputs = features(gen_ab)
-        self._encoder = keras.Model(gen_ab.inputs, outputs)
-        self._translator = keras.Model(gen_ab.inputs, [gen_ab.output, *outputs])
-        self.adversarial_loss = adversarial_loss
-        self.generator_loss = generator_loss or (lambda logits: adversarial_loss(logits, 1.0))
-        self.adversarial_weight, self.nce_weight = adversarial_weight, nce_weight
-        self.identity, self.flip, self.temperature = identity, flip, temperature
-        self.patches = patches
-        self.loss_names = tuple(n for n in self.loss_names if identity or n != "nce_b")
-        self.built = True
+    def make_networks(self):
+        """The generator and the discriminator."""
+        check_shapes(*self.image_shapes)
+        channels = self.image_shapes[0][-1]
+        return {
+            "gen_ab": self.options.resnet(channels, channels, 0, "gen_ab"),
+            "disc_b": self.options.discriminator(self.image_shapes[1], 1, "disc_b"),
+        }
+
+    def prepare(self):
+        """The heads, and the encoder: the generator's first half."""
+        options = self.options
+        self.adversarial_loss, self.generator_loss = adversarial.by_name(options.adversarial_loss)
+        self.heads = projection_heads(self.gen_ab, seed=(options.seed, 2))
+        outputs = features(self.gen_ab)
+        self._encoder = keras.Model(self.gen_ab.inputs, outputs)
+        self._translator = keras.Model(self.gen_ab.inputs, [self.gen_ab.output, *outputs])
+        self.loss_names = tuple(n for n in self.loss_names if options.identity or n != "nce_b")
 
     @property
     def generators(self):
         """The generator and the heads, trained by one optimizer."""
         return [self.gen_ab, *self.heads]
 
-    @property
-    def discriminators(self):
-        """The discriminator of B."""
-        return [self.disc_b]
-
-    @property
-    def saved(self):
-        """The generator."""
-        return {"gen_ab": (self.gen_ab, "ab")}
-
     def columns(self, a, b, names):
-        """Pictures of A, translated; of B beside them, as what they should look like."""
+        """Images of A, translated; of B beside them, as what they should look like."""
         return [(names[0], a), (f"as {names[1]}", self.gen_ab(a)), None, (names[1], b)]
 
     def noise(self, count, seed):
@@ -116,9 +127,11 @@ class CUT(GenerativeModel):
     def generator_losses(self, batch):
         """Adversarial loss and both contrasts (equation 5; means over layers), weighted."""
         a, b, *orders, coin = batch
-        places = [tf.math.top_k(order, min(self.patches, order.shape[1]))[1] for order in orders]
-        own = tf.concat([a, b], 0) if self.identity else a
-        if self.flip:
+        places = [
+            tf.math.top_k(order, min(self.options.patches, order.shape[1]))[1] for order in orders
+        ]
+        own = tf.concat([a, b], 0) if self.options.identity else a
+        if self.options.flip:
             # The coins of A serve B, too: what matters is that features are mirrored back.
             mirror = tf.tile(coin < 0.5, [own.shape[0] // a.shape[0], 1, 1, 1])
             translated = self.gen_ab(_mirrored(own, mirror), training=True)
@@ -129,32 +142,34 @@ class CUT(GenerativeModel):
             queries = self._encoder(translated, training=True)
         count = a.shape[0]
         logits = self.disc_b(translated[:count], training=True)
-        losses = {"adv_ab": self.adversarial_weight * self.generator_loss(logits)}
+        losses = {"adv_ab": self.options.adversarial_weight * self.generator_loss(logits)}
         names = self.loss_names[1:-1]
         for name, part in zip(names, (slice(count), slice(count, None)), strict=False):
             contrasts = [
                 self._contrast(head, query[part], key[part], at)
                 for head, query, key, at in zip(self.heads, queries, keys, places, strict=True)
             ]
-            losses[name] = self.nce_weight / len(names) * tf.add_n(contrasts) / len(contrasts)
+            losses[name] = (
+                self.options.nce_weight / len(names) * tf.add_n(contrasts) / len(contrasts)
+            )
         return losses, (translated[:count],)
 
     def _contrast(self, head, query, key, places):
-        """PatchNCE of one layer (equation 4): each place against the others of its own picture."""
+        """PatchNCE of one layer (equation 4): each place against the others of its own image."""
         query, key = (
             head(tf.gather(tf.reshape(x, [x.shape[0], -1, x.shape[-1]]), places, batch_dims=1))
             for x in (query, key)
         )
-        return info_nce(query, tf.stop_gradient(key), self.temperature)
+        return info_nce(query, tf.stop_gradient(key), self.options.temperature)
 
     def discriminator_losses(self, batch, shown):
-        """Half of the discriminator's loss on real and on fake pictures."""
+        """Half of the discriminator's loss on real and on fake images."""
         logits = tf.split(self.disc_b(tf.concat([batch[1], *shown], 0), training=True), 2)
         return {"disc_b": of_discriminator(self.adversarial_loss, *logits)}
 
 
 def features(generator):
-    """What is contrasted: the picture itself, both convolutions that halve it, two blocks.
+    """What is contrasted: the image itself, both convolutions that halve it, two blocks.
 
     Args:
         generator: As `networks.resnet_generator` makes it. Of fewer blocks than `BLOCKS` asks
@@ -197,3 +212,6 @@ def projection_heads(generator, units=256, seed=None):
 
 def _mirrored(images, which):
     return tf.where(which, tf.reverse(images, [2]), images)
+
+
+preset("fastcut", "cut", nce_weight=10.0, identity=False, flip=True)

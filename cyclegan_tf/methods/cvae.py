@@ -1,88 +1,124 @@
-"""The conditional variational autoencoder: many pictures for one condition.
+"""The conditional variational autoencoder: many images for one condition.
 
 Reference: Sohn et al. 2015, "Learning Structured Output Representation using Deep Conditional
 Generative Models", NeurIPS 28, equation 4
 """
+
+from dataclasses import dataclass
+from typing import Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from cyclegan_tf import generators
-from cyclegan_tf.convolutions import Conv2D
-from cyclegan_tf.layers import InstanceNormalization
-from cyclegan_tf.likelihoods import Likelihood, kl_divergence, log_normal
-from cyclegan_tf.training import GenerativeModel
-from cyclegan_tf.vector_coders import halvings, picture
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.methods.likelihoods import kl_divergence, log_normal
+from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.registry import method
+from cyclegan_tf.methods.vae import VAEOptions
+from cyclegan_tf.networks import generator_file
+from cyclegan_tf.networks.latent_autoencoder import halvings, to_image
+from cyclegan_tf.networks.layers.convolutions import Conv2D
+from cyclegan_tf.networks.layers.normalization import InstanceNormalization
+from cyclegan_tf.training.model import GenerativeModel
 
 
+@dataclass(frozen=True, kw_only=True)
+class CVAEOptions(VAEOptions):
+    """Options of the conditional VAE."""
+
+    network: Literal["dense", "convolutional", "unet"] | None = option(
+        None,
+        "networks of the VAE, or a U-Net as the decoder for images of A; the U-Net by default "
+        "where A has the size of B, else as for vae",
+        group="networks",
+    )
+    prior: Literal["learned", "standard"] = option(
+        "learned",
+        "distribution of codes in use: p(z | a), the paper's, or N(0, I), as in BicycleGAN's VAE",
+        group="networks",
+    )
+
+    def resolve(self, shape_a, shape_b):
+        """A U-Net where domain A holds images."""
+        if shape_a[:2] not in ((1, 1), shape_b[:2]):
+            raise InputError(
+                "image_shape_a must be (1, 1, classes) or have B's height and width, received "
+                f"{shape_a} and {shape_b}: prepare the data with one size."
+            )
+        images = shape_a[:2] == shape_b[:2] != (1, 1)
+        if self.network == "unet" and not images:
+            raise InputError(
+                "network must be 'dense' or 'convolutional', received 'unet': that is for images "
+                "of A, not for classes."
+            )
+        network = "unet" if images and self.network is None else self.network
+        return super(CVAEOptions, self.replace(network=network)).resolve(shape_a, shape_b)
+
+
+@method("cvae", CVAEOptions, batch=4)  # what suits images; no paper says
 class CVAE(GenerativeModel):
-    """Draws pictures of B that belong to a picture of A, or to a class, as a VAE draws any.
+    """Draws images of B that belong to an image of A, or to a class, as a VAE draws any.
 
     In training the code comes from the encoder, which sees A and B; in use from the prior, which
     sees A alone. The paper's other two parts, a first guess from A that is fed to all networks
     and a hybrid loss on codes from the prior, are left out: U-Net skips do the work of the first.
 
-    Args:
+    Attributes:
         encoder: From `[a, b]` to `[mean, log_variance]`, each `(batch, latent)`: q(z | a, b).
         decoder: From `[a, code]` to what `likelihood` takes: p(b | a, z).
         prior: From `a` to `[mean, log_variance]`: p(z | a); None for N(0, I).
-        likelihood: `likelihoods.Likelihood`; Bernoulli by default.
+        likelihood: `likelihoods.Likelihood`.
         binarize: As for `methods.vae.VAE`.
-        kl_weight: As for `methods.vae.VAE`.
-        seed: Key of all draws.
-        strategy: As for `GenerativeModel`.
     """
 
     loss_names = ("reconstruction", "kl")
+    saves = (("gen_ab", "ab"),)
     needs_pairs = True
+    prior = None
 
-    def __init__(
-        self,
-        encoder,
-        decoder,
-        prior=None,
-        likelihood=None,
-        binarize=False,
-        kl_weight=1.0,
-        seed=0,
-        strategy=None,
-        **kwargs,
-    ):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        self.encoder, self.decoder, self.prior = encoder, decoder, prior
-        self.likelihood = Likelihood() if likelihood is None else likelihood
-        self.binarize, self.kl_weight = binarize, kl_weight
-        self.image_shapes = tuple(tuple(shape[1:]) for shape in encoder.input_shape)
-        self.augments = max(self.image_shapes[0][:2]) > 1  # a class cannot be mirrored
-        self.latent = decoder.input_shape[1][-1]
-        a, noise = keras.Input(self.image_shapes[0]), keras.Input((self.latent,))
+    def make_networks(self):
+        """Encoder, decoder, and the prior where it is learned."""
+        options, (shape_a, shape_b) = self.options, self.image_shapes
+        made = {"encoder": options.encoder([shape_a, shape_b], 0)}
+        if options.network == "unet":
+            bias = options.made_likelihood().bias(options.brightness)
+            own = {"bias": bias, "seed": (options.seed, 1), "name": "decoder"}
+            sizes = (options.latent, options.filters)
+            made["decoder"] = unet_decoder(shape_a, shape_b, *sizes, **own)
+        else:
+            made["decoder"] = options.decoder(shape_b, shape_a)
+        if options.prior == "learned":
+            made["prior"] = options.encoder([shape_a], 2, name="prior")
+        return made
+
+    def prepare(self):
+        """The likelihood, and the way from a condition and noise to an image as one network."""
+        self.likelihood, self.binarize = self.options.made_likelihood(), self.options.binarize
+        shape_a = self.image_shapes[0]
+        self.augments = max(shape_a[:2]) > 1  # a class cannot be mirrored
+        self.latent = self.decoder.input_shape[1][-1]
+        a, noise = keras.Input(shape_a), keras.Input((self.latent,))
         code = noise
-        if prior is not None:
-            mean, log_variance = prior(a)
+        if self.prior is not None:
+            mean, log_variance = self.prior(a)
             deviation = layers.Activation("exponential")(layers.Rescaling(0.5)(log_variance))
             code = layers.Add()([mean, layers.Multiply()([deviation, noise])])
-        fake_b = picture(decoder([a, code]), self.likelihood.scale)
+        fake_b = to_image(self.decoder([a, code]), self.likelihood.scale)
         self.gen_ab = keras.Model([a, noise], fake_b, name="gen_ab")
-        self.built = True
 
     @property
     def generators(self):
         """Encoder, decoder and prior, trained by one optimizer."""
         return [network for network in (self.encoder, self.decoder, self.prior) if network]
 
-    @property
-    def saved(self):
-        """From a condition and noise to a picture of B."""
-        return {"gen_ab": (self.gen_ab, "ab")}
-
     def call(self, inputs):
-        """Draws pictures of B from `[a, noise]`."""
+        """Draws images of B from `[a, noise]`."""
         return self.gen_ab(inputs)
 
     def noise(self, count, seed):
-        """What binarizes the pictures, if that is wanted, and what the codes are drawn with."""
+        """What binarizes the images, if that is wanted, and what the codes are drawn with."""
         fold_in = tf.random.experimental.stateless_fold_in
         normal = tf.random.stateless_normal((count, self.latent), fold_in(seed, 0))
         if not self.binarize:
@@ -107,12 +143,12 @@ class CVAE(GenerativeModel):
         surprise, divergence, _ = self.terms(batch)
         losses = {
             "reconstruction": tf.reduce_mean(surprise),
-            "kl": self.kl_weight * tf.reduce_mean(divergence),
+            "kl": self.options.kl_weight * tf.reduce_mean(divergence),
         }
         return losses, ()
 
     def reconstruct(self, a, b):
-        """Pictures of B from the mean of their own codes.
+        """Images of B from the mean of their own codes.
 
         Args:
             a: Array `(n, height, width, channels)` in [-1, 1].
@@ -127,15 +163,15 @@ class CVAE(GenerativeModel):
         return np.tanh(self.likelihood.scale * np.asarray(outputs))
 
     def columns(self, a, b, names):
-        """Condition, picture, its reconstruction, and four draws for the condition alone."""
-        shown = [] if max(a.shape[1:3]) == 1 else [(names[0], a)]  # a class is no picture
-        drawn = [self.gen_ab(generators.inputs(self.gen_ab, a, seed=i)) for i in range(4)]
+        """Condition, image, its reconstruction, and four draws for the condition alone."""
+        shown = [] if max(a.shape[1:3]) == 1 else [(names[0], a)]  # a class is no image
+        drawn = [self.gen_ab(generator_file.inputs(self.gen_ab, a, seed=i)) for i in range(4)]
         return [
             *shown,
             (names[1], b),
             ("and back", self.reconstruct(a, b)),
             None,
-            *(("drawn", pictures) for pictures in drawn),
+            *(("drawn", images) for images in drawn),
         ]
 
 
@@ -158,7 +194,7 @@ def unet_decoder(
         name: Name of the model.
 
     Returns:
-        `keras.Model` from `[picture, code]` to `(batch, *output_shape)`, without an activation.
+        `keras.Model` from `[image, code]` to `(batch, *output_shape)`, without an activation.
 
     References:
         Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597; Dumoulin et al. 2017, "A Learned

@@ -1,10 +1,13 @@
-"""DCGAN: pictures from noise, by convolutions alone.
+"""DCGAN: images from noise, by convolutions alone.
 
 References:
     Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional Generative
     Adversarial Networks", https://arxiv.org/abs/1511.06434;
     Goodfellow et al. 2014, "Generative Adversarial Networks", https://arxiv.org/abs/1406.2661
 """
+
+from dataclasses import dataclass
+from typing import Literal
 
 import keras
 import numpy as np
@@ -24,67 +27,97 @@ from keras.layers import (
     UpSampling2D,
 )
 
-from cyclegan_tf import generators
-from cyclegan_tf.losses import binary_crossentropy, non_saturating
-from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.methods import losses
+from cyclegan_tf.methods.losses import binary_crossentropy
+from cyclegan_tf.methods.options import Adversarial, LinearDecay, check_sides, option
+from cyclegan_tf.methods.registry import method
+from cyclegan_tf.networks import generator_file
+from cyclegan_tf.training.model import GenerativeModel
 
-#: Columns of the pictures that are shown after each epoch.
+#: Columns of the images that are shown after each epoch.
 SHOWN = 8
 
 
+@dataclass(frozen=True, kw_only=True)
+class GANOptions(Adversarial, LinearDecay):
+    """Options that DCGAN and the conditional GAN share."""
+
+    noise_size: int = option(100, "length of the noise vector", low=1, group="networks")
+    generator_loss: Literal["non_saturating", "minimax"] = option(
+        "non_saturating",
+        "the generator's loss: what is used in practice, or the game as it is written",
+        group="losses",
+    )
+    decay_from: float = option(
+        1.0,
+        "share of the run after which the learning rate falls to zero; 1 keeps it, as in the paper",
+        low=0,
+        high=1,
+        group="learning",
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.decay_from == 1:  # a run may then be made longer
+            object.__setattr__(self, "total_steps", None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DCGANOptions(GANOptions):
+    """Options of DCGAN; the paper's by default."""
+
+    filters: int = option(
+        128,
+        "channels of the largest maps, doubled at each halving up to eightfold; on a CPU 32 will "
+        "do for digits",
+        low=1,
+        group="networks",
+    )
+
+
+@method("dcgan", DCGANOptions, batch=128, one_domain=True)
 class DCGAN(GenerativeModel):
-    """A generator from noise to pictures of domain B, and a discriminator.
+    """A generator from noise to images of domain B, and a discriminator.
 
     Departures from the paper: both networks step at once, on the same fakes; where its authors
     step the discriminator first, fakes are judged by the one before. Noise is standard normal,
     not uniform.
 
-    Real and generated pictures pass the discriminator as two batches, each normalized by its own
-    statistics. Where a batch is divided, among devices or by `accumulate`, so are these: the
-    weights are then not those of the whole batch.
+    Real and generated images pass the discriminator as two batches, each normalized by its own
+    statistics. Where a batch is divided, among devices or by gradient accumulation, so are these:
+    the weights are then not those of the whole batch.
 
-    Args:
-        gen_zb: Generator from noise `(batch, dims)` to pictures in [-1, 1].
+    Attributes:
+        gen_zb: Generator from noise `(batch, dims)` to images in [-1, 1].
         disc_b: Discriminator of domain B; returns logits.
-        generator_loss: Function of the logits of generated pictures: `losses.non_saturating` (what
-            is used in practice) or `losses.minimax` (the game as it is written).
-        seed: As for `GenerativeModel`.
-        strategy: As for `GenerativeModel`.
     """
 
     loss_names = ("adv_b", "disc_b")
+    generator_names = ("gen_zb",)
+    discriminator_names = ("disc_b",)
+    saves = (("gen_zb", "zb"),)
     augments = False
 
-    def __init__(
-        self, gen_zb, disc_b, generator_loss=non_saturating, seed=0, strategy=None, **kwargs
-    ):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        self.gen_zb, self.disc_b = gen_zb, disc_b
-        self.generator_loss = generator_loss
-        self.image_shapes = (None, tuple(gen_zb.output_shape[1:]))
-        self.built = True
+    def make_networks(self):
+        """The generator and the discriminator."""
+        options, shape = self.options, self.image_shapes[1]
+        check_sides(*shape[:2], 2, 8)
+        sizes, seed = (options.filters, 0), options.seed
+        return {
+            "gen_zb": generator(shape, options.noise_size, *sizes, (seed, 0), "gen_zb"),
+            "disc_b": discriminator(shape, *sizes, (seed, 1), "disc_b"),
+        }
 
-    @property
-    def generators(self):
-        """The generator."""
-        return [self.gen_zb]
-
-    @property
-    def discriminators(self):
-        """The discriminator."""
-        return [self.disc_b]
-
-    @property
-    def saved(self):
-        """The generator, which samples B."""
-        return {"gen_zb": (self.gen_zb, "zb")}
+    def prepare(self):
+        """The generator's loss."""
+        self.generator_loss = getattr(losses, self.options.generator_loss)
 
     def noise(self, count, seed):
-        """Standard normal noise, a vector for each picture."""
+        """Standard normal noise, a vector for each image."""
         return (tf.random.stateless_normal((count, self.gen_zb.input_shape[-1]), seed),)
 
     def call(self, batch):
-        """Makes pictures of `(a, b, noise)`'s noise."""
+        """Makes images of `(a, b, noise)`'s noise."""
         return self.gen_zb(batch[2])
 
     def generator_losses(self, batch):
@@ -101,20 +134,20 @@ class DCGAN(GenerativeModel):
 
     def columns(self, a, b, names):
         """Samples of the same noise after each epoch."""
-        (noise,) = generators.inputs(self.gen_zb, count=SHOWN * len(b))
+        (noise,) = generator_file.inputs(self.gen_zb, count=SHOWN * len(b))
         samples = np.asarray(self.gen_zb(noise, training=False))
         return [(names[1] if i == 0 else "", samples[i::SHOWN]) for i in range(SHOWN)]
 
 
 def generator(image_shape, noise=100, filters=128, classes=0, seed=None, name="generator"):
-    """The DCGAN generator: noise becomes a small map, which is doubled until it is the picture.
+    """The DCGAN generator: noise becomes a small map, which is doubled until it is the image.
 
     At 64x64 with 128 filters it is that of the paper's figure 1 (4x4x1024 first). Other sizes by
-    rule: the map begins where halving the picture ends (`halvings`), at 7x7 for 28x28, and has
+    rule: the map begins where halving the image ends (`halvings`), at 7x7 for 28x28, and has
     `filters` channels before the last doubling, twice as many before each other, up to eightfold.
 
     Args:
-        image_shape: `(height, width, channels)` of the pictures.
+        image_shape: `(height, width, channels)` of the images.
         noise: Length of the noise vector; 100 in the paper.
         filters: Channels before the last doubling.
         classes: Number of classes that are asked for beside the noise; 0 for none.
@@ -123,11 +156,11 @@ def generator(image_shape, noise=100, filters=128, classes=0, seed=None, name="g
 
     Returns:
         `keras.Model` from noise `(batch, noise)`, or with classes from `[asked, noise]`, one-hot
-        pictures `(batch, 1, 1, classes)` of -1 and 1 first, to pictures
+        images `(batch, 1, 1, classes)` of -1 and 1 first, to images
         `(batch, height, width, channels)` in [-1, 1] (tanh).
 
     Raises:
-        ValueError: If the picture's sides cannot be halved.
+        ValueError: If the image's sides cannot be halved.
 
     Reference:
         Radford et al. 2016, https://arxiv.org/abs/1511.06434, figure 1 and section 3
@@ -155,19 +188,19 @@ def discriminator(image_shape, filters=128, classes=0, seed=None, name="discrimi
     """The DCGAN discriminator: 5x5 convolutions of stride 2, then one logit.
 
     Args:
-        image_shape: `(height, width, channels)` of the pictures.
+        image_shape: `(height, width, channels)` of the images.
         filters: Channels after the first convolution; doubled at each further one up to eightfold.
-        classes: Number of classes; where there are any, each is one more channel of the picture,
+        classes: Number of classes; where there are any, each is one more channel of the image,
             1 everywhere for the class at hand and 0 for others.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
     Returns:
-        `keras.Model` from pictures, or with classes from `[one-hot pictures, pictures]`, to logits
+        `keras.Model` from images, or with classes from `[one-hot images, images]`, to logits
         `(batch, 1)`.
 
     Raises:
-        ValueError: If the picture's sides cannot be halved.
+        ValueError: If the image's sides cannot be halved.
 
     Reference:
         Radford et al. 2016, https://arxiv.org/abs/1511.06434, section 3
@@ -182,14 +215,14 @@ def discriminator(image_shape, filters=128, classes=0, seed=None, name="discrimi
     for level in range(halvings(height, width)):
         options = {"padding": "same", "use_bias": level == 0, "kernel_initializer": next(init)}
         x = Conv2D(filters * min(2**level, 8), 5, 2, **options)(x)
-        # Neither at the picture nor at the logit: section 3 found that unstable.
+        # Neither at the image nor at the logit: section 3 found that unstable.
         x = LeakyReLU(0.2)(_normalized(x) if level else x)
     x = Dense(1, kernel_initializer=next(init))(Flatten()(x))
     return keras.Model(inputs, x, name=name)
 
 
 def halvings(height, width):
-    """How often a picture can be halved so that both sides stay whole and at least 4.
+    """How often an image can be halved so that both sides stay whole and at least 4.
 
     Raises:
         ValueError: If not even once.
@@ -202,9 +235,9 @@ def halvings(height, width):
     return levels
 
 
-def one_hot(pictures):
+def one_hot(images):
     """Classes as they come in a batch, -1 and 1, to 0 and 1."""
-    return Rescaling(0.5, 0.5)(pictures)
+    return Rescaling(0.5, 0.5)(images)
 
 
 def _normalized(x):

@@ -1,96 +1,99 @@
-"""FSeSim: unpaired translation in one direction that keeps which places are alike.
+"""FSeSim: unpaired translation in one direction that keeps the self-similarity of the image.
 
 A horse's flank is like its neck and unlike the grass, and so is a zebra's, though it looks like
-neither. The trained network that helps the discriminator judge tells what is alike. No second
-generator, nothing to learn but the translation.
+neither. A trained classifier tells what is alike; the same one helps the discriminator judge. (The
+paper measures by VGG16 and has CycleGAN's discriminator.) No second generator.
 
 Reference: Zheng et al. 2021, "The Spatially-Correlative Loss for Various Image Translation Tasks",
 https://arxiv.org/abs/2104.00854 (the fixed self-similarity); the discriminator is that of Sauer et
 al. 2021, https://arxiv.org/abs/2111.01007.
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import keras
 import tensorflow as tf
 
-from cyclegan_tf import projected
-from cyclegan_tf.losses import (
-    least_squares,
-    of_discriminator,
-    self_similarity,
-    spatially_correlative,
-)
-from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.methods import losses as adversarial
+from cyclegan_tf.methods.cyclegan import WITHIN_MINUTES
+from cyclegan_tf.methods.losses import of_discriminator, self_similarity, spatially_correlative
+from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.registry import method, preset
+from cyclegan_tf.methods.unpaired import UnpairedOptions, check_shapes
+from cyclegan_tf.networks import projected_discriminator
+from cyclegan_tf.training.model import GenerativeModel
+
+#: Images of this many pixels or fewer are doubled for the classifier: stripes of four pixels are
+#: too fine for it.
+FINE = 64
 
 
+@dataclass(frozen=True, kw_only=True)
+class FSeSimOptions(UnpairedOptions):
+    """Options of FSeSim."""
+
+    upsampling: Literal["transposed", "resize", "bilinear"] = option(
+        "bilinear", "how sizes are doubled: as for cyclegan", group="networks"
+    )
+    disc_layers: int = option(
+        3, "stride-2 convolutions of the PatchGAN that judges the pixels", low=1, group="networks"
+    )
+    disc_features: Literal["alex", "vgg"] = option(
+        "alex",
+        "classifier whose features are judged and compared; its weights are fetched once",
+        group="networks",
+    )
+    adversarial_loss: Literal["least_squares", "binary_crossentropy", "hinge"] = option(
+        "hinge", "adversarial loss", group="losses"
+    )
+    spatial_weight: float = option(
+        10.0, "weight of the spatially-correlative loss", low=0, group="losses"
+    )
+    patches: int = option(
+        256,
+        "places of each level of features whose similarities are compared, at most",
+        low=2,
+        group="losses",
+    )
+
+
+@method("fsesim", FSeSimOptions)
 class FSeSim(GenerativeModel):
-    """A generator, and a discriminator of its target that judges features of a trained network.
+    """A generator, and a discriminator of its target that judges features of a classifier.
 
-    Args:
-        gen_ab: Generator from domain A to domain B.
-        disc_b: `projected.projected_discriminator` of domain B.
-        adversarial_loss: Function of `(logits, target)`.
-        generator_loss: As for `CycleGAN`.
-        adversarial_weight: Weight of the generator's adversarial loss.
-        spatial_weight: Weight of the spatially-correlative loss, 10 in the paper.
-        patches: Places of each level of features whose similarities are compared, at most.
-        seed: Key of the places.
-        strategy: As for `GenerativeModel`.
-
-    Raises:
-        ValueError: If the discriminator judges other channels than the generator gives.
+    Attributes:
+        gen_ab: Generator from domain A to domain B. Where A has other channels than B, the layout
+            of their mean is kept.
+        disc_b: `projected_discriminator` of domain B.
     """
 
     loss_names = ("adv_ab", "spatial_a", "disc_b")
+    generator_names = ("gen_ab",)
+    discriminator_names = ("disc_b",)
+    saves = (("gen_ab", "ab"),)
 
-    def __init__(
-        self,
-        gen_ab,
-        disc_b,
-        adversarial_loss=least_squares,
-        generator_loss=None,
-        adversarial_weight=1.0,
-        spatial_weight=10.0,
-        patches=256,
-        seed=0,
-        strategy=None,
-        **kwargs,
-    ):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        *size, channels = disc_b.input_shape[1:]
-        if gen_ab.output_shape[-1] != channels:
-            raise ValueError(
-                f"disc_b must judge the {gen_ab.output_shape[-1]} channels that gen_ab gives, "
-                f"received one of {channels}."
-            )
-        self.image_shapes = (*size, gen_ab.input_shape[-1]), (*size, channels)
-        self.gen_ab, self.disc_b = gen_ab, disc_b
-        levels = projected.levels(disc_b)
-        self._features = keras.Model(disc_b.input, levels)
-        # One pass gives what the discriminator says and what its trained network sees.
-        self._judged = keras.Model(disc_b.input, [disc_b.output, *levels])
-        self.adversarial_loss = adversarial_loss
-        self.generator_loss = generator_loss or (lambda logits: adversarial_loss(logits, 1.0))
-        self.adversarial_weight, self.spatial_weight = adversarial_weight, spatial_weight
-        self.patches = patches
-        self.built = True
+    def make_networks(self):
+        """The generator and the discriminator."""
+        shape_a, shape_b = self.image_shapes
+        check_shapes(shape_a, shape_b)
+        doublings = int(min(shape_a[:2]) <= FINE)
+        return {
+            "gen_ab": self.options.resnet(shape_a[-1], shape_b[-1], 0, "gen_ab"),
+            "disc_b": self.options.discriminator(shape_b, 1, "disc_b", doublings),
+        }
 
-    @property
-    def generators(self):
-        """The generator."""
-        return [self.gen_ab]
-
-    @property
-    def discriminators(self):
-        """The discriminator of B."""
-        return [self.disc_b]
-
-    @property
-    def saved(self):
-        """The generator."""
-        return {"gen_ab": (self.gen_ab, "ab")}
+    def prepare(self):
+        """What gives the features of the classifier inside of the discriminator."""
+        loss = self.options.adversarial_loss
+        self.adversarial_loss, self.generator_loss = adversarial.by_name(loss)
+        levels = projected_discriminator.levels(self.disc_b)
+        self._features = keras.Model(self.disc_b.input, levels)
+        # One pass gives what the discriminator says and what its classifier sees.
+        self._judged = keras.Model(self.disc_b.input, [self.disc_b.output, *levels])
 
     def columns(self, a, b, names):
-        """Pictures of A, translated; of B beside them, as what they should look like."""
+        """Images of A, translated; of B beside them, as what they should look like."""
         return [(names[0], a), (f"as {names[1]}", self.gen_ab(a)), None, (names[1], b)]
 
     def noise(self, count, seed):
@@ -109,22 +112,26 @@ class FSeSim(GenerativeModel):
         wanted = self._features(_with_channels(a, translated.shape[-1]))
         differences = []
         for order, x, y in zip(orders, wanted, found, strict=True):
-            places = tf.math.top_k(order, min(self.patches, order.shape[1]))[1]
+            places = tf.math.top_k(order, min(self.options.patches, order.shape[1]))[1]
             ours, theirs = (self_similarity(tf.cast(m, tf.float32), places) for m in (y, x))
             differences.append(spatially_correlative(ours, theirs))
         return {
-            "adv_ab": self.adversarial_weight * self.generator_loss(logits),
-            "spatial_a": self.spatial_weight * tf.add_n(differences) / len(differences),
+            "adv_ab": self.options.adversarial_weight * self.generator_loss(logits),
+            "spatial_a": self.options.spatial_weight * tf.add_n(differences) / len(differences),
         }, (translated,)
 
     def discriminator_losses(self, batch, shown):
-        """Half of the discriminator's loss on real and on fake pictures."""
+        """Half of the discriminator's loss on real and on fake images."""
         logits = tf.split(self.disc_b(tf.concat([batch[1], *shown], 0), training=True), 2)
         return {"disc_b": of_discriminator(self.adversarial_loss, *logits)}
 
 
-def _with_channels(pictures, count):
-    """The pictures as they are, or their mean of all channels in each of `count`."""
-    if pictures.shape[-1] == count:
-        return pictures
-    return tf.repeat(tf.reduce_mean(pictures, -1, keepdims=True), count, -1)
+def _with_channels(images, count):
+    """The images as they are, or their mean of all channels in each of `count`."""
+    if images.shape[-1] == count:
+        return images
+    return tf.repeat(tf.reduce_mean(images, -1, keepdims=True), count, -1)
+
+
+# With a weight of 10, few stripes come.
+preset("fsesim_fast", "fsesim", chooses_filters=True, **WITHIN_MINUTES, spatial_weight=3.0)

@@ -4,16 +4,48 @@ Reference: Huang et al. 2018, "Multimodal Unsupervised Image-to-Image Translatio
 https://arxiv.org/abs/1804.04732; settings of the authors' code, https://github.com/NVlabs/MUNIT
 """
 
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras.layers import Dense, GlobalAveragePooling2D, ReLU
 
-from cyclegan_tf.coders import initializers
-from cyclegan_tf.convolutions import Conv2D
-from cyclegan_tf.losses import l1, least_squares, over_scales
-from cyclegan_tf.networks import chained
-from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.methods.losses import l1, least_squares, over_scales
+from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.registry import method
+from cyclegan_tf.methods.unit import UNIT, LatentOptions
+from cyclegan_tf.networks import image_autoencoder
+from cyclegan_tf.networks.generators import chained
+from cyclegan_tf.networks.initializers import he_normal
+from cyclegan_tf.networks.layers.convolutions import Conv2D
+from cyclegan_tf.training.model import GenerativeModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class MUNITOptions(LatentOptions):
+    """Options of MUNIT; the authors' by default."""
+
+    style_dims: int = option(8, "numbers in a style code", low=1, group="networks")
+    hidden: int = option(
+        256,
+        "units in the hidden layers of the perceptrons between styles and decoders",
+        low=1,
+        group="networks",
+    )
+    style_weight: float = option(
+        1.0, "weight of the reconstruction of each style that was drawn", low=0, group="losses"
+    )
+    content_weight: float = option(
+        1.0, "weight of the reconstruction of each content code", low=0, group="losses"
+    )
+    cycle_weight: float = option(
+        0.0,
+        "weight of each style-augmented cycle: to the other domain in any style, and back in the "
+        "image's own; the authors have 10 for some data sets",
+        low=0,
+        group="losses",
+    )
 
 
 def style_encoder(
@@ -21,7 +53,6 @@ def style_encoder(
     filters=64,
     downsamplings=4,
     style_dims=8,
-    fast=None,
     seed=None,
     name="style",
 ):
@@ -35,17 +66,16 @@ def style_encoder(
         filters: Channels after the first convolution; doubled at the first two halvings.
         downsamplings: Number of stride-2 convolutions.
         style_dims: Numbers in a style code.
-        fast: As for `convolutions.Conv2D`.
         seed: As for `coders.initializers`.
         name: Name of the model.
 
     Returns:
-        `keras.Model` from pictures in [-1, 1] to `(batch, style_dims)`.
+        `keras.Model` from images in [-1, 1] to `(batch, style_dims)`.
     """
-    init = initializers(seed)
+    init = he_normal(seed)
 
     def convolution(x, filters, size, strides, reflect):
-        options = {"fast": fast, "kernel_initializer": next(init)}
+        options = {"kernel_initializer": next(init)}
         return ReLU()(Conv2D(filters, size, strides, reflect=reflect, **options)(x))
 
     image = keras.Input(input_shape)
@@ -56,35 +86,22 @@ def style_encoder(
     return keras.Model(image, x, name=name)
 
 
+@method("munit", MUNITOptions)
 class MUNIT(GenerativeModel):
-    """Pictures are content, which both domains share, and style, which belongs to one.
+    """Images are content, which both domains share, and style, which belongs to one.
 
-    The content of a picture of A, decoded by B's decoder with a style drawn from N(0, 1), is one
-    of its translations; with the style of a picture of B it is the translation in that style.
+    The content of an image of A, decoded by B's decoder with a style drawn from N(0, 1), is one
+    of its translations; with the style of an image of B it is the translation in that style.
 
     In the authors' code the discriminators are updated first, and the generators with styles
     drawn anew; here both sides are updated at once, on the same translations. Their
     optional loss by VGG features is left out.
 
-    Args:
-        content_a: Encoder from domain A's pictures to their content codes.
-        content_b: The same of B.
-        style_a: Encoder from domain A's pictures to style codes `(batch, dims)`.
-        style_b: The same of B.
-        dec_a: Decoder from `[content, style]` to domain A's pictures in [-1, 1].
-        dec_b: The same of B.
+    Attributes:
+        content_a: Encoder from domain A's images to their content codes; and `content_b`.
+        style_a: Encoder from domain A's images to style codes `(batch, dims)`; and `style_b`.
+        dec_a: Decoder from `[content, style]` to domain A's images in [-1, 1]; and `dec_b`.
         disc_a: Discriminator of domain A; returns a list of logits, one for each scale.
-        disc_b: Discriminator of B.
-        image_shape_a: `(height, width, channels)` of A's training pictures.
-        image_shape_b: The same of B.
-        adversarial_weight: Weight of the adversarial losses, on both sides.
-        reconstruction_weight: Weight of each picture's own reconstruction.
-        style_weight: Weight of the reconstruction of each style that was drawn.
-        content_weight: Weight of the reconstruction of each content code.
-        cycle_weight: Weight of "style-augmented" cycles: to the other domain in any style, and
-            back in the picture's own. The authors have 10 for some data sets and 0 for others.
-        seed: Key of the styles.
-        strategy: As for `GenerativeModel`.
     """
 
     loss_names = (
@@ -101,69 +118,40 @@ class MUNIT(GenerativeModel):
         "disc_a",
         "disc_b",
     )
+    generator_names = ("content_a", "content_b", "style_a", "style_b", "dec_a", "dec_b")
+    discriminator_names = ("disc_a", "disc_b")
+    saves = (("gen_ab", "ab"), ("gen_ba", "ba"), ("style_a", "az"), ("style_b", "bz"))
 
-    def __init__(
-        self,
-        content_a,
-        content_b,
-        style_a,
-        style_b,
-        dec_a,
-        dec_b,
-        disc_a,
-        disc_b,
-        *,
-        image_shape_a,
-        image_shape_b,
-        adversarial_weight=1.0,
-        reconstruction_weight=10.0,
-        style_weight=1.0,
-        content_weight=1.0,
-        cycle_weight=0.0,
-        seed=0,
-        strategy=None,
-        **kwargs,
-    ):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        self.image_shapes = (tuple(image_shape_a), tuple(image_shape_b))
-        self.content_a, self.content_b = content_a, content_b
-        self.style_a, self.style_b = style_a, style_b
-        self.dec_a, self.dec_b = dec_a, dec_b
-        self.disc_a, self.disc_b = disc_a, disc_b
-        self.gen_ab = chained([content_a, dec_b], "gen_ab")
-        self.gen_ba = chained([content_b, dec_a], "gen_ba")
-        self.adversarial_weight = adversarial_weight
-        self.reconstruction_weight = reconstruction_weight
-        self.style_weight = style_weight
-        self.content_weight = content_weight
-        self.cycle_weight = cycle_weight
-        if not cycle_weight:
+    def make_networks(self):
+        """Encoders of content and of style, decoders and discriminators."""
+        options, made = self.options, {}
+        discriminators = options.discriminators(*self.image_shapes, least=16)
+        own = {"filters": options.filters, "blocks": options.blocks}
+        style = {"style_dims": options.style_dims}
+        for i, (domain, shape) in enumerate(zip("ab", self.image_shapes, strict=True)):
+            channels = shape[-1]
+            kinds = {
+                "content": lambda **kw: image_autoencoder.encoder(**own, **kw),
+                "style": lambda **kw: style_encoder(filters=options.filters, **style, **kw),
+            }
+            for j, (kind, make) in enumerate(kinds.items()):
+                name = f"{kind}_{domain}"
+                seed = (options.seed, 2 * j + i)
+                made[name] = make(input_shape=(None, None, channels), seed=seed, name=name)
+            name, seed = f"dec_{domain}", (options.seed, 4 + i)
+            more = {"hidden": options.hidden, "seed": seed, "name": name}
+            made[name] = image_autoencoder.decoder(channels, **own, **style, **more)
+        return made | discriminators
+
+    def prepare(self):
+        """Both generators, of an encoder of content and a decoder, and which losses there are."""
+        self.gen_ab = chained([self.content_a, self.dec_b], "gen_ab")
+        self.gen_ba = chained([self.content_b, self.dec_a], "gen_ba")
+        if not self.options.cycle_weight:
             self.loss_names = tuple(n for n in self.loss_names if not n.startswith("cycle"))
-        self.built = True
-
-    @property
-    def generators(self):
-        """Encoders and decoders of both domains, trained by one optimizer."""
-        encoders = [self.content_a, self.content_b, self.style_a, self.style_b]
-        return [*encoders, self.dec_a, self.dec_b]
-
-    @property
-    def discriminators(self):
-        """Both discriminators, trained by one optimizer."""
-        return [self.disc_a, self.disc_b]
-
-    @property
-    def saved(self):
-        """Both translations, which take a style, and what gives the style of a picture."""
-        return {
-            "gen_ab": (self.gen_ab, "ab"),
-            "gen_ba": (self.gen_ba, "ba"),
-            "style_a": (self.style_a, "az"),
-            "style_b": (self.style_b, "bz"),
-        }
 
     def noise(self, count, seed):
-        """Draws a style of A and one of B for each picture."""
+        """Draws a style of A and one of B for each image."""
         fold_in = tf.random.experimental.stateless_fold_in
         return tuple(
             tf.random.stateless_normal((count, network.output_shape[-1]), fold_in(seed, i))
@@ -172,10 +160,10 @@ class MUNIT(GenerativeModel):
 
     def generator_losses(self, batch):
         """The objective of equation 5 (its terms: equations 1 to 4), weighted."""
-        a, b, drawn_a, drawn_b = batch
+        options, (a, b, drawn_a, drawn_b) = self.options, batch
         content_a, content_b = self.content_a(a, training=True), self.content_b(b, training=True)
         style_a, style_b = self.style_a(a, training=True), self.style_b(b, training=True)
-        # One call of each decoder reconstructs and translates: no normalization spans pictures.
+        # One call of each decoder reconstructs and translates: no normalization spans images.
         contents = tf.concat([content_a, content_b], 0)
         recon_a, fake_a = _decoded(self.dec_a, contents, [style_a, drawn_a])
         fake_b, recon_b = _decoded(self.dec_b, contents, [drawn_b, style_b])
@@ -184,38 +172,27 @@ class MUNIT(GenerativeModel):
             self.content_a(fake_a, training=True),
         )
         losses = {
-            "reconstruction_a": self.reconstruction_weight * l1(recon_a, a),
-            "reconstruction_b": self.reconstruction_weight * l1(recon_b, b),
-            "style_a": self.style_weight * l1(self.style_a(fake_a, training=True), drawn_a),
-            "style_b": self.style_weight * l1(self.style_b(fake_b, training=True), drawn_b),
-            "content_a": self.content_weight * l1(again_a, content_a),
-            "content_b": self.content_weight * l1(again_b, content_b),
+            "reconstruction_a": options.reconstruction_weight * l1(recon_a, a),
+            "reconstruction_b": options.reconstruction_weight * l1(recon_b, b),
+            "style_a": options.style_weight * l1(self.style_a(fake_a, training=True), drawn_a),
+            "style_b": options.style_weight * l1(self.style_b(fake_b, training=True), drawn_b),
+            "content_a": options.content_weight * l1(again_a, content_a),
+            "content_b": options.content_weight * l1(again_b, content_b),
         }
-        if self.cycle_weight:
+        if options.cycle_weight:
             cycled_a = self.dec_a([again_a, style_a], training=True)
             cycled_b = self.dec_b([again_b, style_b], training=True)
-            losses["cycle_a"] = self.cycle_weight * l1(cycled_a, a)
-            losses["cycle_b"] = self.cycle_weight * l1(cycled_b, b)
+            losses["cycle_a"] = options.cycle_weight * l1(cycled_a, a)
+            losses["cycle_b"] = options.cycle_weight * l1(cycled_b, b)
         for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
             adversarial = over_scales(least_squares, disc(fake, training=True), 1.0)
-            losses[name] = self.adversarial_weight * adversarial
+            losses[name] = options.adversarial_weight * adversarial
         return losses, (fake_a, fake_b)
 
-    def discriminator_losses(self, batch, shown):
-        """Least squares on real and on fake pictures, summed over the scales."""
-        losses = {}
-        for name, disc, real, fake in zip(
-            ("disc_a", "disc_b"), self.discriminators, batch[:2], shown, strict=True
-        ):
-            logits = [tf.split(one, 2) for one in disc(tf.concat([real, fake], 0), training=True)]
-            of_real, of_fake = zip(*logits, strict=True)
-            losses[name] = self.adversarial_weight * (
-                over_scales(least_squares, of_real, 1.0) + over_scales(least_squares, of_fake, 0.0)
-            )
-        return losses
+    discriminator_losses = UNIT.discriminator_losses
 
     def columns(self, a, b, names):
-        """Test pictures, each translated in three styles that stay the same from epoch to epoch."""
+        """Test images, each translated in three styles that stay the same from epoch to epoch."""
         columns = []
         for images, network, name, other in (
             (a, self.gen_ab, names[0], names[1]),
@@ -232,5 +209,5 @@ class MUNIT(GenerativeModel):
 
 
 def _decoded(decoder, contents, styles):
-    """Decodes the contents of A's pictures and then of B's, each half with styles of its own."""
+    """Decodes the contents of A's images and then of B's, each half with styles of its own."""
     return tf.split(decoder([contents, tf.concat(styles, 0)], training=True), 2)

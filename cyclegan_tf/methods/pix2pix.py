@@ -1,4 +1,4 @@
-"""pix2pix: translation learned from pairs of pictures that belong together.
+"""pix2pix: translation learned from pairs of images that belong together.
 
 Reference: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial
 Networks", https://arxiv.org/abs/1611.07004
@@ -8,16 +8,73 @@ generator the updated one; here both step at once, from one set of fakes. Dropou
 running averages are the step's own state, so that a run resumes to the bit.
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras.layers import Activation, Concatenate, LeakyReLU, ReLU
 
-from cyclegan_tf import generators
-from cyclegan_tf.convolutions import Conv2D, Conv2DTranspose
-from cyclegan_tf.layers import BatchNormalization, Dropout
-from cyclegan_tf.losses import binary_crossentropy, l1, of_discriminator
-from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.methods import losses as adversarial
+from cyclegan_tf.methods.losses import l1, of_discriminator
+from cyclegan_tf.methods.options import Adversarial, LinearDecay, option
+from cyclegan_tf.methods.registry import method
+from cyclegan_tf.methods.unpaired import check_layers, check_shapes
+from cyclegan_tf.networks import generator_file
+from cyclegan_tf.networks.discriminators import discriminator
+from cyclegan_tf.networks.generators import halvings
+from cyclegan_tf.networks.layers.convolutions import Conv2D, Conv2DTranspose
+from cyclegan_tf.networks.layers.dropout import Dropout
+from cyclegan_tf.networks.layers.normalization import BatchNormalization
+from cyclegan_tf.training.model import GenerativeModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2PixOptions(Adversarial, LinearDecay):
+    """Options of pix2pix; the paper's by default."""
+
+    filters: int = option(
+        64, "channels after the first convolution of both networks", low=1, group="networks"
+    )
+    dropout: bool = option(
+        True,
+        "dropout in the generator, its only noise; there is none below 64 pixels",
+        group="networks",
+    )
+    disc_layers: int = option(
+        3,
+        "stride-2 convolutions of the PatchGAN: 3 judges patches of 70x70 pixels, 0 single pixels",
+        low=0,
+        group="networks",
+    )
+    disc_filters: int | None = option(
+        None, "another number of filters for the discriminator", low=1, group="networks"
+    )
+    adversarial_loss: Literal["binary_crossentropy", "least_squares"] = option(
+        "binary_crossentropy", "adversarial loss", group="losses"
+    )
+    adversarial_weight: float = option(
+        1.0,
+        "weight of the generator's adversarial loss; 0 is the paper's baseline, L1 alone, without "
+        "a discriminator",
+        low=0,
+        group="losses",
+    )
+    l1_weight: float = option(
+        100.0, "weight of the L1 distance to the true image", low=0, group="losses"
+    )
+
+    def resolve(self, shape_a, shape_b):
+        """The discriminator's filters; checks that there is a loss."""
+        if not self.adversarial_weight and not self.l1_weight:
+            raise InputError(
+                "adversarial_weight and l1_weight are both 0: give one of them a weight."
+            )
+        return self.replace(
+            disc_filters=self.filters if self.disc_filters is None else self.disc_filters
+        )
 
 
 def unet(
@@ -44,9 +101,9 @@ def unet(
         name: Name of the model.
 
     Returns:
-        `keras.Model` from `[pictures, noise]` to pictures: `(batch, height, width, channels)` in
+        `keras.Model` from `[images, noise]` to images: `(batch, height, width, channels)` in
         [-1, 1] and `(batch, 1)`, which seeds the masks, to `(batch, height, width,
-        output_channels)` in [-1, 1] (tanh). Without dropout from pictures alone.
+        output_channels)` in [-1, 1] (tanh). Without dropout from images alone.
 
     Raises:
         ValueError: If `depth` is below 2.
@@ -65,14 +122,14 @@ def unet(
         normal = keras.initializers.RandomNormal(0.0, 0.02, seed=draw())
         return {"filters": filters * min(2**level, 8), "kernel_initializer": normal}
 
-    image, noise = keras.Input(input_shape, name="picture"), keras.Input((1,), name="noise")
+    image, noise = keras.Input(input_shape, name="image"), keras.Input((1,), name="noise")
     x, skips = image, []
     for level in range(depth):
         if level > 0:
             skips.append(x)
             x = LeakyReLU(0.2)(x)
         x = Conv2D(kernel_size=4, strides=2, zeros=1, use_bias=False, **options(level))(x)
-        # Neither the picture's own colours nor the innermost pixel are normalized.
+        # Neither the image's own colours nor the innermost pixel are normalized.
         if 0 < level < depth - 1:
             x = BatchNormalization(seed=draw())(x)
     up = {"kernel_size": 4, "strides": 2, "padding": "same"}
@@ -88,84 +145,52 @@ def unet(
     return keras.Model([image, noise] if levels_with_dropout else image, x, name=name)
 
 
+@method("pix2pix", Pix2PixOptions)
 class Pix2Pix(GenerativeModel):
     """A generator from A to B, and a discriminator that sees A beside what it judges.
 
-    Batch normalization makes the discriminator see real and made pictures in calls of their
-    own: together, the statistics of the batch would tell them apart or mix them up.
+    Batch normalization makes the discriminator see real and made images in calls of their
+    own: together, the statistics of the batch would tell them apart or mix them up. Each part of
+    a batch, of a device or of gradient accumulation, is normalized by statistics of its own.
 
-    Args:
+    Attributes:
         gen_ab: Generator from domain A to domain B, both in [-1, 1], as `unet` makes it.
         disc_b: Discriminator on A's and B's channels, one after the other; returns logits. None
             where `adversarial_weight` is 0.
-        image_size: `(height, width)` of the training pictures; by default the size that `gen_ab`
-            was built for.
-        adversarial_loss: Function of `(logits, target)`: `losses.binary_crossentropy` (the
-            paper's) or `losses.least_squares`.
-        adversarial_weight: Weight of the generator's adversarial loss; 0 trains the paper's
-            baseline, L1 alone, and spares the discriminator.
-        l1_weight: Weight of the mean absolute difference to the true B; the paper's lambda.
-        seed: Key of the dropout's draws.
-        strategy: As for `GenerativeModel`.
-
-    Raises:
-        ValueError: If the discriminator does not fit the generator or the adversarial weight.
     """
 
     needs_pairs = True
+    loss_names = ("l1_ab",)
+    generator_names = ("gen_ab",)
+    saves = (("gen_ab", "ab"),)
+    disc_b = None
 
-    def __init__(
-        self,
-        gen_ab,
-        disc_b=None,
-        image_size=None,
-        adversarial_loss=binary_crossentropy,
-        adversarial_weight=1.0,
-        l1_weight=100.0,
-        seed=0,
-        strategy=None,
-        **kwargs,
-    ):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        picture = gen_ab.inputs[0].shape
-        channels_a, channels_b = picture[-1], gen_ab.output_shape[-1]
-        if (disc_b is None) != (adversarial_weight == 0):
-            raise ValueError(
-                "disc_b is needed where adversarial_weight is above 0, and only there; received "
-                f"{disc_b} for {adversarial_weight}."
-            )
-        if disc_b is not None and disc_b.input_shape[-1] != channels_a + channels_b:
-            raise ValueError(
-                f"disc_b must take {channels_a} + {channels_b} channels, those of A and B, "
-                f"received {disc_b.input_shape[-1]}."
-            )
-        image_size = tuple(image_size or picture[1:3])
-        self.image_shapes = ((*image_size, channels_a), (*image_size, channels_b))
-        self.gen_ab, self.disc_b = gen_ab, disc_b
-        self.adversarial_loss = adversarial_loss
-        self.adversarial_weight = adversarial_weight
-        self.l1_weight = l1_weight
-        adversarial = disc_b is not None
-        self.loss_names = ("adv_ab", "l1_ab", "disc_b") if adversarial else ("l1_ab",)
-        self.built = True
+    def make_networks(self):
+        """The U-Net, and the discriminator where there is an adversarial loss."""
+        options, (shape_a, shape_b) = self.options, self.image_shapes
+        check_shapes(shape_a, shape_b)
+        (height, width, channels_a), channels_b = shape_a, shape_b[-1]
+        depth, shape = halvings(height, width), (None, None, channels_a)
+        seeds = ((options.seed, 0), (options.seed, 1))
+        gen_ab = unet(shape, options.filters, depth, channels_b, options.dropout, seeds[0])
+        if not options.adversarial_weight:
+            return {"gen_ab": gen_ab}
+        check_layers(options.disc_layers, height, width)
+        both = (None, None, channels_a + channels_b)
+        sizes = (options.disc_filters, options.disc_layers)
+        disc_b = discriminator(both, *sizes, norm="batch", seed=seeds[1], name="disc_b")
+        return {"gen_ab": gen_ab, "disc_b": disc_b}
 
-    @property
-    def generators(self):
-        """The generator, alone."""
-        return [self.gen_ab]
-
-    @property
-    def discriminators(self):
-        """The discriminator; none for L1 alone."""
-        return [] if self.disc_b is None else [self.disc_b]
-
-    @property
-    def saved(self):
-        """The generator, which goes from A to B."""
-        return {"gen_ab": (self.gen_ab, "ab")}
+    def prepare(self):
+        """Which losses there are."""
+        if self.disc_b is not None:
+            loss = self.options.adversarial_loss
+            self.adversarial_loss, self.generator_loss = adversarial.by_name(loss)
+            self.loss_names = ("adv_ab", "l1_ab", "disc_b")
+            self.discriminator_names = ("disc_b",)
 
     def noise(self, count, seed):
-        """One number per picture, which seeds its dropout masks."""
+        """One number per image, which seeds its dropout masks."""
         if len(self.gen_ab.inputs) == 1:
             return ()
         return (tf.random.stateless_normal((count, 1), seed),)
@@ -174,10 +199,10 @@ class Pix2Pix(GenerativeModel):
         """Adversarial (equation 1, non-saturating) and L1 loss (3), weighted as in (4)."""
         a, b, *noise = batch
         fake_b = self.gen_ab([a, *noise] if noise else a, training=True)
-        losses = {"l1_ab": self.l1_weight * l1(fake_b, b)}
+        losses = {"l1_ab": self.options.l1_weight * l1(fake_b, b)}
         if self.disc_b is not None:
             logits = self.disc_b(tf.concat([a, fake_b], -1), training=True)
-            losses["adv_ab"] = self.adversarial_weight * self.adversarial_loss(logits, 1.0)
+            losses["adv_ab"] = self.options.adversarial_weight * self.generator_loss(logits)
         return losses, fake_b
 
     def discriminator_losses(self, batch, shown):
@@ -185,12 +210,12 @@ class Pix2Pix(GenerativeModel):
         if self.disc_b is None:
             return {}
         a, b, *_ = batch
-        # Two calls, since batch statistics are of real or of made pictures.
+        # Two calls, since batch statistics are of real or of made images.
         logits = (self.disc_b(tf.concat([a, x], -1), training=True) for x in (b, shown))
         return {"disc_b": of_discriminator(self.adversarial_loss, *logits)}
 
     def columns(self, a, b, names):
-        """What each picture became beside what it should have become."""
-        given = generators.inputs(self.gen_ab, a)
+        """What each image became beside what it should have become."""
+        given = generator_file.inputs(self.gen_ab, a)
         fake_b = self.gen_ab(given if len(given) > 1 else a, training=False)
         return [(names[0], a), (f"as {names[1]}", fake_b), (f"true {names[1]}", b)]

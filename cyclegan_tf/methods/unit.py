@@ -5,12 +5,137 @@ https://arxiv.org/abs/1703.00848; the losses are those of the authors' second co
 (https://github.com/mingyuliutw/UNIT), the sharing of layers that of the paper and their first.
 """
 
+from dataclasses import dataclass
+
+import keras
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.losses import l1, least_squares, over_scales
-from cyclegan_tf.networks import chained
-from cyclegan_tf.training import GenerativeModel
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.methods.losses import l1, least_squares, over_scales
+from cyclegan_tf.methods.options import (
+    Adversarial,
+    FastConvolutions,
+    check_same_size,
+    check_sides,
+    option,
+)
+from cyclegan_tf.methods.registry import method
+from cyclegan_tf.networks import image_autoencoder
+from cyclegan_tf.networks.discriminators import multiscale_discriminator
+from cyclegan_tf.networks.generators import chained
+from cyclegan_tf.training.model import GenerativeModel
+
+#: Steps after which the authors halve the learning rate.
+HALVED_EVERY = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentOptions(FastConvolutions, Adversarial):
+    """Options that UNIT and MUNIT share; the authors' by default."""
+
+    blocks: int = option(
+        4, "residual blocks of each encoder and of each decoder", low=0, group="networks"
+    )
+    filters: int = option(
+        64,
+        "channels after the first convolution of encoders and discriminators",
+        low=1,
+        group="networks",
+    )
+    disc_layers: int = option(
+        4, "stride-2 convolutions of the discriminators at each scale", low=1, group="networks"
+    )
+    disc_scales: int = option(
+        3, "sizes of the image that the discriminators judge", low=1, group="networks"
+    )
+    disc_filters: int | None = option(
+        None, "another number of filters for the discriminators", low=1, group="networks"
+    )
+    adversarial_weight: float = option(
+        1.0, "weight of the adversarial losses", low=0, group="losses"
+    )
+    reconstruction_weight: float = option(
+        10.0, "weight of each image's own reconstruction", low=0, group="losses"
+    )
+    learning_rate: float = option(
+        1e-4, "Adam's learning rate at the start", low=0, group="learning"
+    )
+    l2_weight: float = option(
+        1e-4, "weight decay as PyTorch's Adam means it", low=0, group="learning"
+    )
+    halve_every: int | None = option(
+        None,
+        "steps after which the learning rate is halved, again and again; by default 100,000, or a "
+        "quarter of the run where that is less",
+        low=1,
+        group="learning",
+    )
+
+    def resolve(self, shape_a, shape_b):
+        """The discriminators' filters, and how often the learning rate is halved."""
+        every = self.halve_every
+        if every is None:
+            every = HALVED_EVERY
+            if self.total_steps is not None:
+                every = max(1, min(every, self.total_steps // 4))
+        disc_filters = self.filters if self.disc_filters is None else self.disc_filters
+        return self.replace(halve_every=every, disc_filters=disc_filters)
+
+    def schedule(self, rate):
+        """A staircase: halved every so many steps."""
+        decay = keras.optimizers.schedules.ExponentialDecay
+        return decay(rate, self.halve_every, 0.5, staircase=True)
+
+    def discriminators(self, shape_a, shape_b, least=8):
+        """One multi-scale discriminator for each domain, for images of at least so many pixels."""
+        check_same_size(shape_a, shape_b)
+        check_sides(*shape_a[:2], 4, least)
+        # Each convolution has two pixels to mirror at its border, and each scale one to judge.
+        smallest = 2 ** (self.disc_layers + self.disc_scales - 1)
+        if min(shape_a[:2]) < smallest:
+            raise InputError(
+                f"disc_layers={self.disc_layers} with disc_scales={self.disc_scales} needs images "
+                f"of at least {smallest} pixels, received {shape_a[0]}x{shape_a[1]}: give fewer."
+            )
+        return {
+            name: multiscale_discriminator(
+                (None, None, shape[-1]),
+                self.disc_filters,
+                self.disc_layers,
+                self.disc_scales,
+                seed=(self.seed, number),
+                name=name,
+            )
+            for name, shape, number in (("disc_a", shape_a, 6), ("disc_b", shape_b, 7))
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNITOptions(LatentOptions):
+    """Options of UNIT; the authors' by default."""
+
+    shared_blocks: int = option(
+        1,
+        "residual blocks that both domains share, the last of the encoders and the first of the "
+        "decoders; 1 in the paper, 0 in the authors' second code",
+        low=0,
+        group="networks",
+    )
+    kl_weight: float = option(0.01, "weight of each code's divergence", low=0, group="losses")
+    cycle_weight: float = option(10.0, "weight of each cycle loss", low=0, group="losses")
+    cycle_kl_weight: float = option(
+        0.01, "weight of the divergence of each translation's code", low=0, group="losses"
+    )
+
+    def resolve(self, shape_a, shape_b):
+        """Checks that no more blocks are shared than there are."""
+        if self.shared_blocks > self.blocks:
+            raise InputError(
+                f"shared_blocks must be at most blocks, {self.blocks}, received "
+                f"{self.shared_blocks}: give fewer."
+            )
+        return super().resolve(shape_a, shape_b)
 
 
 def kl_to_normal(mean):
@@ -27,36 +152,25 @@ def kl_to_normal(mean):
     return tf.reduce_mean(tf.square(mean))
 
 
+@method("unit", UNITOptions)
 class UNIT(GenerativeModel):
     """Two variational autoencoders with one latent space between them, and two discriminators.
 
-    A picture and its translation are assumed to have one latent code. The last layers of both
+    An image and its translation are assumed to have one latent code. The last layers of both
     encoders and the first of both decoders are therefore the same (equations 1 and 2); a code of
-    a picture of A, decoded by B's decoder, is its translation. Codes are N(mean, 1), the encoder
+    an image of A, decoded by B's decoder, is its translation. Codes are N(mean, 1), the encoder
     giving the mean; in use the mean itself is decoded.
 
     In paper and code the discriminators are updated first, and the generators on codes drawn
     anew; here both sides are updated at once, from the same codes. The authors' optional
     loss by VGG features is left out.
 
-    Args:
-        enc_a: Encoder of domain A's pictures, up to what is shared.
-        enc_b: The same of B.
+    Attributes:
+        enc_a: Encoder of domain A's images, up to what is shared; `enc_b` is that of B.
         enc_shared: The layers that end both encoders; gives the code's mean.
         dec_shared: The layers that begin both decoders.
-        dec_a: Decoder to domain A's pictures in [-1, 1], from what `dec_shared` gives.
-        dec_b: The same of B.
+        dec_a: Decoder to domain A's images in [-1, 1], from what `dec_shared` gives.
         disc_a: Discriminator of domain A; returns a list of logits, one for each scale.
-        disc_b: Discriminator of B.
-        image_shape_a: `(height, width, channels)` of A's training pictures.
-        image_shape_b: The same of B.
-        adversarial_weight: Weight of the adversarial losses, on both sides.
-        reconstruction_weight: Weight of each picture's own reconstruction.
-        kl_weight: Weight of each code's divergence.
-        cycle_weight: Weight of each cycle's reconstruction.
-        cycle_kl_weight: Weight of the divergence of each translation's code.
-        seed: Key of the noise.
-        strategy: As for `GenerativeModel`.
     """
 
     loss_names = (
@@ -73,63 +187,40 @@ class UNIT(GenerativeModel):
         "disc_a",
         "disc_b",
     )
+    generator_names = ("enc_a", "enc_b", "enc_shared", "dec_shared", "dec_a", "dec_b")
+    discriminator_names = ("disc_a", "disc_b")
+    saves = (("gen_ab", "ab"), ("gen_ba", "ba"))
 
-    def __init__(
-        self,
-        enc_a,
-        enc_b,
-        enc_shared,
-        dec_shared,
-        dec_a,
-        dec_b,
-        disc_a,
-        disc_b,
-        *,
-        image_shape_a,
-        image_shape_b,
-        adversarial_weight=1.0,
-        reconstruction_weight=10.0,
-        kl_weight=0.01,
-        cycle_weight=10.0,
-        cycle_kl_weight=0.01,
-        seed=0,
-        strategy=None,
-        **kwargs,
-    ):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        self.image_shapes = (tuple(image_shape_a), tuple(image_shape_b))
-        self.enc_a, self.enc_b, self.enc_shared = enc_a, enc_b, enc_shared
-        self.dec_shared, self.dec_a, self.dec_b = dec_shared, dec_a, dec_b
-        self.disc_a, self.disc_b = disc_a, disc_b
-        self.gen_ab = chained([enc_a, enc_shared, dec_shared, dec_b], "gen_ab")
-        self.gen_ba = chained([enc_b, enc_shared, dec_shared, dec_a], "gen_ba")
+    def make_networks(self):
+        """Encoders, decoders, what they share, and discriminators."""
+        options, (shape_a, shape_b) = self.options, self.image_shapes
+        discriminators = options.discriminators(shape_a, shape_b)
+        own = {"filters": options.filters, "blocks": options.blocks - options.shared_blocks}
+        shared = (4 * options.filters, options.shared_blocks)
+        encoder, decoder = image_autoencoder.encoder, image_autoencoder.decoder
+        blocks, seed = image_autoencoder.residual_blocks, options.seed
+        any_a, any_b = ((None, None, shape[-1]) for shape in (shape_a, shape_b))
+        return {
+            "enc_a": encoder(any_a, **own, seed=(seed, 0), name="enc_a"),
+            "enc_b": encoder(any_b, **own, seed=(seed, 1), name="enc_b"),
+            "enc_shared": blocks(*shared, seed=(seed, 2), name="enc_ab"),
+            "dec_shared": blocks(*shared, seed=(seed, 3), name="dec_ab"),
+            "dec_a": decoder(shape_a[-1], **own, seed=(seed, 4), name="dec_a"),
+            "dec_b": decoder(shape_b[-1], **own, seed=(seed, 5), name="dec_b"),
+            **discriminators,
+        }
+
+    def prepare(self):
+        """Both generators, of an encoder and a decoder, and the shapes of the noise on codes."""
+        shared = [self.enc_shared, self.dec_shared]
+        self.gen_ab = chained([self.enc_a, *shared, self.dec_b], "gen_ab")
+        self.gen_ba = chained([self.enc_b, *shared, self.dec_a], "gen_ba")
         codes = [
-            tuple(enc_shared.compute_output_shape(encoder.compute_output_shape((1, *shape)))[1:])
-            for encoder, shape in zip((enc_a, enc_b), self.image_shapes, strict=True)
+            tuple(self.enc_shared.compute_output_shape(own.compute_output_shape((1, *shape)))[1:])
+            for own, shape in zip((self.enc_a, self.enc_b), self.image_shapes, strict=True)
         ]
-        #: Shapes of the noise: on the code of a, of b, of the translation of a, and of b's.
+        #: On the code of a, of b, of the translation of a, and of b's.
         self.noise_shapes = [*codes, *codes]
-        self.adversarial_weight = adversarial_weight
-        self.reconstruction_weight = reconstruction_weight
-        self.kl_weight = kl_weight
-        self.cycle_weight = cycle_weight
-        self.cycle_kl_weight = cycle_kl_weight
-        self.built = True
-
-    @property
-    def generators(self):
-        """Encoders and decoders, what they share once; all trained by one optimizer."""
-        return [self.enc_a, self.enc_b, self.enc_shared, self.dec_shared, self.dec_a, self.dec_b]
-
-    @property
-    def discriminators(self):
-        """Both discriminators, trained by one optimizer."""
-        return [self.disc_a, self.disc_b]
-
-    @property
-    def saved(self):
-        """Both translations, each a network of its own."""
-        return {"gen_ab": (self.gen_ab, "ab"), "gen_ba": (self.gen_ba, "ba")}
 
     def noise(self, count, seed):
         """Draws what is added to the four codes of a step."""
@@ -140,18 +231,18 @@ class UNIT(GenerativeModel):
         )
 
     def encode(self, encoder, images):
-        """The mean of the pictures' codes."""
+        """The mean of the images' codes."""
         return self.enc_shared(encoder(images, training=True), training=True)
 
     def decode(self, decoder, codes):
-        """The pictures that codes stand for."""
+        """The images that codes stand for."""
         return decoder(self.dec_shared(codes, training=True), training=True)
 
     def generator_losses(self, batch):
         """The objective of equations 3 to 6, weighted, with least-squares adversarial losses."""
-        a, b, *noise = batch
+        options, (a, b, *noise) = self.options, batch
         mean_a, mean_b = self.encode(self.enc_a, a), self.encode(self.enc_b, b)
-        # One call of each decoder reconstructs and translates: no normalization spans pictures.
+        # One call of each decoder reconstructs and translates: no normalization spans images.
         codes = tf.concat([mean_a + noise[0], mean_b + noise[1]], 0)
         recon_a, fake_a = tf.split(self.decode(self.dec_a, codes), 2)
         fake_b, recon_b = tf.split(self.decode(self.dec_b, codes), 2)
@@ -160,35 +251,35 @@ class UNIT(GenerativeModel):
         cycled_a = self.decode(self.dec_a, cycled_mean_a + noise[2])
         cycled_b = self.decode(self.dec_b, cycled_mean_b + noise[3])
         losses = {
-            "reconstruction_a": self.reconstruction_weight * l1(recon_a, a),
-            "reconstruction_b": self.reconstruction_weight * l1(recon_b, b),
-            "kl_a": self.kl_weight * kl_to_normal(mean_a),
-            "kl_b": self.kl_weight * kl_to_normal(mean_b),
-            "cycle_a": self.cycle_weight * l1(cycled_a, a),
-            "cycle_b": self.cycle_weight * l1(cycled_b, b),
-            "cycle_kl_a": self.cycle_kl_weight * kl_to_normal(cycled_mean_a),
-            "cycle_kl_b": self.cycle_kl_weight * kl_to_normal(cycled_mean_b),
+            "reconstruction_a": options.reconstruction_weight * l1(recon_a, a),
+            "reconstruction_b": options.reconstruction_weight * l1(recon_b, b),
+            "kl_a": options.kl_weight * kl_to_normal(mean_a),
+            "kl_b": options.kl_weight * kl_to_normal(mean_b),
+            "cycle_a": options.cycle_weight * l1(cycled_a, a),
+            "cycle_b": options.cycle_weight * l1(cycled_b, b),
+            "cycle_kl_a": options.cycle_kl_weight * kl_to_normal(cycled_mean_a),
+            "cycle_kl_b": options.cycle_kl_weight * kl_to_normal(cycled_mean_b),
         }
         for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
             adversarial = over_scales(least_squares, disc(fake, training=True), 1.0)
-            losses[name] = self.adversarial_weight * adversarial
+            losses[name] = options.adversarial_weight * adversarial
         return losses, (fake_a, fake_b)
 
     def discriminator_losses(self, batch, shown):
-        """Least squares on real and on fake pictures, summed over the scales."""
-        losses = {}
+        """Least squares on real and on fake images, summed over the scales."""
+        options, losses = self.options, {}
         for name, disc, real, fake in zip(
             ("disc_a", "disc_b"), self.discriminators, batch[:2], shown, strict=True
         ):
             logits = [tf.split(one, 2) for one in disc(tf.concat([real, fake], 0), training=True)]
             of_real, of_fake = zip(*logits, strict=True)
-            losses[name] = self.adversarial_weight * (
+            losses[name] = options.adversarial_weight * (
                 over_scales(least_squares, of_real, 1.0) + over_scales(least_squares, of_fake, 0.0)
             )
         return losses
 
     def columns(self, a, b, names):
-        """Test pictures, translated and back, both ways."""
+        """Test images, translated and back, both ways."""
         fake_b, fake_a = self.gen_ab(a, training=False), self.gen_ba(b, training=False)
         back_a, back_b = self.gen_ba(fake_b, training=False), self.gen_ab(fake_a, training=False)
         columns = [

@@ -1,81 +1,95 @@
-"""The variational autoencoder: a code with a known distribution, so that pictures can be drawn.
+"""The variational autoencoder: a code with a known distribution, so that images can be drawn.
 
 References: Kingma & Welling 2014, "Auto-Encoding Variational Bayes",
-https://arxiv.org/abs/1312.6114; Rezende et al. 2014, https://arxiv.org/abs/1401.4082
+https://arxiv.org/abs/1312.6114; Rezende et al. 2014, https://arxiv.org/abs/1401.4082; networks,
+rate and binarization: Burda et al. 2016, https://arxiv.org/abs/1509.00519, section 5 (L = k = 1)
 """
+
+from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
-from cyclegan_tf import generators
-from cyclegan_tf.likelihoods import Likelihood, kl_divergence, log_normal
-from cyclegan_tf.training import GenerativeModel
-from cyclegan_tf.vector_coders import picture
+from cyclegan_tf.methods.autoencoder import AutoencoderOptions, binarized
+from cyclegan_tf.methods.likelihoods import kl_divergence, log_normal
+from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.registry import method
+from cyclegan_tf.networks import generator_file
+from cyclegan_tf.networks.latent_autoencoder import to_image
+from cyclegan_tf.training.model import GenerativeModel
 
 
+@dataclass(frozen=True, kw_only=True)
+class VAEOptions(AutoencoderOptions):
+    """Options of the VAE, which the CVAE shares."""
+
+    binarize: bool | None = option(
+        None,
+        "draw each pixel black or white by its brightness; by default with the Bernoulli "
+        "likelihood, of which the bound then is",
+        group="losses",
+    )
+    kl_weight: float = option(
+        1.0,
+        "weight of the KL divergence; 1 for a bound (the beta of Higgins et al. 2017)",
+        low=0,
+        group="losses",
+    )
+
+    def resolve(self, shape_a, shape_b):
+        """Whether pixels are drawn black or white, by the likelihood."""
+        options = super().resolve(shape_a, shape_b)
+        return options.replace(binarize=binarized(options.binarize, options.likelihood))
+
+
+@method("vae", VAEOptions, batch=100, one_domain=True)
 class VAE(GenerativeModel):
-    """An encoder that says where a picture's code lies, and a decoder that draws from a code.
+    """An encoder that says where an image's code lies, and a decoder that draws from a code.
 
-    It learns pictures of domain B. Trained by the negative evidence lower bound (equation 10 with
+    It learns images of domain B. Trained by the negative evidence lower bound (equation 10 with
     L = 1): the reconstruction's negative log-likelihood at one draw of the code, and the KL
     divergence of the code's distribution from N(0, I), which is computed exactly. Both are in
-    nats per picture, summed over pixels and dimensions.
+    nats per image, summed over pixels and dimensions; the logged `kl` is weighted.
 
-    Args:
-        encoder: From pictures of B to `[mean, log_variance]`, each `(batch, latent)`.
+    Attributes:
+        encoder: From images of B to `[mean, log_variance]`, each `(batch, latent)`.
         decoder: From codes to what `likelihood` takes.
-        likelihood: `likelihoods.Likelihood`; Bernoulli by default.
+        likelihood: `likelihoods.Likelihood`.
         binarize: Whether each pixel is white with its brightness as probability, drawn anew at
-            each step: what makes the bound of gray digits one of a Bernoulli likelihood.
-        kl_weight: Weight of the divergence; other than 1 it is no bound (the beta of Higgins et
-            al. 2017). The logged `kl` is weighted.
-        seed: Key of all draws.
-        strategy: As for `GenerativeModel`.
+            each step.
     """
 
     loss_names = ("reconstruction", "kl")
+    generator_names = ("encoder", "decoder")
     augments = False
 
-    def __init__(
-        self,
-        encoder,
-        decoder,
-        likelihood=None,
-        binarize=False,
-        kl_weight=1.0,
-        seed=0,
-        strategy=None,
-        **kwargs,
-    ):
-        super().__init__(seed=seed, strategy=strategy, **kwargs)
-        self.encoder, self.decoder = encoder, decoder
-        self.likelihood = Likelihood() if likelihood is None else likelihood
-        self.binarize, self.kl_weight = binarize, kl_weight
-        self.image_shapes = (None, tuple(encoder.input_shape[1:]))
-        self.latent = decoder.input_shape[-1]
-        image, code = keras.Input(self.image_shapes[1]), keras.Input((self.latent,))
-        mean, _ = encoder(image)
-        scale = self.likelihood.scale
-        self.reconstructor = keras.Model(image, picture(decoder(mean), scale), name="vae")
-        self.sampler = keras.Model(code, picture(decoder(code), scale), name="decoder")
-        self.built = True
+    def make_networks(self):
+        """Encoder and decoder."""
+        shape = self.image_shapes[1]
+        encoder = self.options.encoder([shape], 0)
+        return {"encoder": encoder, "decoder": self.options.decoder(shape)}
 
-    @property
-    def generators(self):
-        """Encoder and decoder, trained by one optimizer."""
-        return [self.encoder, self.decoder]
+    def prepare(self):
+        """The likelihood; reconstruction and sampling as networks of their own."""
+        self.likelihood, self.binarize = self.options.made_likelihood(), self.options.binarize
+        self.latent = self.decoder.input_shape[-1]
+        image, code = keras.Input(self.image_shapes[1]), keras.Input((self.latent,))
+        mean, _ = self.encoder(image)
+        scale = self.likelihood.scale
+        self.reconstructor = keras.Model(image, to_image(self.decoder(mean), scale), name="vae")
+        self.sampler = keras.Model(code, to_image(self.decoder(code), scale), name="decoder")
 
     @property
     def saved(self):
-        """The reconstruction from the mean code, and the decoder that draws pictures."""
+        """The reconstruction from the mean code, and the decoder that draws images."""
         return {"vae": (self.reconstructor, "bb"), "decoder": (self.sampler, "zb")}
 
-    def call(self, pictures):
-        """Reconstructs pictures of B from their mean codes."""
-        return self.reconstructor(pictures)
+    def call(self, images):
+        """Reconstructs images of B from their mean codes."""
+        return self.reconstructor(images)
 
     def noise(self, count, seed):
-        """What binarizes the pictures, if that is wanted, and what the codes are drawn with."""
+        """What binarizes the images, if that is wanted, and what the codes are drawn with."""
         fold_in = tf.random.experimental.stateless_fold_in
         normal = tf.random.stateless_normal((count, self.latent), fold_in(seed, 0))
         if not self.binarize:
@@ -84,7 +98,7 @@ class VAE(GenerativeModel):
         return tf.random.stateless_uniform(shape, fold_in(seed, 1)), normal
 
     def terms(self, batch):
-        """What the bounds are made of, in nats, for each picture.
+        """What the bounds are made of, in nats, for each image.
 
         Args:
             batch: `(a, b, *noise)`; a is not looked at.
@@ -108,16 +122,16 @@ class VAE(GenerativeModel):
         surprise, divergence, _ = self.terms(batch)
         losses = {
             "reconstruction": tf.reduce_mean(surprise),
-            "kl": self.kl_weight * tf.reduce_mean(divergence),
+            "kl": self.options.kl_weight * tf.reduce_mean(divergence),
         }
         return losses, ()
 
     def columns(self, a, b, names):
-        """Pictures, their reconstructions, and pictures from four draws of the code."""
-        drawn = [self.sampler(generators.noise(self.sampler, len(b), i)) for i in range(4)]
+        """Images, their reconstructions, and images from four draws of the code."""
+        drawn = [self.sampler(generator_file.noise(self.sampler, len(b), i)) for i in range(4)]
         return [
             (names[1], b),
             ("and back", self.reconstructor(b)),
             None,
-            *(("drawn", pictures) for pictures in drawn),
+            *(("drawn", images) for images in drawn),
         ]

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from cyclegan_tf.errors import InputError
+from cyclegan_tf.common.errors import InputError
 
 #: Bins of the histogram that percentiles are read from: enough for every 16-bit value.
 BINS = 2**16
@@ -51,7 +51,7 @@ class Histogram:
                 "by the value of air."
             )
         if low == high:
-            raise InputError(f"Every voxel of the volume is {low:g}: give a volume with a picture.")
+            raise InputError(f"Every voxel of the volume is {low:g}: give a volume with an image.")
         whole = np.issubdtype(voxels.dtype, np.integer) and high - low < BINS
         width = 1.0 if whole else (high - low) / (BINS - 1)
         counts = np.zeros(BINS, np.int64)

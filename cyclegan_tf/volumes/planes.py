@@ -9,8 +9,8 @@ import dataclasses
 
 import numpy as np
 
-from cyclegan_tf.errors import InputError
-from cyclegan_tf.volumes.nifti import load_nibabel
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.volumes.io.nifti import load_nibabel
 
 #: For each kind of slice the patient's axes (0 right, 1 front, 2 head): normal, down, across.
 _CUTS = {"axial": (2, 1, 0), "coronal": (1, 2, 0), "sagittal": (0, 2, 1)}
@@ -49,15 +49,15 @@ class Plane:
         """Slice `number`, an array `(height, width)`; from below, the back or the left."""
         return self._turned(np.asarray(self.voxels[self._index(number)]))
 
-    def put(self, target, number, picture):
+    def put(self, target, number, image):
         """Writes a slice into a volume of the same grid: what `__getitem__` would then read.
 
         Args:
             target: Array-like `(i, j, k)` that can be written to.
             number: Which slice.
-            picture: Array `(height, width)`.
+            image: Array `(height, width)`.
         """
-        target[self._index(number)] = self._turned_back(picture)
+        target[self._index(number)] = self._turned_back(image)
 
     def _index(self, number):
         normal, _, _ = self.axes
@@ -67,13 +67,13 @@ class Plane:
         index[normal] = len(self) - 1 - number if self.flips[0] else number
         return tuple(index)
 
-    def _turned(self, picture):
-        picture = picture.T if self.axes[1] > self.axes[2] else picture
-        return picture[:: -1 if self.flips[1] else 1, :: -1 if self.flips[2] else 1]
+    def _turned(self, image):
+        image = image.T if self.axes[1] > self.axes[2] else image
+        return image[:: -1 if self.flips[1] else 1, :: -1 if self.flips[2] else 1]
 
-    def _turned_back(self, picture):
-        picture = picture[:: -1 if self.flips[1] else 1, :: -1 if self.flips[2] else 1]
-        return picture.T if self.axes[1] > self.axes[2] else picture
+    def _turned_back(self, image):
+        image = image[:: -1 if self.flips[1] else 1, :: -1 if self.flips[2] else 1]
+        return image.T if self.axes[1] > self.axes[2] else image
 
 
 def plane(volume, axis):
@@ -97,7 +97,7 @@ def plane(volume, axis):
     of_patient = {int(patient): voxel for voxel, (patient, _) in enumerate(towards)}
     axes = tuple(of_patient[patient] for patient in _CUTS[axis])
     sense = [towards[voxel, 1] > 0 for voxel in axes]
-    # Slices are numbered towards head, front and right; pictures begin at head, front and right.
+    # Slices are numbered towards head, front and right; images begin at head, front and right.
     flips = (not sense[0], sense[1], sense[2])
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     count, patient = volume.voxels.shape[axes[0]], _CUTS[axis][0]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.data import images
-from cyclegan_tf.data.assembly import check_division, check_whole, domain_names, hold_back
-from cyclegan_tf.errors import InputError
-from cyclegan_tf.volumes import cutting, intensity, volume
+from cyclegan_tf.common.checks import check_whole
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.assembly import check_division, domain_names, hold_back
+from cyclegan_tf.data.io import image_file
+from cyclegan_tf.volumes import intensity, slicing, volume
 from cyclegan_tf.volumes.planes import AXES
 
 PAIRED = (False, "test", True)
@@ -90,7 +91,7 @@ def from_volumes(
     scans = {}
     for domain, of_domain, maps in zip("ab", found, labels, strict=True):
         listed = [
-            cutting.Scan(
+            slicing.Scan(
                 numbers[key],
                 functools.partial(volume.read, one.path, one.series),
                 maps.get(key),
@@ -108,7 +109,7 @@ def from_volumes(
         if wanted:
             scans |= _pairs(scans, split)
     word = {True: "paired", "test": "paired in testing", False: "unpaired"}[paired]
-    return cutting.dataset(
+    return slicing.dataset(
         scans,
         rules,
         cuts,
@@ -131,8 +132,8 @@ def _cuts(axis, size, spacing, neighbours, min_body):
     both = neighbours if isinstance(neighbours, (tuple, list)) else (neighbours, neighbours)
     for number in both:
         check_whole("neighbours", number, 0)
-    size = images.height_width(size)
-    return [cutting.Cut(axis, size, spacing, number, min_body) for number in both]
+    size = image_file.height_width(size)
+    return [slicing.Cut(axis, size, spacing, number, min_body) for number in both]
 
 
 def _found(folder, patient, limit):

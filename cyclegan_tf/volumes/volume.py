@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_tf.atomic import replacing
-from cyclegan_tf.data import images
-from cyclegan_tf.errors import InputError
-from cyclegan_tf.volumes import dicom, dicom_series, dicom_writing, nifti
-from cyclegan_tf.volumes.scaling import Scaled, fitting
+from cyclegan_tf.common.atomic_files import replacing
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.io import image_file
+from cyclegan_tf.volumes.io import dicom, dicom_series, dicom_writing, nifti
+from cyclegan_tf.volumes.io.scaling import Scaled, fitting
 
 _ARRAYS = (".npy", ".npz")
 # What is no folder's name, though nothing can be written under it.
@@ -81,14 +81,14 @@ class Found:
 
 
 def is_volume(path):
-    """Whether `read` is meant for a path: by its suffix, or a folder of DICOM without pictures."""
+    """Whether `read` is meant for a path: by its suffix, or a folder of DICOM without images."""
     path = Path(path)
     if not path.is_dir():
         named = path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS))
         return named or dicom_series.looks_like_dicom(path)
     files = [each for each in path.iterdir() if each.is_file()]
-    pictures = any(each.suffix.lower() in images.SUFFIXES for each in files)
-    return not pictures and any(map(dicom_series.is_dicom, files))
+    images = any(each.suffix.lower() in image_file.SUFFIXES for each in files)
+    return not images and any(map(dicom_series.is_dicom, files))
 
 
 def find(folder):
@@ -194,7 +194,7 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
         raise InputError(f"dtype must be one of {', '.join(_DTYPES)}, received {dtype!r}.")
     suffix = path.suffix.lower()
     is_nifti = path.name.lower().endswith(nifti.SUFFIXES)
-    if not is_nifti and (suffix in _OTHERS or suffix in images.SUFFIXES):
+    if not is_nifti and (suffix in _OTHERS or suffix in image_file.SUFFIXES):
         raise InputError(
             f"path must end in .nii, .nii.gz or .npy, or be the name of a folder for DICOM, "
             f"received {path}."

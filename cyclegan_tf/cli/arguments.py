@@ -1,0 +1,154 @@
+"""What several subcommands share: groups of options, and the words that become values."""
+
+import argparse
+from pathlib import Path
+
+from cyclegan_tf.common.errors import InputError
+
+
+def dataset_of(options):
+    """The prepared data set, or images that are read as they are needed.
+
+    Raises:
+        InputError: If it cannot be read, or options do not belong to it.
+    """
+    from cyclegan_tf.data import npz, prepare
+
+    if Path(options.data).is_dir():
+        return prepare.stream(options.data, options.data_b, **reading_of(options))
+    reading_of(options, ("seed",), f"{options.data}, which is prepared")
+    if options.data_b:
+        raise InputError("--data-b belongs to a folder as DATA: leave it out.")
+    return npz.load(options.data)
+
+
+def add_data(parser):
+    """Adds what `dataset_of` needs."""
+    parser.add_argument(
+        "data", help="the .npz; or, to read images as they are needed, a folder as in prepare"
+    )
+    parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
+
+
+_READING = ("size", "channels", "how", "ranges", "names", "test_fraction", "limit", "strict")
+_READING += ("seed",)
+
+
+def reading_of(options, allowed=_READING, source=""):
+    """The options of reading images that were given; those of `prepare` apply otherwise.
+
+    Raises:
+        InputError: If one that is not `allowed` was given; `source` says with what.
+    """
+    given = {name: getattr(options, name) for name in _READING}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given.keys() - set(allowed):
+        raise InputError(f"--{name.replace('_', '-')} has no use with {source}: leave it out.")
+    if "ranges" in given:
+        numbers = given["ranges"]
+        if len(numbers) not in (2, 4):
+            raise InputError(f"--ranges takes 2 numbers, or 4 of A and B, received {len(numbers)}.")
+        given["ranges"] = numbers if len(numbers) == 2 else (numbers[:2], numbers[2:])
+    return given
+
+
+def add_reading(parser):
+    """Adds what `reading_of` takes."""
+    group = parser.add_argument_group("reading images")
+    group.add_argument("--size", type=size, help="pixels: 64 or 64x48 (HxW; default: 64)")
+    group.add_argument("--channels", type=channels, help="1, 3, ..., or A,B: 1,3 (default: 3)")
+    group.add_argument(
+        "--how", choices=("crop", "pad", "stretch"), help="how to fit other aspects (default: crop)"
+    )
+    group.add_argument(
+        "--ranges",
+        nargs="+",
+        type=real,
+        metavar=("LOW HIGH", "LOW HIGH"),
+        help="values of black and white, of both domains or of each (default: the whole range of "
+        "a type; of floats those that occur)",
+    )
+    group.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of the domains")
+    group.add_argument("--test-fraction", type=real, help="where no test is given (default: 0.1)")
+    group.add_argument("--limit", type=whole(1), help="at most so many images of each folder")
+    group.add_argument(
+        "--strict", action="store_const", const=True, help="stop at an unreadable image"
+    )
+
+
+def measuring_of(options):
+    """The options of measuring that were given."""
+    names = ("features", "weights", "resize", "lpips", "lpips_weights")
+    given = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def add_measuring(group):
+    """Adds what `measuring_of` takes."""
+    group.add_argument(
+        "--features",
+        choices=("inception", "random", "none"),
+        help="for distances between sets (default: inception where its weights can be had)",
+    )
+    group.add_argument("--weights", metavar="FILE", help="Inception weights (default: cache, web)")
+    group.add_argument(
+        "--resize", choices=("clean", "legacy"), help="to Inception's size (default: clean)"
+    )
+    group.add_argument(
+        "--lpips", choices=("alex", "vgg", "none"), help="(default: alex where it can be had)"
+    )
+    group.add_argument(
+        "--lpips-weights", metavar="FILE", help="LPIPS weights (default: cache, web)"
+    )
+
+
+def add_precision(group, remark, default="float32"):
+    """Adds the type that networks compute in."""
+    group.add_argument(
+        "--precision",
+        choices=("float32", "mixed_float16", "mixed_bfloat16"),
+        default=default,
+        help=f"what networks compute in (default: float32); {remark}",
+    )
+
+
+def names(text):
+    """The type of names with commas between."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def whole(least):
+    """The type of a whole number of at least `least`."""
+
+    def parse(text):
+        if not text.strip().isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number of at least {least}, received {text!r}"
+            )
+        return int(text)
+
+    return parse
+
+
+def real(text):
+    """The type of a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, received {text!r}") from None
+
+
+def size(text):
+    """The type of a size in pixels, (height, width)."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"must be like 64 or 64x48, received {text!r}")
+    return (int(sides[0]), int(sides[-1]))
+
+
+def channels(text):
+    """The type of the channels of both domains."""
+    values = text.split(",")
+    if len(values) > 2 or not all(value.isdecimal() and int(value) for value in values):
+        raise argparse.ArgumentTypeError(f"must be like 3, or like 1,3, received {text!r}")
+    return (int(values[0]), int(values[-1]))

@@ -1,0 +1,90 @@
+"""`cyclegan-tf evaluate`: scores of a run on held-out images."""
+
+import argparse
+from pathlib import Path
+
+from cyclegan_tf.cli.arguments import (
+    add_data,
+    add_measuring,
+    add_reading,
+    dataset_of,
+    measuring_of,
+    names,
+    whole,
+)
+from cyclegan_tf.common import renamed
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.silence import tensorflow_without_chatter
+
+
+def run(options):
+    """Does what the options say."""
+    tensorflow_without_chatter()
+    from cyclegan_tf.evaluation.evaluate import evaluate
+    from cyclegan_tf.evaluation.registry import METRICS
+    from cyclegan_tf.training import report
+    from cyclegan_tf.training.callbacks import read_history
+
+    model = Path(options.model)
+    if options.back and model.is_dir():
+        raise InputError(
+            f"--back belongs to a generator's file, and {model} is a folder: leave it out."
+        )
+    if options.rank_by not in (None, *METRICS):
+        raise InputError(
+            f"--rank-by must be among {', '.join(METRICS)}, received {options.rank_by}."
+        )
+    folder = options.output
+    if folder is None:
+        folder = model / "evaluation" if model.is_dir() else model.with_suffix(".evaluation")
+    evaluation = evaluate(
+        (model, options.back) if options.back else model,
+        dataset_of(options),
+        split=options.split,
+        metrics=options.metrics,
+        images=options.images,
+        seed=options.seed,
+        **measuring_of(options),
+    )
+    print(evaluation)
+    evaluation.save(folder, options.rank_by)
+    if (model / "run.json").exists():
+        report.write(model, read_history(model))
+    print()
+    print(f"Tables   {folder / 'evaluation.md'}")
+    print(f"Numbers  {folder / 'evaluation.json'}")
+    print(f"Images {folder / 'evaluation.png'}")
+
+
+def add(subcommands):
+    """Adds the subcommand."""
+    parser = subcommands.add_parser(
+        "evaluate",
+        help="score a run on held-out images",
+        description="Scores translations beside a floor and a ceiling: tables, JSON, images.",
+    )
+    parser.add_argument("model", help="a run's folder, its best/ folder, or a generator's file")
+    add_data(parser)
+    parser.add_argument("--back", metavar="FILE", help="the generator of the way back to a file")
+    parser.add_argument(
+        "--split", choices=("test", "train"), default="test", help="train: not held out"
+    )
+    parser.add_argument(
+        "--metrics", type=names, metavar="NAMES", help="fid,ssim (default: all that apply)"
+    )
+    parser.add_argument("--images", type=whole(1), help="at most so many of each domain")
+    parser.add_argument(
+        "--pictures",
+        dest="images",
+        type=whole(1),
+        action=renamed.option("--images"),
+        help=argparse.SUPPRESS,
+    )
+    parser.add_argument("--rank-by", metavar="NAME", help="the score that tells best from worst")
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="default: in the run's folder"
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, help="of what is drawn (default: 0)")
+    add_measuring(parser)
+    add_reading(parser)
+    parser.set_defaults(run=run)

@@ -1,0 +1,83 @@
+"""`cyclegan-tf export`: a generator in the format of another runtime."""
+
+import argparse
+
+from cyclegan_tf.cli.arguments import real
+from cyclegan_tf.common import renamed
+from cyclegan_tf.common.silence import tensorflow_without_chatter
+
+FORMATS = ("saved_model", "tflite", "tflite_int8", "tflite_full_int8", "onnx", "openvino")
+
+
+def run(options):
+    """Does what the options say."""
+    tensorflow_without_chatter()
+    from cyclegan_tf.inference.export import export
+
+    print(
+        export(
+            options.model,
+            options.target,
+            options.format,
+            options.direction,
+            options.images,
+            options.tolerance,
+            options.overwrite,
+            dropout={"on": True, "off": False, None: None}[options.dropout],
+            statistics=options.statistics,
+        )
+    )
+
+
+def add(subcommands):
+    """Adds the subcommand."""
+    parser = subcommands.add_parser(
+        "export",
+        help="write a generator for other runtimes: ONNX, TFLite, OpenVINO, SavedModel",
+        description="Writes a generator in another format, compares it with Keras on images, and "
+        "keeps it if it differs by little. `cyclegan-tf translate` takes what it writes.",
+    )
+    parser.add_argument(
+        "model",
+        nargs="?",
+        help="a run's folder, or a .keras or .h5 file (default: sketch ↔ cartoon, built in)",
+    )
+    parser.add_argument(
+        "target", help="file to write (.onnx, .tflite or .xml), or folder of a SavedModel"
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="tflite_int8: 8-bit weights and convolutions, a quarter of the size; "
+        "tflite_full_int8: all in 8 bits, less exact (default: by the target's suffix)",
+    )
+    parser.add_argument("--direction", choices=("ab", "ba"), help="of a run's folder (default: ab)")
+    parser.add_argument(
+        "--images",
+        metavar="PATH",
+        help="what to compare on: an .npz (its test split), a folder, an image (default: drawn "
+        "faces or their sketches)",
+    )
+    parser.add_argument(
+        "--pictures", dest="images", action=renamed.option("--images"), help=argparse.SUPPRESS
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=real,
+        metavar="LEVELS",
+        help="mean difference to accept, in grey levels of 255 (default: 0.05; tflite_int8: 2; "
+        "tflite_full_int8: 4)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what exists")
+    parser.add_argument(
+        "--dropout",
+        choices=("on", "off"),
+        help="of pix2pix (default: as trained, which is on, and possible in a saved_model alone)",
+    )
+    parser.add_argument(
+        "--statistics",
+        type=lambda text: "image" if text == "picture" else text,
+        choices=("image", "running"),
+        help="what batch norms of pix2pix go by",
+    )
+    parser.set_defaults(run=run)

@@ -1,0 +1,401 @@
+"""A generator that takes images as people have them: any size and aspect in, the same out."""
+
+import os
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from PIL import Image
+
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.value_range import FULL_RANGE, denormalize, normalize, range_of
+from cyclegan_tf.data import statistics
+from cyclegan_tf.data.io import high_bit_depth, image_file
+
+# Keras is imported where it is needed: other runtimes do without.
+
+#: How many images the network sees at a time, at most.
+TOGETHER = 8
+#: How many pixels it sees at a time; an image that has more is translated in pieces.
+LARGE = 1024 * 1024
+
+
+class Translator:
+    """A generator that takes images as people have them.
+
+    Args:
+        generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1]; where an image
+            has several translations, on noise `(batch, dimensions)` as well. Or the same in
+            another form: anything that is called with arrays, and has `shapes` and `multiple` as
+            `inference.Inference` has.
+        translation: `translation.Translation`: names, value ranges and training size.
+        styles: `keras.Model` from the target's images to such noise, where there is one: it
+            gives the style of a guide.
+        original: Where `generator` is no `keras.Model`, a function without arguments that loads it
+            as one: large images are translated in pieces with that. Without it they are
+            translated whole, in as much memory as it takes.
+    """
+
+    def __init__(self, generator, translation, styles=None, original=None):
+        self.generator = generator
+        self.translation = translation
+        self.styles = styles
+        self._original = original or (None if _is_ready(generator) else lambda: generator)
+        self._tiles, self._tiling = None, Lock()
+        self._network = generator if _is_ready(generator) else _ready(generator)
+        self._shapes, self.multiple = self._network.shapes, self._network.multiple
+        image, output = self._shapes.image, self._shapes.output
+        of_class = image is not None and tuple(image[1:3]) == (1, 1)
+        if image is None or of_class or None in (image[-1], output[-1]) or len(output) != 4:
+            raise InputError(
+                f"The network {translation} does not translate images to images: give a "
+                "generator that does, such as gen_ab.keras."
+            )
+
+    def __str__(self):
+        return str(self.translation)
+
+    @property
+    def runtime(self):
+        """Name of what it runs in, such as "keras" or "onnx"."""
+        return self._network.name
+
+    @property
+    def channels(self):
+        """`(taken, given)`: channels of the images that it takes, and of those that it gives."""
+        return self._shapes.image[-1], self._shapes.output[-1]
+
+    @property
+    def has_styles(self):
+        """Whether an image has several translations."""
+        return self._shapes.noise is not None
+
+    def __call__(self, image, size=None, seed=0, style=None):
+        """Translates one image, or an array of several.
+
+        The image is brought to a working size (aspect kept, edges extended to what the
+        network divides), translated, and brought back to its own size. With as many channels as
+        the generator takes, it is taken as it is; else transparency is put aside and put back,
+        and gray becomes colour, or colour gray, as the generator needs.
+
+        Args:
+            image: Array `(height, width)`, `(height, width, channels)` or
+                `(n, height, width, channels)`; a `PIL.Image`; or a path, as for `images.read`.
+                Values of the source's stored type, and floats, count as in the source's range;
+                others of uint8 as 0..255 and of uint16 as 0..65535.
+            size: Working length of the shorter side in pixels; by default that of training,
+                where the generator has seen things at their scale. "native" keeps the image's.
+            seed: Non-negative integer: where an image has several translations, which of them.
+            style: In place of the seed a guide, whose style the translations get (for `style`,
+                see there), or a style itself, an array `(dimensions,)`.
+
+        Returns:
+            For an array, or the path of one, an array of the same height and width and the
+            target's type; for a PIL image or another path, a `PIL.Image` as from `to_pil`.
+
+        Raises:
+            InputError: If the image, `size` or `style` cannot be used.
+        """
+        if isinstance(image, (str, os.PathLike, Image.Image)):
+            result = self.several([_array(image)], size, [seed], style)[0]
+            return result if _is_array_file(image) else self.to_pil(result)
+        image = np.asarray(image)
+        if image.ndim == 4:
+            if not len(image):
+                raise InputError("image holds no image: give at least one.")
+            # Image i has a seed of its own, that of the first being `seed` itself.
+            seeds = [seed, *((seed, i) for i in range(1, len(image)))]
+            parts = [slice(i, i + TOGETHER) for i in range(0, len(image), TOGETHER)]
+            done = [self.several(image[part], size, seeds[part], style) for part in parts]
+            return np.stack([translated for part in done for translated in part])
+        result = self.several([image], size, [seed], style)[0]
+        return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
+
+    def several(self, images, size=None, seeds=None, style=None):
+        """Translates images of any shapes; those that the network sees at one size, together.
+
+        Args:
+            images: List of arrays as for calls, one image each.
+            size: As for calls.
+            seeds: List of a seed for each image; 0 for all by default.
+            style: As for calls.
+
+        Returns:
+            List of arrays `(height, width, channels)`.
+
+        Raises:
+            InputError: As for calls.
+        """
+        noise = self._noise(seeds or [0] * len(images), style)
+        prepared = [self._prepared(image, size) for image in images]
+        results, alike = [None] * len(images), {}
+        for i, (x, _) in enumerate(prepared):
+            alike.setdefault(x.shape, []).append(i)
+        for indices in alike.values():
+            height, width = prepared[indices[0]][0].shape[:2]
+            together = max(1, min(TOGETHER, LARGE // (height * width)))
+            for start in range(0, len(indices), together):
+                some = indices[start : start + together]
+                outputs = self._run(np.stack([prepared[i][0] for i in some]), noise[some])
+                for i, y in zip(some, outputs, strict=True):
+                    results[i] = prepared[i][1](y)
+        return results
+
+    def run(self, x, seed=0):
+        """The network itself.
+
+        Args:
+            x: float32 array `(n, height, width, channels)` in [-1, 1], its sides multiples of
+                `multiple`.
+            seed: As for calls, the same for all.
+
+        Returns:
+            float32 array `(n, height, width, channels')` in [-1, 1].
+        """
+        return self._run(x, self._noise([seed] * len(x), None))
+
+    def distance(self, image):
+        """How far an image is from those that the generator was trained on.
+
+        Args:
+            image: One image, as for calls.
+
+        Returns:
+            As `likeness.distance`: about 1 for a training image, and more than
+            `translation.likeness["alarm"]` for one in a hundred of them. None where the file does
+            not say what those were like.
+        """
+        known = self.translation.likeness
+        if known is None:
+            return None
+        image = image_file.checked(_array(image))
+        working = self._working_shape(image.shape[:2], None)
+        if working < image.shape[:2]:  # before it becomes four times as large in memory
+            image = image_file.fit(image, working, "stretch")
+        x, working, _ = self._as_input(image, None)
+        return statistics.distance(x[: working[0], : working[1]], known)
+
+    def input_size(self, shape, size=None):
+        """At how many pixels the network sees an image.
+
+        Args:
+            shape: `(height, width)` of the image.
+            size: As for calls.
+
+        Returns:
+            `(height, width)`.
+
+        Raises:
+            InputError: If `size` is none.
+        """
+        return self._padded(self._working_shape(shape, size))
+
+    def style(self, guide):
+        """The style of an image, to translate others in it.
+
+        Args:
+            guide: One image of the target domain: an array, a `PIL.Image` or a path, as for
+                calls. It is taken at the training's size, what does not fit its shape cut off.
+
+        Returns:
+            float32 array `(dimensions,)`.
+
+        Raises:
+            InputError: If the image cannot be used, or there is no network that gives styles.
+        """
+        if self.styles is None:
+            raise InputError(
+                f"The generator {self} comes with no network that gives styles: leave the guide "
+                "out, or load the run's folder of a method that has one, such as munit."
+            )
+        guide, target = image_file.checked(_array(guide)), self.translation
+        channels = self.styles.input_shape[-1]
+        guide, _ = image_file.without_alpha(guide, channels)
+        value_range = range_of(guide.dtype, target.dtype, target.target_range)
+        guide = np.clip(normalize(image_file.to_channels(guide, channels), value_range), -1, 1)
+        if target.size is not None:
+            guide = image_file.fit(guide, target.size)
+        return np.asarray(self.styles(guide[None], training=False))[0]
+
+    def difference(self, image, size=None):
+        """How far a translator of reduced precision, or in another runtime, is from Keras in full.
+
+        Args:
+            image: Array or path, as for calls.
+            size: As for calls.
+
+        Returns:
+            `(mean, largest)` absolute difference over all pixels and channels, as a share of the
+            target's value range. Zeros for a translator of full precision.
+
+        Raises:
+            InputError: If the generator is not at hand in Keras, or as for calls.
+        """
+        if self._original is None:
+            raise InputError(
+                f"The generator {self} comes in no form that Keras knows: load its .keras file to "
+                "compare with."
+            )
+        if isinstance(image, (str, os.PathLike)):
+            image = image_file.read(image)
+        low, high = self.translation.target_range
+        from cyclegan_tf.networks.precision import in_precision
+
+        network = in_precision(self._original(), "float32")
+        exact = Translator(network, self.translation, self.styles)
+        ours, theirs = (
+            np.asarray(translator(image, size), np.float32) / (high - low)
+            for translator in (self, exact)
+        )
+        off = np.abs(ours - theirs)
+        return float(off.mean()), float(off.max())
+
+    def _noise(self, seeds, style):
+        """A row of noise for each seed: drawn, or the style that was asked for."""
+        dimensions = (self._shapes.noise or (None, 0))[1]
+        if style is None:
+            drawn = [self._shapes.draw(1, seed) for seed in seeds]
+            return np.concatenate(drawn) if dimensions else np.zeros((len(seeds), 0), np.float32)
+        if isinstance(style, (str, os.PathLike, Image.Image)) or np.ndim(style) != 1:
+            style = self.style(style)
+        style = np.asarray(style, np.float32)
+        if len(style) != dimensions or not dimensions:
+            takes = f"styles of {dimensions} numbers" if dimensions else "no style"
+            raise InputError(f"The generator {self} takes {takes}, received {len(style)}.")
+        return np.repeat(style[None], len(seeds), axis=0)
+
+    def _run(self, x, noise):
+        """The network on a batch in [-1, 1]."""
+        given = [x] if self._shapes.noise is None else [x, noise]
+        if x.shape[1] * x.shape[2] > LARGE and (tiled := self._in_tiles()):
+            each = zip(*(np.split(values, len(values)) for values in given), strict=True)
+            y = np.concatenate([tiled(*one) for one in each])
+        else:
+            y = self._network(*given)
+        if y.shape[1:3] != x.shape[1:3]:
+            raise InputError(
+                f"The generator made {y.shape[1:3]} of {x.shape[1:3]} pixels: give one that "
+                "keeps the size."
+            )
+        return y
+
+    def _in_tiles(self):
+        """What translates in pieces; None where the network cannot be computed so."""
+        with self._tiling:
+            if self._tiles is None and self._original is not None:
+                from cyclegan_tf.inference import tiling
+
+                network = self._original()
+                self._tiles = tiling.can_tile(network) and tiling.Tiled(network)
+            return self._tiles or None
+
+    def _prepared(self, image, size):
+        """An image as the network takes it, and what makes an image of what the network gives."""
+        image = image_file.checked(image)
+        shape = image.shape[:2]
+        x, working, alpha = self._as_input(image, size)
+
+        def finish(y):
+            y = image_file.fit(y[: working[0], : working[1]], shape, "stretch")
+            return self._stored(y, alpha)
+
+        return x, finish
+
+    def _as_input(self, image, size):
+        """`(x, working, alpha)`: the network's input, its part that is image, transparency."""
+        channels = self._shapes.image[-1]
+        image, alpha = image_file.without_alpha(image, channels)
+        working = self._working_shape(image.shape[:2], size)
+        x = image_file.fit(
+            self._normalize(image_file.to_channels(image, channels)), working, "stretch"
+        )
+        return _extend(x, self._padded(working)), working, alpha
+
+    def _stored(self, y, alpha):
+        """The image in the target's type, with its transparency if it had any."""
+        result = denormalize(y, self.translation.target_range, self.translation.dtype)
+        if alpha is None or result.shape[-1] not in (1, 3):
+            return result
+        alpha = normalize(alpha, FULL_RANGE.get(str(alpha.dtype), (0, 1)))
+        full_range = FULL_RANGE.get(str(result.dtype), (0, 1))
+        return np.concatenate([result, denormalize(alpha, full_range, result.dtype)], -1)
+
+    def _normalize(self, image):
+        known = self.translation.source_dtype, self.translation.source_range
+        return np.clip(normalize(image, range_of(image.dtype, *known)), -1, 1)
+
+    def to_pil(self, image, eight_bit=False):
+        """Makes a `PIL.Image` of a translated image.
+
+        Args:
+            image: Array `(height, width, 1 to 4 channels)` as calls give it.
+            eight_bit: Whether 16-bit gray also becomes 8-bit.
+
+        Returns:
+            `PIL.Image`: of uint8, and of 16-bit gray, the values; of other types 8 bits, to which
+            the target's range is mapped (Pillow has no 16-bit colour).
+
+        Raises:
+            InputError: If it has more channels.
+        """
+        if image.shape[-1] > 4:
+            raise InputError(
+                f"An image file has no {image.shape[-1]} channels, as {self} has: write .npy."
+            )
+        if image.dtype == np.uint8 or (high_bit_depth.is_gray_16(image) and not eight_bit):
+            return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        known = self.translation.dtype, self.translation.target_range
+        with_alpha = image.shape[-1] in (2, 4) and image.shape[-1] == self._shapes.output[-1] + 1
+        return high_bit_depth.to_pil(image, range_of(image.dtype, *known), with_alpha)
+
+    def _working_shape(self, shape, size):
+        """Height and width at which the network sees the image, before padding."""
+        fixed = self._shapes.image[1:3]
+        if None not in fixed:
+            scale = min(fixed[0] / shape[0], fixed[1] / shape[1])
+        elif size == "native" or (size is None and self.translation.size is None):
+            scale = 1.0
+        else:
+            side = min(self.translation.size) if size is None else size
+            if not isinstance(side, (int, np.integer)) or not 8 <= side <= 16384:
+                raise InputError(
+                    f'size must be "native" or a whole number from 8 to 16384, received {size!r}.'
+                )
+            # A sliver is not blown up to a giant: four times as long as wide will do.
+            scale = min(side / min(shape), max(1.0, 4 * side / max(shape)))
+        return tuple(max(1, round(side * scale)) for side in shape)
+
+    def _padded(self, working):
+        fixed = self._shapes.image[1:3]
+        if None not in fixed:
+            return fixed
+        # Reflection padding of 3 in the generator needs a few pixels to mirror.
+        least = min(4 * self.multiple, 16)
+        return tuple(-(-max(side, least) // self.multiple) * self.multiple for side in working)
+
+
+def _is_ready(generator):
+    """Whether it is in a form that is called with arrays, and tells what it takes."""
+    return hasattr(generator, "multiple")
+
+
+def _ready(generator):
+    from cyclegan_tf.inference.compiled import Inference
+
+    return Inference(generator)
+
+
+def _array(image):
+    """The image as an array, from a path or a `PIL.Image` as well."""
+    if isinstance(image, (str, os.PathLike)):
+        return image_file.read(image)
+    return image_file.from_pil(image) if isinstance(image, Image.Image) else np.asarray(image)
+
+
+def _is_array_file(image):
+    return not isinstance(image, Image.Image) and Path(image).suffix.lower() in image_file.ARRAYS
+
+
+def _extend(image, shape):
+    bottom, right = (whole - side for whole, side in zip(shape, image.shape[:2], strict=True))
+    return np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="edge")

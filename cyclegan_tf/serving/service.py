@@ -1,0 +1,340 @@
+"""The HTTP service: the page, the API, and what stands between them and the generators."""
+
+import io
+import re
+import time
+
+import flask
+from PIL import Image
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.serving import openapi, responses, uploads
+from cyclegan_tf.serving.errors import Refusal
+from cyclegan_tf.serving.limits import Limits
+from cyclegan_tf.serving.monitoring import Watch
+from cyclegan_tf.serving.queue import Admission, Budget, Job, Workers
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), camera=(self)",
+}
+_STATUS = {404: "unknown_address", 405: "wrong_method", 413: "too_many_bytes"}
+
+
+class Request(flask.Request):
+    """A request whose uploads stay in memory: Werkzeug would write large ones to disk."""
+
+    def _get_file_stream(self, *args, **kwargs):
+        return io.BytesIO()
+
+
+class Service:
+    """Everything behind the addresses.
+
+    Args:
+        catalogue: `catalogue.Catalogue`.
+        limits: `Limits`.
+        workers: Threads that translate.
+        together: Images that one of them takes at a time.
+        log: Function that takes a sentence.
+    """
+
+    def __init__(self, catalogue, limits=None, workers=1, together=8, log=print):
+        self.catalogue, self.limits, self.log = catalogue, limits or Limits(), log
+        self.workers = Workers(workers, together)
+        self.admission = Admission(self.limits.queue)
+        self.pixels = Budget(self.limits.pixels)
+        self.watch = Watch(log, lambda: self.workers.waiting)
+        self.stopping = False
+        Image.init()  # formats are registered at the first image, and not by two threads at once
+        self.count_models()
+
+    def count_models(self):
+        """Tells the watch how many models there are."""
+        models = self.catalogue.models
+        self.watch.models.set(sum(len(directions) for directions in models.values()))
+        self.watch.problems.set(len(self.catalogue.problems))
+
+    def refresh(self):
+        """Takes new versions of generators from the disk."""
+        if self.catalogue.refresh():
+            self.watch.reloads.inc()
+        self.count_models()
+
+    def app(self):
+        """The WSGI application, a `flask.Flask`."""
+        app = flask.Flask(__name__, static_folder="page", static_url_path="/static")
+        app.request_class = Request
+        app.config["MAX_CONTENT_LENGTH"] = self.limits.bytes + 2**16  # the form around the file
+        app.config["MAX_FORM_MEMORY_SIZE"] = 2**19
+        app.config["MAX_FORM_PARTS"] = 16
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        app.json.sort_keys = False
+        app.json.ensure_ascii = False
+        for rule, name in openapi.ROUTES.items():
+            method = "POST" if name == "translate" else "GET"
+            app.add_url_rule(rule, name, getattr(self, name), methods=[method])
+        app.before_request(self._begin)
+        app.after_request(self._end)
+        app.register_error_handler(Exception, self._failed)
+        return app
+
+    def page(self):
+        """`GET /`."""
+        return flask.current_app.send_static_file("index.html")
+
+    def healthz(self):
+        """`GET /healthz`."""
+        drifted = [" ".join(key) for key in list(self.watch.drifted)]
+        state = {
+            "status": "stopping" if self.stopping else "ok",
+            "models": len(self.catalogue.models),
+            "waiting": self.workers.waiting,
+            "drifted": drifted,
+        }
+        return flask.jsonify(state), 503 if self.stopping else 200
+
+    def metrics(self):
+        """`GET /metrics`."""
+        return flask.Response(self.watch.text(), content_type=self.watch.content_type)
+
+    def openapi(self):
+        """`GET /openapi.json`."""
+        return flask.jsonify(openapi.document(self.limits))
+
+    def models(self):
+        """`GET /models`."""
+        limits = {
+            name: getattr(self.limits, name)
+            for name in ("bytes", "pixels", "side", "frames", "working", "seconds", "queue")
+        }
+        return flask.jsonify(
+            {"models": self.catalogue.to_json(), "limits": limits, "formats": list(responses.KINDS)}
+        )
+
+    def example(self, model, direction, end):
+        """`GET /models/<model>/<direction>/<source or target>.png`."""
+        served = self.catalogue.models.get(model, {}).get(direction)
+        file = served and dict(zip(("source", "target"), served.examples, strict=True)).get(end)
+        if not file:
+            raise Refusal("unknown_address", "There is no such example: GET /models lists them.")
+        return flask.send_file(file, "image/png", max_age=60)
+
+    def translate(self):
+        """`POST /translate`."""
+        asked = self._asked()
+        flask.g.key = asked[0]
+        with self.admission.place():
+            answer, give_back = self._translated(*asked)
+        answer.call_on_close(give_back)
+        return answer
+
+    def _asked(self):
+        """The fields of the form, checked."""
+        if self.stopping:
+            raise Refusal("stopping", "The service is being stopped: try again.")
+        request, fields = flask.request, flask.request.form
+        files = request.files.getlist("file")
+        if len(files) != 1:
+            raise Refusal(
+                "missing_file",
+                "The form must have one image as the part file (multipart/form-data), received "
+                f"{len(files) or 'none'}.",
+                "file",
+            )
+        models = self.catalogue.models
+        model = fields.get("model") or next(iter(models))
+        if model not in models:
+            raise Refusal(
+                "unknown_model",
+                f"There is no model {model[:80]!r}: GET /models lists those that there are.",
+                "model",
+            )
+        direction = fields.get("direction") or next(iter(models[model]))
+        if direction not in models[model]:
+            raise Refusal(
+                "unknown_model",
+                f"{model} translates {' and '.join(models[model])}, received {direction[:80]!r}.",
+                "direction",
+            )
+        for name in ("cycle", "preview"):
+            if fields.get(name, "0") not in ("0", "1", ""):
+                raise Refusal("bad_field", f"{name} must be 0 or 1.", name)
+        options = {name: fields.get(name) == "1" for name in ("cycle", "preview")}
+        options["seed"] = _whole(fields, "seed", 0, 2**31) or 0
+        size = fields.get("size") or None
+        options["size"] = size if size == "native" else _whole(fields, "size", 8, 16384)
+        options["kind"] = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}.get(
+            fields.get("format") or "png"
+        )
+        if options["kind"] is None:
+            raise Refusal("bad_field", "format must be png, jpeg or webp.", "format")
+        served, back = models[model][direction], models[model].get(direction[::-1])
+        return (model, direction), served, back, files[0], options
+
+    def _translated(self, key, served, back, file, options):
+        """The answer, and the function that gives its memory back."""
+        until = time.monotonic() + self.limits.seconds
+        accepted = responses.accepted()
+        data = file.stream.getvalue()
+        if len(data) > self.limits.bytes:
+            raise Refusal("too_many_bytes", _too_many_bytes(self.limits), "file")
+        upload = uploads.look_at(data, self.limits)
+        give_back = self.pixels.take(upload.pixels, until - time.monotonic())
+        try:
+            image = upload.decode()
+            self._bound_working(served, image, options)
+            there = self._run(served, image, options, until)
+            flask.g.stages = {"waited": there.waited, "translated": there.took}
+            likeness = self._likeness(key, served.translator, image)
+            translated = served.translator, there.result
+            if accepted != "application/json":
+                kind = responses.KINDS.get(accepted) or responses.own_kind(upload)
+                name, version = file.filename, served.version
+                return responses.of_image(*translated, kind, name, version), give_back
+            cycled = None
+            if options["cycle"] and back is not None:
+                cycled = back.translator, self._run(back, there.result, options, until).result
+            about, kind = served.translator.translation, options["kind"]
+            answer = {
+                "model": key[0],
+                "direction": key[1],
+                "source": about.source,
+                "target": about.target,
+                "version": served.version,
+                "runtime": served.translator.runtime,
+                "name": file.filename or "",
+                "picture": responses.embedded(*translated, kind),
+                "cycled": cycled and responses.embedded(*cycled, kind),
+                "preview": responses.embedded(served.translator, image, kind)
+                if options["preview"]
+                else None,
+                "milliseconds": {k: round(1e3 * v, 1) for k, v in flask.g.stages.items()},
+                "likeness": likeness,
+                "notes": _notes(upload, options, back),
+            }
+            return responses.in_chunks(
+                flask.json.dumps(answer).encode(), "application/json"
+            ), give_back
+        except BaseException:
+            give_back()
+            raise
+
+    def _run(self, served, image, options, until):
+        job = Job(served.translator, image, options["size"], options["seed"])
+        self.workers.run(job, until - time.monotonic())
+        return job
+
+    def _bound_working(self, served, image, options):
+        """Chooses the size at which the network works where nobody else does."""
+        if served.file is None:  # the pencil, which costs little at any size
+            return
+        shape, most = image.shape[:2], self.limits.working
+        height, width = served.translator.input_size(shape, options["size"])
+        if height * width <= most:
+            return
+        if options["size"] is None:  # nor does the generator say what it was trained at
+            side = int(min(shape) * (most / (height * width)) ** 0.5)
+            options["size"] = max(8, side - served.translator.multiple)
+            height, width = served.translator.input_size(shape, options["size"])
+        if height * width > most:
+            raise Refusal(
+                "too_many_pixels",
+                f"The network would work at {width}x{height} pixels, and {most:,} are accepted: "
+                "give a smaller size.",
+                "size",
+            )
+
+    def _likeness(self, key, translator, image):
+        distance = translator.distance(image)
+        if distance is None:
+            return None
+        alarm = translator.translation.likeness["alarm"]
+        self.watch.saw(*key, distance, alarm)
+        return {"distance": round(distance, 3), "alarm": alarm, "unusual": distance > alarm}
+
+    def _begin(self):
+        flask.g.began = time.monotonic()
+
+    def _end(self, answer):
+        answer.headers.update(_HEADERS)
+        route = flask.request.url_rule.rule if flask.request.url_rule else "unknown"
+        if flask.request.endpoint in ("translate", "models", "healthz", "metrics"):
+            answer.headers["Cache-Control"] = "no-store"
+        seconds = time.monotonic() - flask.g.get("began", time.monotonic())
+        self.watch.answers.labels(route, answer.status_code).inc()
+        outcome = flask.g.get("outcome", "done")
+        if key := flask.g.get("key"):
+            self.watch.translations.labels(*key, outcome).inc()
+            for stage, value in {**flask.g.get("stages", {}), "all": seconds}.items():
+                self.watch.seconds.labels(*key, stage).observe(value)
+        # Names of routes, models and codes are ours: no word of a client comes into the log.
+        about = " ".join(key) if key else ""
+        self.log(
+            f"{flask.request.endpoint or 'unknown'} {answer.status_code} {outcome} "
+            f"{1e3 * seconds:.0f} ms {about}".rstrip()
+        )
+        return answer
+
+    def _failed(self, error):
+        """One answer for every exception, in JSON."""
+        if isinstance(error, InputError):
+            error = Refusal("unusable_picture", str(error), "file")
+        elif isinstance(error, RequestEntityTooLarge):
+            error = Refusal("too_many_bytes", _too_many_bytes(self.limits), "file")
+        elif isinstance(error, HTTPException):
+            if error.code is not None and error.code < 400:
+                return error
+            code = _STATUS.get(error.code, "bad_request")
+            error = Refusal(code, _SENTENCES.get(code, "The request cannot be read."))
+        elif not isinstance(error, Refusal):
+            self.log(f"unforeseen {type(error).__name__}")
+            error = Refusal("unforeseen", "Something went wrong on our side: try again later.")
+        flask.g.outcome = error.code
+        answer = flask.jsonify(error.to_json())
+        answer.status_code = error.status
+        if error.retry_after:
+            answer.headers["Retry-After"] = str(error.retry_after)
+        return answer
+
+
+_SENTENCES = {
+    "unknown_address": "There is nothing at this address: GET /openapi.json lists what there is.",
+    "wrong_method": "This address does not know this method: GET /openapi.json says which.",
+    "bad_request": "The request cannot be read as a form: send multipart/form-data.",
+}
+
+
+def _too_many_bytes(limits):
+    return f"The file is larger than the {limits.bytes:,} bytes that are accepted: make it smaller."
+
+
+def _whole(fields, name, least, most):
+    """A field that is a whole number, or None."""
+    text = fields.get(name) or None
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
+        native = ' or "native"' if name == "size" else ""
+        raise Refusal(
+            "bad_field", f"{name} must be a whole number from {least} to {most}{native}.", name
+        )
+    return int(text)
+
+
+def _notes(upload, options, back):
+    notes = []
+    if upload.several:
+        notes.append("The file has several frames: the first was translated.")
+    if options["cycle"] and back is None:
+        notes.append("There is no way back, so there is no cycled image.")
+    return notes
