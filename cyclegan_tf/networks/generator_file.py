@@ -12,7 +12,7 @@ import keras
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.networks.layers import resampling  # noqa: F401 (Keras knows a layer once it is imported)
+from cyclegan_tf.networks import layers  # noqa: F401 (registers every layer with Keras)
 from cyclegan_tf.networks.layers.convolutions import Conv2D
 from cyclegan_tf.networks.layers.normalization import InstanceNormalization
 from cyclegan_tf.networks.layers.padding import ReflectionPadding2D

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("cyclegan_tf", name="AddToImage")
+@keras.saving.register_keras_serializable("cyclegan_tf", name="AddToPicture")
 class ResidualOutput(keras.layers.Layer):
     """A generator's last step where it is to change its input: tanh(x + artanh(0.95 image)).
 
