@@ -153,7 +153,6 @@ class CycleGAN(GenerativeModel):
         self.adversarial_loss, self.generator_loss = adversarial.by_name(options.adversarial_loss)
         self.pool_a, self.pool_b = (ImagePool(s, options.pool_size) for s in self.image_shapes)
         self.needs_pairs = options.paired_weight > 0
-        self.recompute = options.recompute
         self._recomputed = tuple(map(recomputed, self.generators)) if options.recompute else None
         absent = {n for n in ("identity", "paired", "gradient") if not vars(options)[f"{n}_weight"]}
         self.loss_names = tuple(n for n in self.loss_names if n.split("_")[0] not in absent)

@@ -85,7 +85,7 @@ def estimate(model, batch_size):
         batch_size // _parts(model),
         size=tuple(model.pool_a.images.shape[1:3]),
         reduced=compute_type(model.gen_ab).endswith("float16"),
-        recompute=model.recompute,
+        recompute=model.options.recompute,
     )
 
 
@@ -253,7 +253,7 @@ def _ways(model, batch_size):
         "images": batch_size // _parts(model),
         "size": (height, width),
         "reduced": compute_type(model.gen_ab).endswith("float16"),
-        "recompute": model.recompute,
+        "recompute": model.options.recompute,
     }
 
     def total(**changes):
@@ -265,7 +265,7 @@ def _ways(model, batch_size):
             yield f"a batch of {replicas}", total(images=1)
         yield f"accumulate {batch_size // replicas}", total(images=1)
     has_blocks = any(isinstance(layer, keras.layers.Add) for layer in model.gen_ab.layers)
-    if has_blocks and not model.recompute:
+    if has_blocks and not model.options.recompute:
         yield "recompute", total(recompute=True)
     if not now["reduced"]:
         yield "precision mixed_bfloat16", total(reduced=True)

@@ -280,7 +280,10 @@ def _description(model, dataset, settings):
 
 def _step(model):
     """How a step is computed, where not at once: another way rounds differently."""
-    ways = {"accumulate": model.accumulate > 1 and model.accumulate, "recompute": model.recompute}
+    ways = {
+        "accumulate": model.accumulate > 1 and model.accumulate,
+        "recompute": model.options.recompute,
+    }
     return {name: value for name, value in ways.items() if value}
 
 
