@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := saved_models/demo
 
-.PHONY: demo test fast pretrained lint bench clean
+.PHONY: demo test fast test-long pretrained lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -13,19 +13,25 @@ demo: $(VENV)/installed
 	$(BIN)/cyclegan-tf translate $(DEMO) docs/sketch.png $(DEMO)/sketch_as_cartoon.png --overwrite
 	$(BIN)/cyclegan-tf translate $(DEMO) docs/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba --overwrite
 	@echo
-	@echo "Pictures after each epoch   $(DEMO)/epochs/"
+	@echo "Images after each epoch     $(DEMO)/epochs/"
 	@echo "Report (open in a browser)  $(DEMO)/report.html"
 	@echo "How good is it?             $(BIN)/cyclegan-tf evaluate $(DEMO) data/sketch2cartoon.npz"
-	@echo "Translated pictures         $(DEMO)/sketch_as_cartoon.png, $(DEMO)/cartoon_as_sketch.png"
+	@echo "Translated images           $(DEMO)/sketch_as_cartoon.png, $(DEMO)/cartoon_as_sketch.png"
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Everything but what is marked long, the notebooks in short mode included.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
-	rm -rf saved_models/short data/short.npz
-	CYCLEGAN_TF_SHORT=1 $(BIN)/python -m pytest --nbval-lax --nbval-sanitize-with notebooks/sanitize.cfg \
+	$(PYTEST)
+	CYCLEGAN_TF_SHORT=1 $(PYTEST) --nbval-lax --nbval-sanitize-with notebooks/sanitize.cfg \
 	    --nbval-cell-timeout 600 notebooks
 
 fast: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow and not long"
+
+# Many kills, memory of real processes, the published weights: minutes each.
+test-long: $(VENV)/installed-test
+	$(PYTEST) -m long
 
 # The pair that comes with the package: about an hour on two cores.
 pretrained: $(VENV)/installed

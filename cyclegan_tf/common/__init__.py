@@ -1,0 +1,1 @@
+"""What every room needs: errors, atomic files, value ranges, checks, plotting."""

@@ -1,0 +1,1 @@
+"""Sources of images to a data set, and a data set to batches."""

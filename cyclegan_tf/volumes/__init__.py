@@ -1,0 +1,1 @@
+"""MR and CT volumes: read, cut into slices, put together, viewed, written."""

@@ -1,0 +1,1 @@
+"""Images that are drawn by code: cartoon faces, their sketches, digits."""

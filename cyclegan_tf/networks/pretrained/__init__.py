@@ -1,0 +1,1 @@
+"""Published classifiers and their weights."""

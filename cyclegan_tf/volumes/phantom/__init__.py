@@ -1,0 +1,1 @@
+"""Generated heads, as MR and CT."""
