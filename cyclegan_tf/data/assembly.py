@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.data.io import image_file
-from cyclegan_tf.common.checks import check_names, check_ranges
+from cyclegan_tf.common.checks import check_names, check_ranges, check_whole
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.io import image_file
 
 # A warning names so many images; `Dataset.skipped` names all.
 _NAMED = 10
@@ -186,7 +186,6 @@ def warn_skipped(skipped):
     if skipped:
         more = f" (and {len(skipped) - _NAMED} more)" if len(skipped) > _NAMED else ""
         warnings.warn(
-            f"{len(skipped)} unreadable images were left out{more}: "
-            + " ".join(skipped[:_NAMED]),
+            f"{len(skipped)} unreadable images were left out{more}: " + " ".join(skipped[:_NAMED]),
             stacklevel=3,
         )

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.data.synthetic import drawn_digits
 from cyclegan_tf.common.checks import check_whole
-from cyclegan_tf.data.npz import Dataset
-from cyclegan_tf.data.tfds import labelled_images
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.npz import Dataset
+from cyclegan_tf.data.synthetic import drawn_digits
+from cyclegan_tf.data.tfds import labelled_images
 
 #: Classes of a data set: one for each digit.
 CLASSES = 10

@@ -1,14 +1,13 @@
 """The data set and its file: two domains in one compressed .npz, without pickles.
 
-The file holds the arrays `trainA`, `trainB`, `testA`, `testB`, a JSON text `metadata`, and label maps
-of slices (`maskA`, `maskB`). Files of other makers, with the arrays alone, are read too.
+The file holds the arrays `trainA`, `trainB`, `testA`, `testB`, a JSON text `metadata`, and label
+maps of slices (`maskA`, `maskB`). Files of other makers, with the arrays alone, are read too.
 """
 
 import dataclasses
 import functools
 import hashlib
 import json
-import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common import checks
+from cyclegan_tf.common.atomic_files import replacing
+from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import statistics
 from cyclegan_tf.data.slice_metadata import Slices
-from cyclegan_tf.common.value_range import FULL_RANGE
-from cyclegan_tf.common.errors import InputError
 
 FORMAT = 1
 

@@ -7,8 +7,8 @@ resumed run starts its pipeline at its step and sees what it would have seen.
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.value_range import normalize
 
 #: The reference enlarges 256 pixels to 286 before it crops 256.
 ENLARGE = 286 / 256

@@ -8,13 +8,29 @@ from pathlib import Path
 import numpy as np
 
 from cyclegan_tf.common.checks import check_whole
-from cyclegan_tf.data.assembly import domain_names, fitted, one_dtype, image_shapes, stack, value_ranges, warn_skipped
-from cyclegan_tf.data.synthetic.cartoons import cartoons
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.assembly import (
+    domain_names,
+    fitted,
+    image_shapes,
+    one_dtype,
+    stack,
+    value_ranges,
+    warn_skipped,
+)
+from cyclegan_tf.data.io.folder import (
+    FolderImages,
+    check,
+    decode_all,
+    domain_files,
+    read_fitted,
+    read_halves,
+    split_files,
+)
 from cyclegan_tf.data.npz import Dataset
-from cyclegan_tf.data.io.folder import FolderImages, check, decode_all, domain_files, read_fitted, read_halves, split_files
+from cyclegan_tf.data.synthetic.cartoons import cartoons
 from cyclegan_tf.data.synthetic.sketch import sketch
 from cyclegan_tf.data.tfds import from_tfds
-from cyclegan_tf.common.errors import InputError
 
 __all__ = ["FolderImages", "from_folders", "from_pairs", "from_tfds", "generated", "stream"]
 

@@ -7,8 +7,8 @@ from another.
 
 import numpy as np
 
-from cyclegan_tf.data.io import image_file
 from cyclegan_tf.common.value_range import normalize
+from cyclegan_tf.data.io import image_file
 
 #: Side of the coarse image whose pixels are among the numbers.
 COARSE = 4

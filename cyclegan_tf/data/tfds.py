@@ -5,9 +5,18 @@ import functools
 import numpy as np
 from tqdm import tqdm
 
-from cyclegan_tf.data.assembly import check_division, domain_names, fitted, hold_back, image_shapes, require_training, stack, warn_skipped
-from cyclegan_tf.data.npz import Dataset
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.assembly import (
+    check_division,
+    domain_names,
+    fitted,
+    hold_back,
+    image_shapes,
+    require_training,
+    stack,
+    warn_skipped,
+)
+from cyclegan_tf.data.npz import Dataset
 
 
 def from_tfds(

@@ -5,10 +5,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from support.datasets import make_dataset
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz
+from support.datasets import make_dataset
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from support.datasets import make_dataset
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import pipeline
+from support.datasets import make_dataset
 
 
 def numbered(count_a, count_b, paired=False, size=8):

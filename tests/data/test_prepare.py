@@ -3,13 +3,13 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from support.datasets import fill
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz, prepare
 from cyclegan_tf.data.io import image_file
 from cyclegan_tf.data.synthetic.sketch import sketch
+from support.datasets import fill
 
 QUIET = {"progress": False}
 

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from support.datasets import make_dataset
 
 from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.data import statistics
@@ -14,6 +13,7 @@ from cyclegan_tf.data.synthetic.sketch import sketch
 from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks import generator_file, generators
 from cyclegan_tf.networks.metadata import Translation
+from support.datasets import make_dataset
 
 
 def test_the_numbers_of_a_image_known_by_hand():

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from support.datasets import fill
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz, pipeline, prepare
 from cyclegan_tf.data.io import image_file
+from support.datasets import fill
 
 QUIET = {"progress": False}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cyclegan_tf.data.io import image_file
-from cyclegan_tf.data.assembly import check_division, fitted, hold_back, require_training
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.assembly import check_division, fitted, hold_back, require_training
+from cyclegan_tf.data.io import image_file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,9 +43,7 @@ class FolderImages:
         chosen = np.arange(len(self.paths))[indices]
         decoded = np.empty((*chosen.shape, *self.image_shape), self.dtype)
         for place, index in np.ndenumerate(chosen):
-            image = read_fitted(
-                self.paths[index], self.image_shape, self.how, self.value_range
-            )
+            image = read_fitted(self.paths[index], self.image_shape, self.how, self.value_range)
             decoded[place] = image_file.to_dtype(image, self.dtype)
         return decoded
 
@@ -167,9 +165,7 @@ def decode_all(train, test, decode, label, strict, progress):
     paths, results = [*train, *test], []
     # Decoders release the interpreter's lock, so that threads do run side by side.
     with ThreadPool() as pool:
-        bar = tqdm(
-            pool.imap(attempt, paths), label, len(paths), unit="image", disable=not progress
-        )
+        bar = tqdm(pool.imap(attempt, paths), label, len(paths), unit="image", disable=not progress)
         for result in bar:
             if strict and isinstance(result, InputError):
                 raise result

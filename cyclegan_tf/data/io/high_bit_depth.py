@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from cyclegan_tf.common.value_range import FULL_RANGE, denormalize, normalize
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.value_range import FULL_RANGE, denormalize, normalize
 
 #: Suffixes, in lower case, of files that hold an image as a NumPy array.
 ARRAYS = (".npy", ".npz")

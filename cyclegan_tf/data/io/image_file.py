@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data.io import high_bit_depth
 from cyclegan_tf.data.io.high_bit_depth import ARRAYS
-from cyclegan_tf.common.errors import InputError
 
 #: Suffixes, in lower case, by which a folder's images are known.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
@@ -312,7 +312,10 @@ def _opened(data, name):
         try:
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError:
-            if not high_bit_depth.is_tiff(data) or (pixels := high_bit_depth.float_tiff(data)) is None:
+            if (
+                not high_bit_depth.is_tiff(data)
+                or (pixels := high_bit_depth.float_tiff(data)) is None
+            ):
                 raise
             opened = contextlib.nullcontext(high_bit_depth.finite(pixels, name))
         with opened as image:

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from cyclegan_tf.data.synthetic import cartoon_shapes as shapes
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.synthetic import cartoon_shapes as shapes
 
 # Palettes, in RGB.
 SKINS = {

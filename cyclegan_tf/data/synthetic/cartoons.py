@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.io.image_file import height_width
 from cyclegan_tf.data.synthetic import cartoon_face as palettes
 from cyclegan_tf.data.synthetic import cartoon_shapes as shapes
 from cyclegan_tf.data.synthetic.cartoon_face import CHOICES, Face, combinations, random_face
 from cyclegan_tf.data.synthetic.cartoon_shapes import curve, flip, loop, mirrored, ring
-from cyclegan_tf.data.io.image_file import height_width
-from cyclegan_tf.common.errors import InputError
 
 __all__ = ["CHOICES", "Face", "cartoons", "combinations", "draw", "random_face"]
 
