@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from cyclegan_tf.methods import losses
-from cyclegan_tf.methods.cyclegan import CycleGAN
+from cyclegan_tf.methods.cyclegan import CycleGAN, CycleGANOptions
 from cyclegan_tf.networks import discriminators, generators
+from cyclegan_tf.networks.layers.convolutions import set_fast
 
 try:
     import pytorch_reference as reference
@@ -29,11 +29,7 @@ except ImportError as error:
 
 PUBLISHED = {"generator": 11_378_179, "discriminator": 2_764_737}  # 3 channels, 9 blocks
 BUILD = {
-    # Plain convolutions: the fast ones' rounding is measured against float64, by speed.py.
-    "generator": (
-        reference.resnet_generator,
-        functools.partial(generators.resnet_generator, fast=False),
-    ),
+    "generator": (reference.resnet_generator, generators.resnet_generator),
     "discriminator": (reference.patch_discriminator, discriminators.patch_discriminator),
 }
 KINDS = {"gen_ab": "generator", "gen_ba": "generator"}
@@ -56,6 +52,8 @@ def keras_network(network, kind, channels=3, size=None):
     """Returns the package's network of the same kind with the weights of `network`."""
     copy = BUILD[kind][1]((size, size, channels))
     copy.set_weights(weights_of(network))
+    # Plain convolutions: the fast ones' rounding is measured against float64, by speed.py.
+    set_fast([copy], False)
     return copy
 
 
@@ -154,7 +152,9 @@ def train_together(adversarial_loss, synchronized):
     """
     theirs = reference_model(adversarial_loss)
     nets = [keras_network(getattr(theirs, n), kind, size=SIZE) for n, kind in KINDS.items()]
-    ours = CycleGAN(*nets, adversarial_loss=getattr(losses, adversarial_loss))
+    options = CycleGANOptions(adversarial_loss=adversarial_loss, fast_convolutions=False)
+    shapes = ((SIZE, SIZE, 3), (SIZE, SIZE, 3))
+    ours = CycleGAN(options, shapes, networks=dict(zip(KINDS, nets, strict=True)))
     ours.compile(*(keras.optimizers.Adam(RATE, BETA_1, BETA_2, EPSILON) for _ in range(2)))
     worst = defaultdict(float)
     for a, b in batches(f"Both sides, {adversarial_loss}"):
