@@ -4,13 +4,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import tensorflow_without_chatter
-from cyclegan_tf.data.io import high_bit_depth, image_file
+from cyclegan_tf.data.io import formats, image_file
 from cyclegan_tf.inference import autotune, runtimes
 from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks.metadata import find_generator
@@ -171,18 +170,15 @@ def translate_files(
     """
     sources, target = Path(sources), Path(target)
     of_target = target.suffix.lower()
-    known = {*Image.registered_extensions(), *image_file.ARRAYS}
-    is_file = not target.is_dir() and of_target in known
-    writable = (*image_file.SUFFIXES, ".npy")
-    if suffix is not None and (is_file or suffix not in writable):
+    is_file = not target.is_dir() and formats.is_image_name(target)
+    writable = ", ".join(formats.WRITABLE)
+    if suffix is not None and (is_file or suffix not in formats.WRITABLE):
         raise InputError(
-            f"suffix must be one of {', '.join(writable)}, and target a folder, received "
-            f"{suffix!r} and {target}."
+            f"suffix must be one of {writable}, and target a folder, received {suffix!r} and "
+            f"{target}."
         )
-    if is_file and of_target not in writable:
-        raise InputError(
-            f"target must be a folder or end in {', '.join(writable)}, received {target}."
-        )
+    if is_file and of_target not in formats.WRITABLE:
+        raise InputError(f"target must be a folder or end in {writable}, received {target}.")
     if sources.is_dir():
         if is_file or target.is_file():
             raise InputError(f"target must be a folder, since {sources} is, received {target}.")
@@ -234,12 +230,12 @@ def fit_for(image, suffix):
 
     Args:
         image: `PIL.Image`.
-        suffix: One of `images.SUFFIXES`.
+        suffix: One of `formats.IMAGES`.
 
     Returns:
         `PIL.Image`, without transparency where the file has none.
     """
-    if suffix in (".jpg", ".jpeg", ".bmp"):
+    if not formats.of(f"x{suffix}").alpha:
         image = image.convert("L" if image.mode in ("L", "LA") else "RGB")
     return image
 
@@ -247,9 +243,9 @@ def fit_for(image, suffix):
 def _translate_file(translator, source, path, size, seed, style):
     suffix = path.suffix.lower()
     result = translator(image_file.read(source), size, seed, style)
-    data = high_bit_depth.encode(result, suffix)
+    data = formats.encode(result, suffix)
     if data is None and result.dtype.kind == "f" and result.shape[-1] == 2:
-        data = high_bit_depth.encode(result[..., :1], suffix)  # values before transparency
+        data = formats.encode(result[..., :1], suffix)  # values before transparency
     if data is None:
         image = fit_for(translator.to_pil(result, eight_bit=True), suffix)
     with replacing(path) as temporary:
@@ -262,7 +258,7 @@ def _translate_file(translator, source, path, size, seed, style):
 def _warn_of_8_bits(translator, paths):
     """Says once where what is asked for cannot hold floats."""
     dtype, (low, high) = translator.translation.dtype, translator.translation.target_range
-    lossy = [p for p in paths if p.suffix.lower() not in (".npy", ".tif", ".tiff")]
+    lossy = [p for p in paths if not formats.of(p).keeps("float32")]
     if lossy and np.dtype(dtype).kind == "f":
         warnings.warn(
             f"{lossy[0].name} holds 8 bits, so that {low:g} to {high:g} of "

@@ -9,7 +9,7 @@ from cyclegan_tf.common import plotting
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
-from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io import formats
 from cyclegan_tf.inference.compiled import Inference
 from cyclegan_tf.networks import generator_file
 
@@ -189,12 +189,12 @@ def save(images, target, value_range=(0, 255), columns=8, overwrite=False):
         InputError: If a file would be replaced, or cannot be written.
     """
     target = Path(target)
-    if target.suffix.lower() in image_file.SUFFIXES and not target.is_dir():
+    if target.suffix.lower() in formats.IMAGES and not target.is_dir():
         files = {target: sheet(images, value_range, columns)}
     else:
-        if target.is_file() or target.suffix.lower() in Image.registered_extensions():
+        if target.is_file() or formats.is_image_name(target):
             raise InputError(
-                f"target must be a folder or end in {', '.join(image_file.SUFFIXES)}, received "
+                f"target must be a folder or end in {', '.join(formats.IMAGES)}, received "
                 f"{target}."
             )
         width = max(4, len(str(len(images) - 1)))

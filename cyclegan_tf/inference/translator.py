@@ -1,7 +1,6 @@
 """A generator that takes images as people have them: any size and aspect in, the same out."""
 
 import os
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -10,7 +9,7 @@ from PIL import Image
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import FULL_RANGE, denormalize, normalize, range_of
 from cyclegan_tf.data import statistics
-from cyclegan_tf.data.io import high_bit_depth, image_file
+from cyclegan_tf.data.io import formats, high_bit_depth, image_file
 
 # Keras is imported where it is needed: other runtimes do without.
 
@@ -389,11 +388,11 @@ def _array(image):
     """The image as an array, from a path or a `PIL.Image` as well."""
     if isinstance(image, (str, os.PathLike)):
         return image_file.read(image)
-    return image_file.from_pil(image) if isinstance(image, Image.Image) else np.asarray(image)
+    return formats.from_pil(image) if isinstance(image, Image.Image) else np.asarray(image)
 
 
 def _is_array_file(image):
-    return not isinstance(image, Image.Image) and Path(image).suffix.lower() in image_file.ARRAYS
+    return not isinstance(image, Image.Image) and formats.is_array(image)
 
 
 def _extend(image, shape):

@@ -122,7 +122,7 @@ def translate_file(
     opened = volume.read(source, series)
     with translated(translator, opened, axes, progress) as voxels:
         modality = translator.translation.slices["modalities"][1]
-        dtype = dtype or ("int16" if modality == "CT" else "float32")
+        dtype = dtype or ("int16" if modality == "CT" else None)
         if dtype == "int16":
             voxels = _Rounded(voxels)
         volume.write(target, voxels, opened, modality, dtype, overwrite)

@@ -7,12 +7,13 @@ from pathlib import PurePosixPath
 
 import flask
 
+from cyclegan_tf.data.io.formats import FORMATS
 from cyclegan_tf.inference import load
 from cyclegan_tf.serving.errors import Refusal
 
 #: Kinds of images in answers, by what `Accept` calls them.
 KINDS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
-_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+_SUFFIXES = {row.name: row.suffixes[0] for row in FORMATS if row.name in KINDS.values()}
 _CHUNK = 2**18
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io import formats
 from cyclegan_tf.serving.errors import Refusal
 
 #: A progressive JPEG repeats its image in scans. Cameras and editors write about ten; each
@@ -48,7 +48,7 @@ class Upload:
             Refusal: If the file is damaged.
         """
         try:
-            return image_file.decode(self.data)
+            return formats.decode(self.data)
         except InputError as error:
             raise Refusal("unusable_picture", str(error), "file") from error
 
@@ -69,7 +69,7 @@ def look_at(data, limits):
     if not data:
         raise Refusal("no_picture", "The file is empty: send an image.", "file")
     try:
-        with Image.open(io.BytesIO(data), formats=image_file.FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=formats.PILLOW) as image:
             kind, (width, height) = image.format, image.size
             if width * height > limits.pixels or max(width, height) > limits.side:
                 raise Refusal(

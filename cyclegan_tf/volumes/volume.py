@@ -10,16 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.io import formats as image_formats
 from cyclegan_tf.data.io import image_file
-from cyclegan_tf.volumes.io import dicom, dicom_series, dicom_writing, nifti
-from cyclegan_tf.volumes.io.scaling import Scaled, fitting
-
-_ARRAYS = (".npy", ".npz")
-# What is no folder's name, though nothing can be written under it.
-_OTHERS = (".npz", ".dcm", ".gz", ".zip", ".hdr", ".img", ".mha", ".mhd", ".nrrd", ".mgz")
-_DTYPES = ("int16", "int32", "float32", "float64")
+from cyclegan_tf.volumes.io import dicom_series, formats
+from cyclegan_tf.volumes.io.nifti import load_nibabel
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -54,7 +49,7 @@ class Volume:
     @property
     def orientation(self):
         """Where i, j and k lead: "RAS" is to the right, to the front, to the head."""
-        return "".join(nifti.load_nibabel().aff2axcodes(self.affine))
+        return "".join(load_nibabel().aff2axcodes(self.affine))
 
     def __repr__(self):
         """Says what it is, and nothing about the patient."""
@@ -64,7 +59,7 @@ class Volume:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class FoundVolume:
     """A volume that `find` came upon.
 
     Attributes:
@@ -84,10 +79,9 @@ def is_volume(path):
     """Whether `read` is meant for a path: by its suffix, or a folder of DICOM without images."""
     path = Path(path)
     if not path.is_dir():
-        named = path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS))
-        return named or dicom_series.looks_like_dicom(path)
+        return formats.by_suffix(path) is not None or dicom_series.looks_like_dicom(path)
     files = [each for each in path.iterdir() if each.is_file()]
-    images = any(each.suffix.lower() in image_file.SUFFIXES for each in files)
+    images = any(each.suffix.lower() in image_formats.IMAGES for each in files)
     return not images and any(map(dicom_series.is_dicom, files))
 
 
@@ -101,28 +95,22 @@ def find(folder):
         folder: The folder.
 
     Returns:
-        List of `Found` in natural order (case 9 before case 10).
+        List of `FoundVolume` in natural order (case 9 before case 10).
 
     Raises:
         InputError: If there is no such folder or no volume in it.
     """
-    folder, found, seen = Path(folder), [], set()
-    if not folder.is_dir():
-        problem = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise InputError(f"The folder {folder} {problem}: give a folder of volumes.")
-    names = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    for name in sorted(names, key=_natural):
-        path = names[name]
-        if any(part.startswith(".") for part in name.parts):
-            continue
-        if path.name.lower().endswith((*nifti.SUFFIXES, *_ARRAYS)):
-            found.append(Found(path, None, _patient(name)))
+    found, seen = [], set()
+    for path in image_file.files(folder, "volumes"):
+        name = path.relative_to(folder)
+        if formats.by_suffix(path) is not None:
+            found.append(FoundVolume(path, None, _patient(name)))
         elif path.parent not in seen and dicom_series.is_dicom(path):
             seen.add(path.parent)
             found += _found_series(path.parent, _patient(name))
     if not found:
         raise InputError(
-            f"The folder {folder} holds no volume (.nii, .nii.gz, .npy, .npz or DICOM)."
+            f"The folder {folder} holds no volume ({', '.join(formats.READABLE)} or DICOM)."
         )
     return found
 
@@ -146,18 +134,7 @@ def read(path, series=None):
     path = Path(path)
     if not path.exists():
         raise InputError(f"There is no file or folder {path}: check its name.")
-    if path.name.lower().endswith(nifti.SUFFIXES):
-        voxels, affine, header = nifti.read(path)
-        volume = Volume(voxels, affine, "", header)
-    elif path.suffix.lower() in _ARRAYS:
-        volume = Volume(Scaled(_array(path), name=path), np.eye(4))
-    elif path.is_dir() or dicom_series.looks_like_dicom(path):
-        volume = Volume(*dicom.read(path, series))
-    else:
-        raise InputError(
-            f"{path} is no volume: give .nii, .nii.gz, .npy, .npz, a DICOM file, or the folder of "
-            "a DICOM series."
-        )
+    volume = Volume(*formats.of_source(path).read(path, series))
     if not np.isfinite(volume.affine).all() or abs(np.linalg.det(volume.affine)) < 1e-9:
         raise InputError(
             f"{path} has an affine that squeezes the volume flat (a spacing of 0 or NaN): mend its "
@@ -178,7 +155,7 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
         dtype: "int16", "int32", "float32" or "float64"; floats are rounded to whole numbers if need
             be. By default int16 for whole numbers of up to 16 bits with sign, int32 for longer
             ones, float32 for floats. DICOM has "int16" alone; for what it does by default see
-            `dicom_writing.write`.
+            `dicom_writing.write`. `io.formats` has the types of each format.
         overwrite: Whether to replace a file that exists, or a folder that was written so.
 
     Raises:
@@ -190,34 +167,11 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
         raise InputError(
             f"voxels must have the shape of like, {like.shape}, received {tuple(voxels.shape)}."
         )
-    if dtype is not None and dtype not in _DTYPES:
-        raise InputError(f"dtype must be one of {', '.join(_DTYPES)}, received {dtype!r}.")
-    suffix = path.suffix.lower()
-    is_nifti = path.name.lower().endswith(nifti.SUFFIXES)
-    if not is_nifti and (suffix in _OTHERS or suffix in image_file.SUFFIXES):
-        raise InputError(
-            f"path must end in .nii, .nii.gz or .npy, or be the name of a folder for DICOM, "
-            f"received {path}."
-        )
+    row = formats.of_target(path)
+    dtype = row.dtype(voxels.dtype, dtype)
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists: give another name, or allow it with overwrite.")
-    if is_nifti:
-        # Lists are those of DICOM.
-        header = None if isinstance(like.origin, list) else like.origin
-        same_unit = modality in ("", like.modality)
-        kind = _written_dtype(voxels.dtype, dtype)
-        nifti.write(path, voxels, like.affine, header, kind, same_unit)
-    elif suffix == ".npy":
-        _write_array(path, voxels, _written_dtype(voxels.dtype, dtype))
-    else:
-        slices = like.origin if isinstance(like.origin, list) else None
-        modality = modality or like.modality
-        dicom_writing.write(path, voxels, like.affine, slices, modality, dtype)
-
-
-def _natural(name):
-    parts = re.split(r"(\d+)", name.as_posix().lower())
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name.as_posix()
+    row.write(path, voxels, like, modality, dtype)
 
 
 def _patient(name):
@@ -231,48 +185,9 @@ def _found_series(folder, patient):
     try:
         series = dicom_series.find_series(folder)
     except InputError:  # `read` says it
-        return [Found(folder, None, patient)]
+        return [FoundVolume(folder, None, patient)]
     several = len(series) > 1
     return [
-        Found(folder, i if several else None, each.patient or patient, each.modality)
+        FoundVolume(folder, i if several else None, each.patient or patient, each.modality)
         for i, each in enumerate(series, 1)
     ]
-
-
-def _written_dtype(dtype, wanted):
-    if wanted is not None:
-        return np.dtype(wanted)
-    if dtype.kind == "f":
-        return np.dtype(np.float32)
-    return np.dtype(np.int16 if np.can_cast(dtype, np.int16) else np.int32)
-
-
-def _array(path):
-    try:
-        if path.suffix.lower() == ".npy":
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        else:
-            with np.load(path, allow_pickle=False) as file:
-                if len(file.files) != 1:
-                    raise InputError(
-                        f"{path} holds {len(file.files)} arrays: give an .npz with one volume."
-                    )
-                array = file[file.files[0]]
-    except InputError:
-        raise
-    except Exception as error:  # zip, zlib, header and pickle errors alike
-        raise InputError(f"{path} cannot be read as a NumPy array: it is damaged.") from error
-    if array.ndim != 3 or 0 in array.shape or array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{path} must hold numbers along three axes, received shape {array.shape} of "
-            f"{array.dtype}."
-        )
-    return array
-
-
-def _write_array(path, voxels, dtype):
-    with replacing(path) as temporary:
-        target = np.lib.format.open_memmap(temporary, "w+", dtype, tuple(voxels.shape))
-        for k in range(voxels.shape[2]):
-            target[:, :, k] = fitting(voxels[:, :, k], dtype, path)
-        target.flush()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io import high_bit_depth, image_file
+from cyclegan_tf.data.io import formats, image_file
 
 RNG = np.random.default_rng(0)
 
@@ -109,7 +109,7 @@ def test_tiffs_are_read_by_their_type_and_not_by_their_values(
 def test_what_is_encoded_comes_back_to_the_bit(tmp_path, channels, dtype):
     image = (RNG.random((5, 6, channels)) * 4000 - 1000 * (dtype == "float32")).astype(dtype)
     for suffix in (".npy", ".tif", ".tiff", ".png"):
-        data = high_bit_depth.encode(image, suffix)
+        data = formats.encode(image, suffix)
         assert (data is None) == (suffix == ".png" and dtype == "float32")
         if data:
             (tmp_path / f"x{suffix}").write_bytes(data)
@@ -122,8 +122,8 @@ def test_what_no_file_can_hold_is_not_encoded():
     for channels, dtype, suffix in (
         (5, "float32", ".tif"), (2, "uint16", ".png"), (3, "uint8", ".png"), (1, "uint16", ".jpg"),
     ):  # fmt: skip
-        assert high_bit_depth.encode(np.zeros((4, 4, channels), dtype), suffix) is None
-    assert high_bit_depth.encode(np.zeros((4, 4, 5), "float64"), ".npy")
+        assert formats.encode(np.zeros((4, 4, channels), dtype), suffix) is None
+    assert formats.encode(np.zeros((4, 4, 5), "float64"), ".npy")
 
 
 def test_a_turned_float_tiff_is_upright(tmp_path):
@@ -146,6 +146,6 @@ def test_a_float_tiff_in_colour_that_was_cut_short_is_said(tmp_path):
 
 def test_floats_of_pillow_are_taken_and_odd_whole_numbers_refused():
     floats = np.array([[-1.5, 7e5]], np.float32)
-    np.testing.assert_array_equal(image_file.from_pil(Image.fromarray(floats))[..., 0], floats)
+    np.testing.assert_array_equal(formats.from_pil(Image.fromarray(floats))[..., 0], floats)
     with pytest.raises(InputError, match="not within 0 to 65535"):
-        image_file.from_pil(Image.fromarray(np.array([[-1, 5]], np.int32)))
+        formats.from_pil(Image.fromarray(np.array([[-1, 5]], np.int32)))

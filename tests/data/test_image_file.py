@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io import formats, image_file
 
 # Four different corners, so that every turn and mirror image is another image.
 RGB = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[10, 20, 30], [0, 0, 0], [200, 100, 50]]])
@@ -59,7 +59,7 @@ def test_modes_keep_their_channels(tmp_path, mode, channels):
     image.save(tmp_path / "x.png")
     expected = np.array(image.convert("L") if mode == "1" else image).reshape(2, 3, channels)
     np.testing.assert_array_equal(image_file.read(tmp_path / "x.png"), expected)
-    np.testing.assert_array_equal(image_file.from_pil(image), expected)
+    np.testing.assert_array_equal(formats.from_pil(image), expected)
 
 
 def test_palette_without_transparency_is_rgb(tmp_path):
@@ -114,9 +114,9 @@ def test_sixteen_bit_gray_and_alpha(tmp_path):
 
 def test_whole_numbers_of_32_bits_only_where_they_fit_16():
     fits = Image.fromarray(np.array([[0, 65535]], np.int32))
-    np.testing.assert_array_equal(image_file.from_pil(fits), [[[0], [65535]]])
+    np.testing.assert_array_equal(formats.from_pil(fits), [[[0], [65535]]])
     with pytest.raises(InputError, match="0 to 65535"):
-        image_file.from_pil(Image.fromarray(np.array([[-1, 5]], np.int32)))
+        formats.from_pil(Image.fromarray(np.array([[-1, 5]], np.int32)))
 
 
 # What a viewer shows for each EXIF orientation, from the definition of the tag.
@@ -259,9 +259,9 @@ def test_other_formats_are_not_opened(tmp_path):
 def test_decode_takes_bytes():
     file = io.BytesIO()
     Image.fromarray(RGB).save(file, "PNG")
-    np.testing.assert_array_equal(image_file.decode(file.getvalue()), RGB)
+    np.testing.assert_array_equal(formats.decode(file.getvalue()), RGB)
     with pytest.raises(InputError, match="^upload is no PNG"):
-        image_file.decode(b"nothing", "upload")
+        formats.decode(b"nothing", "upload")
 
 
 # --- folders -------------------------------------------------------------------------------

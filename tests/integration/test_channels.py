@@ -11,7 +11,7 @@ from cyclegan_tf.cli import main
 from cyclegan_tf.cli import train as train_command
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz
-from cyclegan_tf.data.io import high_bit_depth, image_file
+from cyclegan_tf.data.io import formats, image_file
 from cyclegan_tf.data.statistics import describe
 from cyclegan_tf.evaluation.evaluate import evaluate
 from cyclegan_tf.inference import export, load, tiling
@@ -62,7 +62,7 @@ def test_a_ramp_comes_back_at_its_size_and_in_its_units(
 ):
     """Another size, and inverted or stretched values, are what such tools get wrong."""
     stored = ramp(*value_range, dtype, channels)
-    (tmp_path / f"in{suffix}").write_bytes(high_bit_depth.encode(stored, suffix))
+    (tmp_path / f"in{suffix}").write_bytes(formats.encode(stored, suffix))
     same = translator(channels, value_range, dtype)
     load.translate_files(same, tmp_path / f"in{suffix}", tmp_path / "out", progress=False)
     result = image_file.read(tmp_path / f"out/in{suffix}")
@@ -183,7 +183,7 @@ def fill(folder, count, make, suffix):
     """Writes images of a domain, each another."""
     folder.mkdir()
     for i in range(count):
-        (folder / f"{i}{suffix}").write_bytes(high_bit_depth.encode(make(i), suffix))
+        (folder / f"{i}{suffix}").write_bytes(formats.encode(make(i), suffix))
 
 
 def blob(i, low, high, channels=1, dtype="float32", side=32):

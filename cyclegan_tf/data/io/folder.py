@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data.assembly import check_division, fitted, hold_back, require_training
-from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io import formats, image_file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def check(path, channels):
     Raises:
         InputError: If it cannot be read, or cannot have as many channels.
     """
-    if channels in (1, 3, 4) and path.suffix.lower() in image_file.SUFFIXES:
+    if channels in (1, 3, 4) and not formats.is_array(path):
         return path, image_file.check(path)
     return path, image_file.to_channels(image_file.read(path), channels, path).dtype
 

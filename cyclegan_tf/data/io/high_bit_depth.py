@@ -12,8 +12,6 @@ from PIL import ExifTags, Image
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import FULL_RANGE, denormalize, normalize
 
-#: Suffixes, in lower case, of files that hold an image as a NumPy array.
-ARRAYS = (".npy", ".npz")
 # What NumPy raises at damaged files.
 _UNREADABLE = (OSError, ValueError, AttributeError, EOFError, NotImplementedError, MemoryError)
 _UNREADABLE += (KeyError, SyntaxError)
@@ -192,26 +190,12 @@ def to_pil(image, value_range, with_alpha=False):
 
 
 def encode(image, suffix):
-    """Makes a file of an image whose values it keeps.
+    """Bytes of a PNG of 16 bits, or of a TIFF of 16 bits or floats.
 
     Args:
-        image: Array `(height, width, channels)`.
-        suffix: Of the file, in lower case.
-
-    Returns:
-        Bytes: of `.npy` always (floats as float32); of TIFF for uint16 and floats, and of PNG for
-        uint16, of 1, 3 or 4 channels. None for everything else.
+        image: uint16 or float32 array `(height, width, 1, 3 or 4 channels)`.
+        suffix: ".png", ".tif" or ".tiff".
     """
-    floating = image.dtype.kind == "f"
-    if floating:
-        image = image.astype(np.float32, copy=False)
-    if suffix == ".npy":
-        file = io.BytesIO()
-        np.save(file, image, allow_pickle=False)
-        return file.getvalue()
-    holds = suffix in (".tif", ".tiff") or (suffix == ".png" and not floating)
-    if not holds or image.dtype == np.uint8 or image.shape[-1] not in (1, 3, 4):
-        return None
     if image.shape[-1] == 1:  # Pillow's are smaller
         file = io.BytesIO()
         Image.fromarray(image[..., 0]).save(file, "PNG" if suffix == ".png" else "TIFF")
@@ -219,10 +203,17 @@ def encode(image, suffix):
     return cv2.imencode(suffix, image[..., [2, 1, 0, 3][: image.shape[-1]]])[1].tobytes()
 
 
+def encode_array(image, suffix=".npy"):
+    """Bytes of a `.npy` with any array."""
+    file = io.BytesIO()
+    np.save(file, image, allow_pickle=False)
+    return file.getvalue()
+
+
 def _only_one(path, archive):
     if len(archive.files) != 1:
         raise InputError(
-            f"{path} holds {len(archive.files)} arrays ({', '.join(archive.files[:5])}), and a "
+            f"{path} holds {len(archive.files)} arrays ({', '.join(archive.files[:5])}), and an "
             "image is one alone: save each in a file of its own."
         )
     return archive[archive.files[0]]

@@ -1,24 +1,14 @@
 """One image: read from a file, brought to the wanted channels and size."""
 
-import contextlib
-import io
-import os
 import re
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io import high_bit_depth
-from cyclegan_tf.data.io.high_bit_depth import ARRAYS
+from cyclegan_tf.data.io import formats
 
-#: Suffixes, in lower case, by which a folder's images are known.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-
-# Named, because Pillow would also hand PostScript to an interpreter.
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -42,39 +32,11 @@ def read(path):
     Raises:
         InputError: If the file is missing, damaged or no such image, or holds NaN or infinity.
     """
-    if Path(path).suffix.lower() in ARRAYS:
-        return high_bit_depth.read_array(path)
-    return decode(_bytes(path), path)
-
-
-def decode(data, name="The image"):
-    """Reads an image from the bytes of a file, as `read` does.
-
-    Args:
-        data: Bytes of the file.
-        name: What an error message calls it.
-
-    Returns:
-        Array as from `read`.
-
-    Raises:
-        InputError: If the bytes are no such image.
-    """
-    with _opened(data, name) as image:
-        if isinstance(image, np.ndarray):
-            return image
-        # Also where OpenCV decodes: it would take half a file without a word.
-        image.load()
-        if high_bit_depth.has_16_bits(image, data) and image.mode in ("RGB", "RGBA"):
-            return high_bit_depth.colour(image, data)
-        return high_bit_depth.finite(_pixels(image), name)
+    return formats.of(path).read(path)
 
 
 def check(path):
-    """Checks an image file faster than by reading it.
-
-    Files cut short are found: of PNGs the checksums are compared, JPEGs are decoded at an eighth
-    of their size, and other formats as a whole.
+    """Checks an image file, faster than by reading it where the format allows that.
 
     Args:
         path: As for `read`.
@@ -85,38 +47,8 @@ def check(path):
     Raises:
         InputError: If the file cannot be read as an image.
     """
-    if Path(path).suffix.lower() in ARRAYS:
-        return high_bit_depth.read_array(path).dtype
-    data = _bytes(path)
-    with _opened(data, path) as image:
-        if isinstance(image, np.ndarray):
-            return image.dtype
-        if image.mode in ("F", "I") or high_bit_depth.is_signed(image):
-            return high_bit_depth.finite(_pixels(image), path).dtype
-        if image.format == "PNG":
-            image.verify()
-        else:
-            image.draft(None, (1, 1))  # heeded by JPEG alone
-            image.load()
-        return np.dtype(np.uint16 if high_bit_depth.has_16_bits(image, data) else np.uint8)
-
-
-def from_pil(image):
-    """Converts an open Pillow image.
-
-    Args:
-        image: `PIL.Image.Image` of any 8-bit mode, of 16-bit gray or of floats.
-
-    Returns:
-        Array as from `read`.
-
-    Raises:
-        InputError: If it holds whole numbers that are not of 16 bits, and comes from no TIFF.
-    """
-    try:
-        return _pixels(image)
-    except (ValueError, OSError) as error:
-        raise InputError(f"image cannot be used as an image: {error}.") from error
+    row = formats.of(path)
+    return row.read(path).dtype if row.check is None else row.check(path)
 
 
 def to_channels(image, channels, name="image"):
@@ -269,83 +201,31 @@ def images(folder):
     Raises:
         InputError: If there is no such folder or no image in it.
     """
+    found = [path for path in files(folder, "images") if path.suffix.lower() in formats.READABLE]
+    if not found:
+        raise InputError(f"The folder {folder} holds no image ({', '.join(formats.READABLE)}).")
+    return found
+
+
+def files(folder, kind):
+    """Lists the files of a folder and its subfolders in natural order, hidden ones left out.
+
+    Args:
+        folder: The folder.
+        kind: What it is to hold, for the message of the InputError if there is no such folder.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         problem = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise InputError(f"The folder {folder} {problem}: give a folder of images.")
-    known = (*SUFFIXES, *ARRAYS)
-    found = {
-        path.relative_to(folder).as_posix(): path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in known and path.is_file()
-    }
-    visible = [name for name in found if not any(part[0] == "." for part in name.split("/"))]
-    if not visible:
-        raise InputError(f"The folder {folder} holds no image ({', '.join(known)}).")
+        raise InputError(f"The folder {folder} {problem}: give a folder of {kind}.")
+    found = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    visible = [name for name in found if not any(part[0] == "." for part in name.parts)]
     return [found[name] for name in sorted(visible, key=_natural)]
 
 
 def _natural(name):
-    parts = re.split(r"(\d+)", name.lower())
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
-
-
-def _bytes(path):
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}: check its name.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {os.strerror(error.errno)}.") from error
-    if not data:
-        raise InputError(f"{path} is empty: replace it with an image.")
-    return data
-
-
-@contextlib.contextmanager
-def _opened(data, name):
-    """Opens bytes with Pillow, or as the array of a TIFF of floats that Pillow does not know.
-
-    Whatever goes wrong becomes one sentence about `name`.
-    """
-    try:
-        try:
-            opened = Image.open(io.BytesIO(data), formats=FORMATS)
-        except UnidentifiedImageError:
-            if (
-                not high_bit_depth.is_tiff(data)
-                or (pixels := high_bit_depth.float_tiff(data)) is None
-            ):
-                raise
-            opened = contextlib.nullcontext(high_bit_depth.finite(pixels, name))
-        with opened as image:
-            yield image
-    except InputError:
-        raise
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"{name} is no PNG, JPEG, TIFF, WebP or BMP image, or its beginning is damaged."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{name} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller first."
-        ) from error
-    # Decoders raise nearly anything at damaged data (SyntaxError, struct.error, IndexError ...).
-    except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{name} cannot be read as an image: {reason[0].rstrip('.')}.") from error
-
-
-def _pixels(image):
-    signed, in_tiff = high_bit_depth.is_signed(image), image.format == "TIFF"
-    image = ImageOps.exif_transpose(image)
-    if image.mode == "F" or image.mode.startswith("I") or signed:
-        return high_bit_depth.gray(image, signed, in_tiff)
-    gray = image.mode in ("1", "L", "LA", "La")
-    if image.has_transparency_data:
-        return np.array(image.convert("LA" if gray else "RGBA"))
-    values = np.array(image.convert("L" if gray else "RGB"))
-    return values[..., None] if gray else values
+    parts = re.split(r"(\d+)", name.as_posix().lower())
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name.as_posix()
 
 
 def _as(values, dtype):

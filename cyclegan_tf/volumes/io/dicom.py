@@ -14,7 +14,7 @@ import numpy as np
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.volumes.io.dicom_series import choose, load_pydicom, quietly, read_header
 from cyclegan_tf.volumes.io.dicom_slices import slices_of
-from cyclegan_tf.volumes.io.scaling import dtype_of, forget, real
+from cyclegan_tf.volumes.io.scaling import dtype_of, release_pages, to_real
 
 #: Turns mm in LPS+ into mm in RAS+, and back.
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -98,7 +98,7 @@ class Decoded:
             if not self._ready[k]:
                 self._decode(k)
         values = np.array(self._map[index])
-        forget(self._map)
+        release_pages(self._map)
         return values
 
     def __array__(self, dtype=None, copy=None):
@@ -120,7 +120,7 @@ class Decoded:
                 f"{each.path} has pixels that cannot be decoded: it is damaged, was cut short or "
                 "is of a rare kind."
             ) from None
-        plane = real(pixels, each.slope, each.intercept, self.dtype, each.path).tobytes()
+        plane = to_real(pixels, each.slope, each.intercept, self.dtype, each.path).tobytes()
         try:
             # Not through the map, where a full disk would end the process.
             if os.pwrite(self._file.fileno(), plane, int(k) * len(plane)) < len(plane):

@@ -13,7 +13,7 @@ from cyclegan_tf.common.atomic_files import replacing_folder
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.volumes.io.dicom import LPS_TO_RAS
 from cyclegan_tf.volumes.io.dicom_series import KEPT, load_pydicom, quietly, read_header
-from cyclegan_tf.volumes.io.scaling import fitting
+from cyclegan_tf.volumes.io.scaling import to_stored
 
 #: What every slice says of itself.
 NOTE = "derived by cyclegan_tf, research only, not for diagnosis"
@@ -69,7 +69,7 @@ def write(path, voxels, affine, slices, modality, dtype=None):
         slices: List of `dicom_slices.Slice`, as many as there are voxels along k, from which
             patient and study are taken; or None: nobody, and a new study.
         modality: "CT" or "MR".
-        dtype: "int16" to round floats to whole numbers, or None.
+        dtype: int16 to round floats to whole numbers, or None.
 
     Raises:
         InputError: If an argument is another, rows and columns are not at right angles, a value is
@@ -81,8 +81,6 @@ def write(path, voxels, affine, slices, modality, dtype=None):
             f'modality must be "CT" or "MR" for a DICOM series, received {modality!r}: say what '
             "the values are, or write NIfTI."
         )
-    if dtype is not None and np.dtype(dtype) != _INT16:
-        raise InputError(f"dtype must be int16 or None for a DICOM series, received {dtype!r}.")
     _check_replaceable(path)
     scale = _scale(path, voxels, whole=dtype is not None or voxels.dtype.kind != "f")
     with quietly():
@@ -119,7 +117,7 @@ def _scale(path, voxels, whole):
     """The RescaleSlope and RescaleIntercept for all slices."""
     low, high = np.inf, -np.inf
     for k in range(voxels.shape[2]):
-        plane = fitting(voxels[:, :, k], np.dtype(np.float64), path)
+        plane = to_stored(voxels[:, :, k], np.dtype(np.float64), path)
         low, high = min(low, plane.min()), max(high, plane.max())
     if whole:
         low, high = np.rint(low), np.rint(high)
@@ -146,7 +144,7 @@ def _as_written(value):
 
 def _stored(plane, scale, path):
     slope, intercept = scale
-    plane = fitting(plane, np.dtype(np.float64), path)
+    plane = to_stored(plane, np.dtype(np.float64), path)
     # The ends may be off by the rounding of the slope.
     return np.clip(np.rint((plane - intercept) / slope), -32768, 32767).astype(_INT16)
 

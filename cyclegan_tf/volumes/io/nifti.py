@@ -15,10 +15,7 @@ import numpy as np
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.volumes.io.scaling import Scaled, fitting
-
-#: How the names of the files end, in lower case.
-SUFFIXES = (".nii.gz", ".nii")
+from cyclegan_tf.volumes.io.scaling import ScaledArray, to_stored
 
 _NOTE = "derived by cyclegan_tf, research only"
 
@@ -46,7 +43,8 @@ def read(path):
         path: `.nii` or `.nii.gz` file of NIfTI 1 or 2.
 
     Returns:
-        `(voxels, affine, header)`: a `Scaled`, the `(4, 4)` float64 affine and nibabel's header.
+        `(voxels, affine, header)`: a `ScaledArray`, the `(4, 4)` float64 affine and nibabel's
+        header.
 
     Raises:
         InputError: If it cannot be read, or is no volume of one number per voxel.
@@ -68,7 +66,7 @@ def read(path):
             f"{path} is no NIfTI file, or its beginning is damaged: get it again."
         ) from error
     shape = stored.shape[:3]
-    voxels = Scaled(stored.reshape(shape, order="F"), proxy.slope, proxy.inter, path)
+    voxels = ScaledArray(stored.reshape(shape, order="F"), proxy.slope, proxy.inter, path)
     return voxels, np.array(affine, np.float64), header
 
 
@@ -111,7 +109,7 @@ def write(path, voxels, affine, header, dtype, same_unit=True):
         with stream as target:
             header.write_to(target)
             for k in range(shape[2]):
-                plane = fitting(voxels[:, :, k], dtype, path)
+                plane = to_stored(voxels[:, :, k], dtype, path)
                 target.write(plane.astype(header.get_data_dtype()).tobytes("F"))
 
 

@@ -18,7 +18,7 @@ def dtype_of(stored, scales=((1.0, 0.0),), bounds=None):
 
     Returns:
         int16 or int32 where all values are whole numbers (of 32 and 64 bits it is assumed that
-        they fit into int32, and `real` checks it), else float32; float64 where the file is.
+        they fit into int32, and `to_real` checks it), else float32; float64 where the file is.
     """
     stored = np.dtype(stored)
     if stored.kind == "f":
@@ -34,7 +34,7 @@ def dtype_of(stored, scales=((1.0, 0.0),), bounds=None):
     return np.dtype(np.int32 if stored.itemsize >= 4 else np.float32)
 
 
-def real(stored, slope, intercept, dtype, name):
+def to_real(stored, slope, intercept, dtype, name):
     """Real values of stored ones.
 
     Args:
@@ -58,7 +58,7 @@ def real(stored, slope, intercept, dtype, name):
     return np.array(values, dtype)
 
 
-def fitting(values, dtype, name):
+def to_stored(values, dtype, name):
     """Brings real values to the type in which they are to be written.
 
     Args:
@@ -95,7 +95,7 @@ def _check_fits(values, dtype, name):
         )
 
 
-def forget(stored):
+def release_pages(stored):
     """Lets go of the pages of a memory map: what was read counts as memory until then.
 
     Args:
@@ -106,7 +106,7 @@ def forget(stored):
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-class Scaled:
+class ScaledArray:
     """A stored array that gives real values where it is sliced.
 
     Args:
@@ -126,8 +126,8 @@ class Scaled:
         return self.shape[0]
 
     def __getitem__(self, index):
-        values = real(np.asarray(self._stored[index]), *self._scale, self.dtype, self._name)
-        forget(self._stored)
+        values = to_real(np.asarray(self._stored[index]), *self._scale, self.dtype, self._name)
+        release_pages(self._stored)
         return values
 
     def __array__(self, dtype=None, copy=None):

@@ -1,0 +1,58 @@
+"""NumPy files as volumes: one array of three axes, without a place in the patient."""
+
+import numpy as np
+
+from cyclegan_tf.common.atomic_files import replacing
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.volumes.io.scaling import ScaledArray, to_stored
+
+
+def read(path):
+    """Opens a file; a `.npy` is mapped, an `.npz` read into memory.
+
+    Args:
+        path: `.npy`, or `.npz` with one array.
+
+    Returns:
+        `(voxels, affine)`: a `ScaledArray`, and the identity.
+
+    Raises:
+        InputError: If it is damaged, or holds anything but numbers along three axes.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(array, np.lib.npyio.NpzFile):
+            with array as file:
+                if len(file.files) != 1:
+                    raise InputError(
+                        f"{path} holds {len(file.files)} arrays: give an .npz with one volume."
+                    )
+                array = file[file.files[0]]
+    except InputError:
+        raise
+    except Exception as error:  # zip, zlib, header and pickle errors alike
+        raise InputError(f"{path} cannot be read as a NumPy array: it is damaged.") from error
+    if array.ndim != 3 or 0 in array.shape or array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{path} must hold numbers along three axes, received shape {array.shape} of "
+            f"{array.dtype}."
+        )
+    return ScaledArray(array, name=path), np.eye(4)
+
+
+def write(path, voxels, dtype):
+    """Writes a `.npy` slice by slice, whole or not at all.
+
+    Args:
+        path: The file.
+        voxels: Array-like `(i, j, k)` of real values.
+        dtype: NumPy dtype.
+
+    Raises:
+        InputError: If a value does not fit, or the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        target = np.lib.format.open_memmap(temporary, "w+", dtype, tuple(voxels.shape))
+        for k in range(voxels.shape[2]):
+            target[:, :, k] = to_stored(voxels[:, :, k], dtype, path)
+        target.flush()
