@@ -19,7 +19,7 @@ def image_shapes(size, channels, how):
     Args:
         size: `(height, width)` in pixels, or one number for both.
         channels: A whole number of at least 1, or two of A and B.
-        how: A way of `images.fit`.
+        how: A way of `image_file.fit`.
 
     Returns:
         `(height, width, channels)` of A and of B.
@@ -97,9 +97,9 @@ def fitted(image, shape, how, value_range=None, name="image"):
     """Brings an image to its place in a data set.
 
     Args:
-        image: Array as from `images.read`.
-        shape: `(height, width, channels)`, brought to as by `images.to_channels` and `images.fit`.
-        how: As in `images.fit`.
+        image: Array as from `image_file.read`.
+        shape: `(height, width, channels)`, as `image_file.to_channels` and `fit` bring it to.
+        how: As in `image_file.fit`.
         value_range: `(low, high)` that values outside are set to; None leaves them.
         name: What an error message calls the image.
 

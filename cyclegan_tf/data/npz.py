@@ -47,7 +47,7 @@ class Dataset:
         paired: Whether image i of A belongs to image i of B, in "train" and in "test".
         sources: Where the images come from.
         skipped: A sentence about each image that could not be used.
-        slices: `slices.Slices` where the images are slices of volumes; else None.
+        slices: `slice_metadata.Slices` where the images are slices of volumes; else None.
         hash: SHA-256 that tells data sets apart; by default of the contents.
 
     Raises:
@@ -102,10 +102,12 @@ class Dataset:
         return tuple(int(n) for n in self.train_b.shape[1:])
 
     @functools.cached_property
-    def likeness(self):
-        """What the training images of A and of B are like: `likeness.reference` of each."""
+    def statistics(self):
+        """`statistics.training_statistics` of A and of B."""
         images = (self.train_a, self.train_b)
-        return tuple(statistics.reference(*each) for each in zip(images, self.ranges, strict=True))
+        return tuple(
+            statistics.training_statistics(*each) for each in zip(images, self.ranges, strict=True)
+        )
 
     def swapped(self):
         """The same images with A and B exchanged, under the same hash."""

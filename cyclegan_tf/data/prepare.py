@@ -63,7 +63,7 @@ def from_folders(
         size: `(height, width)` in pixels, or one number for both.
         channels: 1 (gray), 3 (RGB), 4 (RGBA) or any other number that the images have, or two
             such numbers, of A and of B.
-        how: "crop", "pad" or "stretch", as in `images.fit`.
+        how: "crop", "pad" or "stretch", as in `image_file.fit`.
         ranges: `(low, high)`, or two such pairs, of A and of B: the values that stand for black
             and white, to which values outside are set. By default as `npz.Dataset` says.
         test_fraction: Share of the images that is held back for testing, at least 0 and below
@@ -226,7 +226,7 @@ def stream(
 ):
     """Like `from_folders`, for images that memory does not hold: decoded on each access.
 
-    All files are checked at the start (`images.check`), and those that cannot be read are left
+    All files are checked at the start (`image_file.check`), and those that cannot be read are left
     out and named in one warning. Of floats, all are also read once to find their range, unless
     `ranges` says it. The hash is that of the files' names and sizes and of the arguments, not of
     the pixels.

@@ -1,4 +1,4 @@
-"""How like the training images an image is: a few cheap numbers and a distance.
+"""Data statistics and drift: a few cheap numbers, and how far an image is from the training's.
 
 A generator makes nonsense, with a straight face, of images that it never saw the like of. The
 numbers are simple on purpose: they tell a photo from a sketch and day from night, not one face
@@ -11,20 +11,20 @@ from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.data.io import image_file
 
 #: Side of the coarse image whose pixels are among the numbers.
-COARSE = 4
+COARSE_SIDE = 4
 #: Differences below it, half a grey level of 255, are none.
-LITTLE = 1 / 255
+SMALLEST_STEP = 1 / 255
 #: Fewer training images say too little.
-LEAST = 20
+MIN_IMAGES = 20
 #: How many are looked at.
-MOST = 500
+MAX_IMAGES = 500
 #: Of the training images, the share that is farther away than the alarm level.
-SHARE = 0.01
+ALARM_SHARE = 0.01
 #: Variances between the mean images of two domains, below which one is drawn as the other is.
-ALIKE = 0.5
+SMALL_GAP = 0.5
 
 
-def describe(image):
+def image_statistics(image):
     """The numbers of one image.
 
     Args:
@@ -38,18 +38,18 @@ def describe(image):
     gray = image.mean(-1, dtype=np.float64)
     colour = np.abs(image - gray[..., None]).mean()
     steps = np.concatenate([np.abs(np.diff(gray, axis=axis)).ravel() for axis in (0, 1)])
-    coarse = image_file.fit(gray[..., None].astype(np.float32), COARSE, "stretch")
+    coarse = image_file.fit(gray[..., None].astype(np.float32), COARSE_SIDE, "stretch")
     return np.concatenate(
         [
             image.mean((0, 1), dtype=np.float64),
             image.std((0, 1), dtype=np.float64),
-            np.log(np.maximum([colour, steps.mean(), np.sqrt((steps**2).mean())], LITTLE)),
+            np.log(np.maximum([colour, steps.mean(), np.sqrt((steps**2).mean())], SMALLEST_STEP)),
             coarse.ravel(),
         ]
     )
 
 
-def reference(images, value_range):
+def training_statistics(images, value_range):
     """What images are like, to be kept with a generator that was trained on them.
 
     Args:
@@ -61,11 +61,11 @@ def reference(images, value_range):
         that one in a hundred of the images exceeds (found on images that the mean and the
         matrix were not made from). None for fewer than 20 images, or tiny ones.
     """
-    if len(images) < LEAST or min(images.shape[1:3]) < 2 * COARSE:
+    if len(images) < MIN_IMAGES or min(images.shape[1:3]) < 2 * COARSE_SIDE:
         return None
-    chosen = np.unique(np.linspace(0, len(images) - 1, MOST).astype(int))
+    chosen = np.unique(np.linspace(0, len(images) - 1, MAX_IMAGES).astype(int))
     numbers = np.stack(
-        [describe(normalize(np.asarray(images[[i]])[0], value_range)) for i in chosen]
+        [image_statistics(normalize(np.asarray(images[[i]])[0], value_range)) for i in chosen]
     )
     halves = numbers[::2], numbers[1::2]
     distances = [
@@ -75,26 +75,26 @@ def reference(images, value_range):
     return {
         "mean": [float(f"{value:.6g}") for value in mean],
         "whitening": [[float(f"{value:.6g}") for value in row] for row in whitening],
-        "alarm": float(f"{np.quantile(np.concatenate(distances), 1 - SHARE):.6g}"),
+        "alarm": float(f"{np.quantile(np.concatenate(distances), 1 - ALARM_SHARE):.6g}"),
         "pictures": len(chosen),
     }
 
 
-def distance(image, known):
-    """How far an image is from the training images.
+def drift(image, known):
+    """How far an image has drifted from the training images.
 
     Args:
-        image: As for `describe`, with as many channels as the training images.
-        known: What `reference` gave.
+        image: As for `image_statistics`, with as many channels as the training images.
+        known: What `training_statistics` gave.
 
     Returns:
         Mahalanobis distance, divided by the root of the number of dimensions: about 1 for a
         training image, and above `known["alarm"]` for one in a hundred of them.
     """
-    return float(_distances(describe(image)[None], known["mean"], known["whitening"])[0])
+    return float(_distances(image_statistics(image)[None], known["mean"], known["whitening"])[0])
 
 
-def gap(dataset, most=1000):
+def domain_gap(dataset, most=1000):
     """How far the mean images of both domains are apart, in parts of the images' variance.
 
     Args:
@@ -117,10 +117,10 @@ def gap(dataset, most=1000):
     return float(np.mean((means[0] - means[1]) ** 2) / max(np.mean(variances), 1e-12))
 
 
-def alike(dataset):
-    """Whether a translation is to change its input rather than to draw anew: `gap` below 1/2."""
-    found = gap(dataset)
-    return found is not None and found < ALIKE
+def suits_residual_output(dataset):
+    """Whether a translation is to change its input rather than to draw anew: a gap below 1/2."""
+    gap = domain_gap(dataset)
+    return gap is not None and gap < SMALL_GAP
 
 
 def _fitted(numbers):

@@ -235,8 +235,8 @@ def _by_likeness(given, dataset):
     """
     residual = given.get("residual")
     if residual is None:
-        residual = dataset is not None and statistics.alike(dataset)
-        if dataset is not None and (gap := statistics.gap(dataset)) is not None:
+        residual = dataset is not None and statistics.suits_residual_output(dataset)
+        if dataset is not None and (gap := statistics.domain_gap(dataset)) is not None:
             print(
                 f"Mean images of both domains are {gap:.2g} variances apart: generators "
                 + ("start as copies of their input." if residual else "draw anew.")

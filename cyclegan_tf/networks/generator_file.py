@@ -44,7 +44,7 @@ def translation(dataset, direction):
         types[target],
         tuple(int(side) for side in images.shape[1:3]),
         source_dtype=types[source],
-        likeness=None if source == "z" else dataset.likeness["ab".index(source)],
+        likeness=None if source == "z" else dataset.statistics["ab".index(source)],
         slices=dataset.slices.translated(direction) if of_volumes else None,
     )
 

@@ -103,8 +103,8 @@ def dataset(scans, rules, cuts, *, paired, modalities, names, labels=None, progr
     """Cuts scans into a data set.
 
     Args:
-        scans: Dictionary with a list of `Scan` for each of `slices.SPLITS`. Where a split is
-            paired, scan i of A and scan i of B are of one patient and on one grid.
+        scans: Dictionary with a list of `Scan` for each of `slice_metadata.SPLITS`. Where a
+            split is paired, scan i of A and scan i of B are of one patient and on one grid.
         rules: Intensities of A and of B.
         cuts: `Cut` of A and of B, which differ in their neighbours at most.
         paired: `{"train": bool, "test": bool}`.

@@ -33,7 +33,7 @@ def site(tmp_path_factory):
     """The service at a free port, `site.address`."""
     folder = tmp_path_factory.mktemp("models")
     grays = np.random.default_rng(0).normal(120, 8, (30, 1, 1, 3)).astype("uint8")
-    known = statistics.reference(np.broadcast_to(grays, (30, 16, 16, 3)), (0, 255))
+    known = statistics.training_statistics(np.broadcast_to(grays, (30, 16, 16, 3)), (0, 255))
     there = service_files.put(folder, "inverse", source="photo", target="negative", likeness=known)
     there.with_name("gen_ba.keras").write_text(Translation("negative", "photo").to_json())
     (there.parent / "examples").mkdir()

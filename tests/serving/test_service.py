@@ -319,7 +319,7 @@ def test_drift_is_seen_when_users_send_what_the_model_never_saw(tmp_path):
     log = []
     put(tmp_path)
     service = make_service(tmp_path, log=log)
-    put(tmp_path, size=(16, 16), likeness=statistics.reference(dark[:100], (0, 255)))
+    put(tmp_path, size=(16, 16), likeness=statistics.training_statistics(dark[:100], (0, 255)))
     service.refresh()
     client = service.app().test_client()
     usual = [post(client, encoded(x)).json["likeness"] for x in dark[100:]]

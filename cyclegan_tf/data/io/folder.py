@@ -19,7 +19,7 @@ class FolderImages:
     Attributes:
         paths: The files.
         image_shape: `(height, width, channels)` that each image is brought to.
-        how: As in `images.fit`.
+        how: As in `image_file.fit`.
         dtype: uint8, uint16 (8-bit images are widened), or float32.
         value_range: `(low, high)` that values outside are set to; None leaves them.
     """
@@ -114,11 +114,11 @@ def check(path, channels):
     """Checks an image file, the faster the less there is to doubt.
 
     Args:
-        path: As for `images.read`.
+        path: As for `image_file.read`.
         channels: How many it is to have.
 
     Returns:
-        `(path, dtype)`, the type being that which `images.read` gives.
+        `(path, dtype)`, the type being that which `image_file.read` gives.
 
     Raises:
         InputError: If it cannot be read, or cannot have as many channels.

@@ -26,7 +26,7 @@ def read_array(path):
             with the channels last. Pickles are never loaded.
 
     Returns:
-        Array `(height, width, channels)` as from `images.read`.
+        Array `(height, width, channels)` as from `image_file.read`.
 
     Raises:
         InputError: If the file is missing, damaged, or holds anything else.
