@@ -50,7 +50,7 @@ class AutoencoderOptions(LinearDecay):
     spread: float = option(
         SPREAD,
         "standard deviation of a Gaussian, or scale of a Laplace, pixel in [-1, 1]",
-        above=0,
+        low=1e-6,
         group="losses",
     )
     brightness: float = option(

@@ -7,8 +7,6 @@ import math
 
 import tensorflow as tf
 
-from cyclegan_tf.common.errors import InputError
-
 #: Standard deviation (gaussian) or scale (laplace) of a pixel in [-1, 1], unless told otherwise.
 SPREAD = 0.1
 
@@ -24,24 +22,11 @@ class Likelihood:
     Args:
         name: "bernoulli", "gaussian" or "laplace".
         spread: Standard deviation of the Gaussian or scale of the Laplace distribution.
-
-    Raises:
-        InputError: If the name is none of the three, or the spread is not positive.
     """
 
     def __init__(self, name="bernoulli", spread=SPREAD):
         self.name, self.spread = name, spread
-        functions = {
-            "bernoulli": self._bernoulli,
-            "gaussian": self._gaussian,
-            "laplace": self._laplace,
-        }
-        if name not in functions:
-            listed = " or ".join(repr(known) for known in functions)
-            raise InputError(f"likelihood must be {listed}, received {name!r}.")
-        if not isinstance(spread, (int, float)) or not spread > 0:
-            raise InputError(f"spread must be above 0, received {spread!r}.")
-        self._function = functions[name]
+        self._function = getattr(self, f"_{name}")
 
     def __call__(self, images, outputs):
         """The negative log-likelihood of each image.

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras.layers import Dense, GlobalAveragePooling2D, ReLU
 
-from cyclegan_tf.methods.losses import l1, least_squares, over_scales
+from cyclegan_tf.methods.losses import l1
 from cyclegan_tf.methods.options import option
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.methods.unit import UNIT, LatentOptions
@@ -66,7 +66,7 @@ def style_encoder(
         filters: Channels after the first convolution; doubled at the first two halvings.
         downsamplings: Number of stride-2 convolutions.
         style_dims: Numbers in a style code.
-        seed: As for `coders.initializers`.
+        seed: As for `networks.initializers.he_normal`.
         name: Name of the model.
 
     Returns:
@@ -129,18 +129,16 @@ class MUNIT(GenerativeModel):
         own = {"filters": options.filters, "blocks": options.blocks}
         style = {"style_dims": options.style_dims}
         for i, (domain, shape) in enumerate(zip("ab", self.image_shapes, strict=True)):
-            channels = shape[-1]
-            kinds = {
-                "content": lambda **kw: image_autoencoder.encoder(**own, **kw),
-                "style": lambda **kw: style_encoder(filters=options.filters, **style, **kw),
-            }
-            for j, (kind, make) in enumerate(kinds.items()):
-                name = f"{kind}_{domain}"
-                seed = (options.seed, 2 * j + i)
-                made[name] = make(input_shape=(None, None, channels), seed=seed, name=name)
-            name, seed = f"dec_{domain}", (options.seed, 4 + i)
-            more = {"hidden": options.hidden, "seed": seed, "name": name}
-            made[name] = image_autoencoder.decoder(channels, **own, **style, **more)
+            images = (None, None, shape[-1])
+            seeds = [(options.seed, number + i) for number in (0, 2, 4)]
+            name = f"content_{domain}"
+            made[name] = image_autoencoder.encoder(images, **own, seed=seeds[0], name=name)
+            name = f"style_{domain}"
+            sizes = {"filters": options.filters, **style}
+            made[name] = style_encoder(images, **sizes, seed=seeds[1], name=name)
+            name = f"dec_{domain}"
+            sizes = {**own, **style, "hidden": options.hidden}
+            made[name] = image_autoencoder.decoder(shape[-1], **sizes, seed=seeds[2], name=name)
         return made | discriminators
 
     def prepare(self):
@@ -167,10 +165,8 @@ class MUNIT(GenerativeModel):
         contents = tf.concat([content_a, content_b], 0)
         recon_a, fake_a = _decoded(self.dec_a, contents, [style_a, drawn_a])
         fake_b, recon_b = _decoded(self.dec_b, contents, [drawn_b, style_b])
-        again_a, again_b = (
-            self.content_b(fake_b, training=True),
-            self.content_a(fake_a, training=True),
-        )
+        again_a = self.content_b(fake_b, training=True)
+        again_b = self.content_a(fake_a, training=True)
         losses = {
             "reconstruction_a": options.reconstruction_weight * l1(recon_a, a),
             "reconstruction_b": options.reconstruction_weight * l1(recon_b, b),
@@ -184,11 +180,9 @@ class MUNIT(GenerativeModel):
             cycled_b = self.dec_b([again_b, style_b], training=True)
             losses["cycle_a"] = options.cycle_weight * l1(cycled_a, a)
             losses["cycle_b"] = options.cycle_weight * l1(cycled_b, b)
-        for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
-            adversarial = over_scales(least_squares, disc(fake, training=True), 1.0)
-            losses[name] = options.adversarial_weight * adversarial
-        return losses, (fake_a, fake_b)
+        return losses | self.adversarial_losses(fake_a, fake_b), (fake_a, fake_b)
 
+    adversarial_losses = UNIT.adversarial_losses
     discriminator_losses = UNIT.discriminator_losses
 
     def columns(self, a, b, names):

@@ -260,20 +260,24 @@ class UNIT(GenerativeModel):
             "cycle_kl_a": options.cycle_kl_weight * kl_to_normal(cycled_mean_a),
             "cycle_kl_b": options.cycle_kl_weight * kl_to_normal(cycled_mean_b),
         }
+        return losses | self.adversarial_losses(fake_a, fake_b), (fake_a, fake_b)
+
+    def adversarial_losses(self, fake_a, fake_b):
+        """The generators' least squares on their fakes, summed over the scales."""
+        weight, losses = self.options.adversarial_weight, {}
         for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
-            adversarial = over_scales(least_squares, disc(fake, training=True), 1.0)
-            losses[name] = options.adversarial_weight * adversarial
-        return losses, (fake_a, fake_b)
+            losses[name] = weight * over_scales(least_squares, _judged(disc, fake), 1.0)
+        return losses
 
     def discriminator_losses(self, batch, shown):
         """Least squares on real and on fake images, summed over the scales."""
-        options, losses = self.options, {}
+        weight, losses = self.options.adversarial_weight, {}
         for name, disc, real, fake in zip(
             ("disc_a", "disc_b"), self.discriminators, batch[:2], shown, strict=True
         ):
-            logits = [tf.split(one, 2) for one in disc(tf.concat([real, fake], 0), training=True)]
+            logits = [tf.split(one, 2) for one in _judged(disc, tf.concat([real, fake], 0))]
             of_real, of_fake = zip(*logits, strict=True)
-            losses[name] = options.adversarial_weight * (
+            losses[name] = weight * (
                 over_scales(least_squares, of_real, 1.0) + over_scales(least_squares, of_fake, 0.0)
             )
         return losses
@@ -292,3 +296,8 @@ class UNIT(GenerativeModel):
             ("and back", back_b),
         ]
         return [column and (column[0], np.asarray(column[1])) for column in columns]
+
+
+def _judged(disc, images):
+    """A discriminator's logits, a list: of one scale alone Keras gives the tensor."""
+    return tf.nest.flatten(disc(images, training=True))

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.methods.autoencoder import Autoencoder
-from cyclegan_tf.methods.likelihoods import Likelihood
+from cyclegan_tf.methods.autoencoder import Autoencoder, AutoencoderOptions
 from cyclegan_tf.networks import latent_autoencoder
 
 SHAPE = (1, 2, 1)
@@ -16,20 +15,21 @@ def set_weights(network, *values):
     network.set_weights([np.asarray(value, "float32") for value in values])
 
 
-def toy(likelihood):
+def toy(**options):
     """The code is the image's mean; what comes back is its atanh everywhere."""
     encoder = latent_autoencoder.dense_encoder([SHAPE], 1, heads=("code",), hidden=())
     decoder = latent_autoencoder.dense_decoder(SHAPE, 1, hidden=())
     set_weights(encoder, np.full((2, 1), 1.0), [-1.0])  # it sees (x + 1) / 2
     set_weights(decoder, np.full((1, 2), 0.5), [0.0, 0.0])
-    model = Autoencoder(encoder, decoder, likelihood)
+    networks = {"encoder": encoder, "decoder": decoder}
+    model = Autoencoder(AutoencoderOptions(**options), (None, SHAPE), networks=networks)
     model.compile(keras.optimizers.SGD(1.0))
     return model
 
 
 def test_loss_and_image_by_hand():
     b = tf.reshape([0.9, -0.1], (1, *SHAPE))  # code 0.4, output 0.2
-    model = toy(Likelihood("gaussian", 0.5))
+    model = toy(likelihood="gaussian", spread=0.5)
     losses, made = model.generator_losses((b, b))
     back = np.tanh(0.2)
     squares = ((0.9 - back) ** 2 + (-0.1 - back) ** 2) / 0.5**2
@@ -43,12 +43,12 @@ def test_loss_and_image_by_hand():
 
 def test_crossentropy_by_hand():
     b = tf.reshape([1.0, -1.0], (1, *SHAPE))
-    loss = toy(None).generator_losses((b, b))[0]["reconstruction"]
+    loss = toy().generator_losses((b, b))[0]["reconstruction"]
     assert float(loss) == pytest.approx(2 * np.log(2))  # code 0: gray
 
 
 def test_a_step_needs_no_discriminator():
-    model = toy(Likelihood("gaussian", 0.5))
+    model = toy(likelihood="gaussian", spread=0.5)
     b = tf.reshape([0.9, -0.1], (1, *SHAPE))
     first = float(model.train_step((b, b))["reconstruction"])
     model.reset_metrics()

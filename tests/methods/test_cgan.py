@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.methods import cgan, dcgan, losses
-from cyclegan_tf.methods.cgan import ConditionalGAN
+from cyclegan_tf.methods import cgan, dcgan
+from cyclegan_tf.methods.cgan import ConditionalGAN, ConditionalGANOptions
 
 #: Two classes, as they come in a batch.
 FIRST, SECOND = [1.0, -1.0], [-1.0, 1.0]
@@ -23,7 +23,9 @@ def linear(shape, weights, shape_out):
 
 
 def toy(gen, disc, **options):
-    model = ConditionalGAN(linear((1,), gen, (1, 1, 1)), linear((1, 1, 1), disc, (1,)), **options)
+    networks = {"gen_ab": linear((1,), gen, (1, 1, 1)), "disc_b": linear((1, 1, 1), disc, (1,))}
+    shapes = (1, 1, 2), (1, 1, 1)
+    model = ConditionalGAN(ConditionalGANOptions(**options), shapes, networks=networks)
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
     return model
 
@@ -51,14 +53,14 @@ def test_generator_and_discriminator_see_the_class():
 
 
 def test_minimax():
-    model = toy([0.3, 0.1, 2.0], [0.5, 0.2, 1.0], generator_loss=losses.minimax)
+    model = toy([0.3, 0.1, 2.0], [0.5, 0.2, 1.0], generator_loss="minimax")
     gen, _ = model.generator_losses(batch(FIRST, 0.4, 0.25))
     assert float(gen["adv_b"]) == pytest.approx(np.log(1 - sigmoid(1.0)), rel=1e-5)
 
 
 def test_a_discriminator_that_looks_at_the_class_alone_teaches_the_generator_nothing():
     model = toy([0.3, 0.1, 2.0], [0.5, 0.2, 0.0])
-    _, (gradient,), _ = model._generators_part(batch(FIRST, 0.4, 0.25))
+    _, (gradient,), _ = model._generator_gradients(batch(FIRST, 0.4, 0.25))
     np.testing.assert_array_equal(gradient, np.zeros((3, 1)))
 
 

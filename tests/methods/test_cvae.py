@@ -1,13 +1,12 @@
 """The conditional VAE on a toy whose evidence is known exactly, and its U-Net."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from cyclegan_tf import recipes
 from cyclegan_tf.evaluation.likelihood import evidence
-from cyclegan_tf.methods.cvae import CVAE, unet_decoder
-from cyclegan_tf.methods.likelihoods import Likelihood
+from cyclegan_tf.methods.cvae import CVAE, CVAEOptions, unet_decoder
 from cyclegan_tf.networks import latent_autoencoder
 
 SHAPE = (1, 1, 1)
@@ -42,7 +41,10 @@ def linear_cvae():
     set_weights(prior.get_layer("mean"), [[2 * U]], [-U])
     set_weights(prior.get_layer("log_variance"), [[0.0]], [2 * np.log(S)])
     set_weights(decoder, [[V], [W]], [0.0])
-    return CVAE(encoder, decoder, prior, Linear())
+    networks = {"encoder": encoder, "decoder": decoder, "prior": prior}
+    model = CVAE(CVAEOptions(likelihood="gaussian"), (SHAPE, SHAPE), networks=networks)
+    model.likelihood = Linear()
+    return model
 
 
 def test_bounds_touch_the_evidence_at_the_exact_posterior():
@@ -76,9 +78,8 @@ def test_reconstruction_takes_the_image_s_own_code():
 @pytest.mark.parametrize("kind", ["dense", "convolutional"])
 def test_a_class_is_a_condition(kind):
     digit, shape = (1, 1, 10), (8, 8, 1)
-    encoder = getattr(latent_autoencoder, f"{kind}_encoder")([digit, shape], 2)
-    decoder = getattr(latent_autoencoder, f"{kind}_decoder")(shape, 2, digit)
-    model = CVAE(encoder, decoder, None, Likelihood("bernoulli"), binarize=True)
+    options = {"network": kind, "latent": 2, "filters": 32, "prior": "standard"}
+    model = recipes.cvae(digit, shape, **options)
     assert not model.augments and model.image_shapes == (digit, shape)
     classes = 2 * np.eye(10, dtype="float32").reshape(10, *digit) - 1
     drawn = model.gen_ab([classes, np.zeros((10, 2), "float32")])
@@ -111,11 +112,7 @@ def test_parameters_of_the_unet():
 
 def test_every_network_is_trained():
     shapes = (16, 16, 1), (16, 16, 3)
-    encoder = latent_autoencoder.convolutional_encoder(shapes, 2, filters=2)
-    decoder = unet_decoder(*shapes, 2, filters=2)
-    prior = latent_autoencoder.convolutional_encoder(shapes[:1], 2, filters=2)
-    model = CVAE(encoder, decoder, prior, Likelihood("laplace"))
-    model.compile(keras.optimizers.SGD(1e-4))
+    model = recipes.cvae(*shapes, latent=2, filters=2, learning_rate=1e-4)
     assert model.augments and model.needs_pairs
     before = [network.get_weights() for network in model.generators]
     a, b = (

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cyclegan_tf import recipes
 from cyclegan_tf.methods import dcgan, losses
-from cyclegan_tf.methods.dcgan import DCGAN
+from cyclegan_tf.methods.dcgan import DCGAN, DCGANOptions
 
 
 def line(shape_in, shape_out, slope):
@@ -19,7 +20,8 @@ def line(shape_in, shape_out, slope):
 
 
 def toy(gen=1.0, disc=1.0, rate=0.0, **options):
-    model = DCGAN(line((1,), (1, 1, 1), gen), line((1, 1, 1), (1,), disc), **options)
+    networks = {"gen_zb": line((1,), (1, 1, 1), gen), "disc_b": line((1, 1, 1), (1,), disc)}
+    model = DCGAN(DCGANOptions(**options), (None, (1, 1, 1)), networks=networks)
     model.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate))
     return model
 
@@ -42,7 +44,7 @@ def test_losses_by_hand():
     assert float(gen["adv_b"]) == pytest.approx(-np.log(sigmoid(3.0)), rel=1e-5)
     expected = -np.log(sigmoid(1.2)) - np.log(1 - sigmoid(3.0))
     assert float(disc["disc_b"]) == pytest.approx(expected, rel=1e-5)
-    gen, _ = toy(2.0, 3.0, generator_loss=losses.minimax).generator_losses(batch(0.4, 0.5))
+    gen, _ = toy(2.0, 3.0, generator_loss="minimax").generator_losses(batch(0.4, 0.5))
     assert float(gen["adv_b"]) == pytest.approx(np.log(1 - sigmoid(3.0)), rel=1e-5)
 
 
@@ -50,14 +52,14 @@ def test_losses_by_hand():
 def test_minimax_has_no_slope_where_the_discriminator_is_sure(logit):
     # d/dw of the loss of logit v w z, at w = v = 1 and z = logit: its slope in the logit times z.
     slopes = {
-        losses.minimax: -sigmoid(logit),
-        losses.non_saturating: sigmoid(logit) - 1,
+        "minimax": -sigmoid(logit),
+        "non_saturating": sigmoid(logit) - 1,
     }
     for loss, slope in slopes.items():
-        _, (gradient,), _ = toy(generator_loss=loss)._generators_part(batch(0.0, logit))
+        _, (gradient,), _ = toy(generator_loss=loss)._generator_gradients(batch(0.0, logit))
         assert float(gradient[0, 0]) == pytest.approx(slope * logit, rel=1e-4, abs=1e-7)
     if logit == -10:
-        assert abs(slopes[losses.minimax]) < 1e-4 < 0.9 < abs(slopes[losses.non_saturating])
+        assert abs(slopes["minimax"]) < 1e-4 < 0.9 < abs(slopes["non_saturating"])
 
 
 def test_both_losses_want_the_same():
@@ -70,8 +72,8 @@ def test_both_losses_want_the_same():
 
 def test_no_gradient_of_the_discriminator_reaches_the_generator():
     model = toy(2.0, 3.0)
-    _, _, fake = model._generators_part(batch(0.4, 0.5))
-    _, (gradient,) = model._discriminators_part(batch(0.4, 0.5), fake)
+    _, _, fake = model._generator_gradients(batch(0.4, 0.5))
+    _, (gradient,) = model._discriminator_gradients(batch(0.4, 0.5), fake)
     # d/dv of -log s(0.4 v) - log(1 - s(f v)) at v = 3, f = 1 held fixed.
     expected = (sigmoid(1.2) - 1) * 0.4 + sigmoid(3.0)
     assert float(gradient[0, 0]) == pytest.approx(expected, rel=1e-5)
@@ -90,8 +92,8 @@ def test_both_sides_step_on_the_same_fakes():
 
 def test_real_and_generated_images_are_normalized_apart():
     rng = np.random.default_rng(0)
-    disc = dcgan.discriminator((16, 16, 1), filters=2, seed=0)
-    model = DCGAN(dcgan.generator((16, 16, 1), noise=3, filters=2, seed=1), disc)
+    model = recipes.dcgan((16, 16, 1), noise_size=3, filters=2)
+    disc = model.disc_b
     real, fake = (rng.uniform(-1, high, (4, 16, 16, 1)).astype("float32") for high in (1, 0))
     loss = float(model.discriminator_losses((None, real), fake)["disc_b"])
     apart = [disc(x, training=True) for x in (real, fake)]
@@ -107,7 +109,7 @@ def test_real_and_generated_images_are_normalized_apart():
 
 
 def test_noise_is_a_function_of_seed():
-    model = DCGAN(dcgan.generator((8, 8, 1), 100, 1), dcgan.discriminator((8, 8, 1), 1))
+    model = recipes.dcgan((8, 8, 1), filters=1)
     (one,), (again,) = model.noise(50, tf.constant([0, 3])), model.noise(50, tf.constant([0, 3]))
     (other,) = model.noise(50, tf.constant([0, 4]))
     assert one.shape == (50, 100)
@@ -150,7 +152,7 @@ def test_images_that_cannot_be_halved(sides):
 
 
 def test_columns_are_the_same_noise_each_time():
-    model = DCGAN(dcgan.generator((8, 8, 1), 5, 1), dcgan.discriminator((8, 8, 1), 1))
+    model = recipes.dcgan((8, 8, 1), noise_size=5, filters=1)
     b = np.zeros((3, 8, 8, 1), np.float32)
     one, again = model.columns(None, b, ("A", "digits")), model.columns(None, b, ("A", "digits"))
     assert one[0][0] == "digits" and all(images.shape == b.shape for _, images in one)

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from cyclegan_tf import recipes
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.methods.munit import MUNIT, style_encoder
-from cyclegan_tf.networks import discriminators, generator_file, image_autoencoder
+from cyclegan_tf.methods.munit import MUNIT, MUNITOptions
+from cyclegan_tf.networks import generator_file
 from methods.test_unit import SHAPE, constants, scale
 
 
@@ -29,10 +29,17 @@ def decoder(factor):
 
 def toy(**options):
     """Contents times 2 and 3, styles times 1 and 10, decoders times 5 and 7."""
-    shapes = {"image_shape_a": SHAPE, "image_shape_b": SHAPE}
-    encoders, decoders = (scale(2), scale(3), style(1), style(10)), (decoder(5), decoder(7))
-    discriminators = (scale(1, 0.5), scale(1, 0.5))
-    model = MUNIT(*encoders, *decoders, *discriminators, **shapes, **options)
+    networks = {
+        "content_a": scale(2),
+        "content_b": scale(3),
+        "style_a": style(1),
+        "style_b": style(10),
+        "dec_a": decoder(5),
+        "dec_b": decoder(7),
+        "disc_a": scale(1, 0.5),
+        "disc_b": scale(1, 0.5),
+    }
+    model = MUNIT(MUNITOptions(**options), (SHAPE, SHAPE), networks=networks)
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
     return model
 
@@ -97,28 +104,20 @@ def test_a_translation_takes_its_style_from_the_second_input():
     }
 
 
+TINY = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2, "hidden": 4}
+
+
+@pytest.fixture(scope="module")
 def small():
-    shapes = {"image_shape_a": (16, 16, 1), "image_shape_b": (16, 16, 3)}
-    return MUNIT(
-        *(image_autoencoder.encoder((None, None, c), 4, blocks=1, seed=c) for c in (1, 3)),
-        *(style_encoder((None, None, c), 4, 2, style_dims=2, seed=c + 4) for c in (1, 3)),
-        *(
-            image_autoencoder.decoder(c, 4, blocks=1, style_dims=2, hidden=8, seed=c + 8)
-            for c in (1, 3)
-        ),
-        *(
-            discriminators.multiscale_discriminator((16, 16, c), 4, 2, 2, seed=c + 12)
-            for c in (1, 3)
-        ),
-        **shapes,
-    )
+    """A small model of gray and colour images."""
+    options = {"filters": 4, "blocks": 1, "disc_layers": 2, "hidden": 8, "style_dims": 2}
+    return recipes.munit((16, 16, 1), (16, 16, 3), **options, disc_scales=2)
 
 
-def test_every_kernel_learns_and_is_listed_once():
-    model = small()
-    model.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(1e-3))
+def test_every_kernel_learns_and_is_listed_once(small):
+    model = small
     a, b = (tf.random.stateless_uniform((2, 16, 16, c), (0, c), -1.0) for c in (1, 3))
-    _, gradients, _ = model._generators_part((a, b, *model.noise(2, tf.constant([0, 1]))))
+    _, gradients, _ = model._generator_gradients((a, b, *model.noise(2, tf.constant([0, 1]))))
     variables = [v for network in model.generators for v in network.trainable_variables]
     assert len({id(v) for v in variables}) == len(variables) == len(gradients)
     for variable, gradient in zip(variables, gradients, strict=True):
@@ -126,9 +125,8 @@ def test_every_kernel_learns_and_is_listed_once():
             assert float(tf.reduce_max(tf.abs(gradient))) > 0, variable.path
 
 
-def test_styles_are_drawn_for_each_image_and_step():
-    model = small()
-    first, again, other = (model.noise(500, tf.constant([0, step])) for step in (1, 1, 2))
+def test_styles_are_drawn_for_each_image_and_step(small):
+    first, again, other = (small.noise(500, tf.constant([0, step])) for step in (1, 1, 2))
     assert [x.shape for x in first] == [(500, 2)] * 2
     assert all(np.array_equal(x, y) for x, y in zip(first, again, strict=True))
     drawn = np.stack([*first, *other])
@@ -136,9 +134,9 @@ def test_styles_are_drawn_for_each_image_and_step():
     assert abs(drawn.mean()) < 0.1 and abs(drawn.std() - 1) < 0.1
 
 
-def test_columns_show_three_styles_that_stay():
+def test_columns_show_three_styles_that_stay(small):
     a, b = np.zeros((2, 16, 16, 1), "float32"), np.ones((2, 16, 16, 3), "float32")
-    model = small()
+    model = small
     columns = model.columns(a, b, ("sketch", "cartoon"))
     assert [column and column[0] for column in columns][:6] == [
         "sketch",
@@ -157,20 +155,18 @@ def test_columns_show_three_styles_that_stay():
 def test_recipe_passes_on_what_it_is_given():
     weights = {"adversarial": 2, "reconstruction": 3, "style": 4, "content": 5, "cycle": 6}
     weights = {f"{name}_weight": value for name, value in weights.items()}
-    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 1, "hidden": 4}
-    model = recipes.munit((16, 16, 1), (16, 16, 3), **options, **weights, style_dims=3)
-    assert {name: getattr(model, name) for name in weights} == weights
+    model = recipes.munit((16, 16, 1), (16, 16, 3), **TINY, **weights, style_dims=3)
+    assert {name: getattr(model.options, name) for name in weights} == weights
     assert "cycle_a" in model.loss_names and model.method == "munit"
     assert [x.shape[1:] for x in model.gen_ba.inputs] == [(None, None, 3), (3,)]
     with pytest.raises(InputError, match="style_dims must be"):
-        recipes.munit((16, 16, 1), **options, style_dims=0)
+        recipes.munit((16, 16, 1), **TINY, style_dims=0)
     with pytest.raises(InputError, match="at least 16"):
-        recipes.munit((8, 8, 1), **options)
+        recipes.munit((8, 8, 1), **TINY)
 
 
 def test_reduced_precision_saves_float32(tmp_path):
-    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2, "hidden": 4}
-    model = recipes.munit((16, 16, 1), (16, 16, 3), **options, precision="mixed_bfloat16")
+    model = recipes.munit((16, 16, 1), (16, 16, 3), **TINY, precision="mixed_bfloat16")
     a, b = (tf.random.stateless_uniform((1, 16, 16, c), (0, c), -1.0) for c in (1, 3))
     losses = model.train_step((a, b))
     assert all(np.isfinite(float(value)) for value in losses.values())

@@ -7,9 +7,7 @@ import tensorflow as tf
 
 from cyclegan_tf import recipes
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.methods.unit import UNIT, kl_to_normal
-from cyclegan_tf.networks import discriminators, image_autoencoder
-from cyclegan_tf.recipes import latent
+from cyclegan_tf.methods.unit import UNIT, UNITOptions, kl_to_normal
 
 SHAPE = (4, 4, 1)
 
@@ -26,10 +24,17 @@ def scale(*factors):
 
 def toy(**options):
     """Encoders times 2 and 3, decoders times 5 and 7, discriminators of two scales, x and x / 2."""
-    shapes = {"image_shape_a": SHAPE, "image_shape_b": SHAPE}
-    encoders, decoders = (scale(2), scale(3), scale(1)), (scale(1), scale(5), scale(7))
-    discriminators = (scale(1, 0.5), scale(1, 0.5))
-    model = UNIT(*encoders, *decoders, *discriminators, **shapes, **options)
+    networks = {
+        "enc_a": scale(2),
+        "enc_b": scale(3),
+        "enc_shared": scale(1),
+        "dec_shared": scale(1),
+        "dec_a": scale(5),
+        "dec_b": scale(7),
+        "disc_a": scale(1, 0.5),
+        "disc_b": scale(1, 0.5),
+    }
+    model = UNIT(UNITOptions(**options), (SHAPE, SHAPE), networks=networks)
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
     return model
 
@@ -98,29 +103,22 @@ def test_divergence_by_hand():
     assert float(kl_to_normal(tf.constant(mean))) == pytest.approx(2 * divergence.mean(), rel=1e-6)
 
 
-def small(shape_a=(16, 16, 1), shape_b=(16, 16, 3)):
-    (*_, a), (*_, b) = shape_a, shape_b
-    return UNIT(
-        image_autoencoder.encoder((None, None, a), 4, blocks=1, seed=0),
-        image_autoencoder.encoder((None, None, b), 4, blocks=1, seed=1),
-        image_autoencoder.residual_blocks(16, seed=2),
-        image_autoencoder.residual_blocks(16, seed=3),
-        image_autoencoder.decoder(a, 4, blocks=1, seed=4),
-        image_autoencoder.decoder(b, 4, blocks=1, seed=5),
-        discriminators.multiscale_discriminator(shape_a, 4, 2, 2, seed=6),
-        discriminators.multiscale_discriminator(shape_b, 4, 2, 2, seed=7),
-        image_shape_a=shape_a,
-        image_shape_b=shape_b,
-    )
+TINY = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 1}
 
 
-def test_every_kernel_learns_and_is_listed_once():
-    model = small()
-    model.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(1e-3))
+@pytest.fixture(scope="module")
+def small():
+    """A small model of gray and colour images, of which two blocks are shared."""
+    options = {"filters": 4, "blocks": 2, "disc_layers": 2, "disc_scales": 2}
+    return recipes.unit((16, 16, 1), (16, 16, 3), **options)
+
+
+def test_every_kernel_learns_and_is_listed_once(small):
+    model = small
     a, b = (tf.random.stateless_uniform((2, 16, 16, c), (0, c), -1.0) for c in (1, 3))
     batch = (a, b, *model.noise(2, tf.constant([0, 1])))
-    _, of_generators, fakes = model._generators_part(batch)
-    _, of_discriminators = model._discriminators_part(batch, fakes)
+    _, of_generators, fakes = model._generator_gradients(batch)
+    _, of_discriminators = model._discriminator_gradients(batch, fakes)
     for gradients, side in (
         (of_generators, model.generators),
         (of_discriminators, model.discriminators),
@@ -132,16 +130,15 @@ def test_every_kernel_learns_and_is_listed_once():
                 assert float(tf.reduce_max(tf.abs(gradient))) > 0, variable.path
 
 
-def test_both_translations_go_through_the_shared_layers():
-    model = small()
+def test_both_translations_go_through_the_shared_layers(small):
+    model = small
     shared = {id(w) for w in (*model.enc_shared.weights, *model.dec_shared.weights)}
     of_ab, of_ba = ({id(w) for w in network.weights} for network in (model.gen_ab, model.gen_ba))
     assert len(shared) == 2 * 4 and of_ab & of_ba == shared
 
 
-def test_noise_has_the_shape_of_the_codes_and_depends_on_the_step():
-    model = small()
-    first, again, other = (model.noise(3, tf.constant([0, step])) for step in (1, 1, 2))
+def test_noise_has_the_shape_of_the_codes_and_depends_on_the_step(small):
+    first, again, other = (small.noise(3, tf.constant([0, step])) for step in (1, 1, 2))
     assert [x.shape for x in first] == [(3, 4, 4, 16)] * 4
     assert all(np.array_equal(x, y) for x, y in zip(first, again, strict=True))
     drawn = [np.asarray(x) for x in (*first, *other)]
@@ -149,9 +146,9 @@ def test_noise_has_the_shape_of_the_codes_and_depends_on_the_step():
     assert abs(np.mean(drawn)) < 0.05 and abs(np.std(drawn) - 1) < 0.05
 
 
-def test_columns_show_both_ways():
+def test_columns_show_both_ways(small):
     a, b = np.zeros((2, 16, 16, 1), "float32"), np.ones((2, 16, 16, 3), "float32")
-    model = small()
+    model = small
     columns = model.columns(a, b, ("sketch", "cartoon"))
     labels = [column and column[0] for column in columns]
     assert labels[:4] == ["sketch", "as cartoon", "and back", None]
@@ -159,21 +156,11 @@ def test_columns_show_both_ways():
     np.testing.assert_array_equal(columns[6][1], model.gen_ab(model.gen_ba(b)))
 
 
-DEFAULTS = {
-    "learning_rate": 1e-4,
-    "beta_1": 0.5,
-    "l2_weight": 1e-4,
-    "halve_every": None,
-    "total_steps": None,
-}
-TINY = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 1}
-
-
 def test_recipe_passes_on_what_it_is_given():
     weights = {"adversarial": 2, "reconstruction": 3, "kl": 4, "cycle": 5, "cycle_kl": 6}
     weights = {f"{name}_weight": value for name, value in weights.items()}
     model = recipes.unit((8, 8, 1), (8, 8, 3), **TINY, **weights, l2_weight=7, beta_1=0.25)
-    assert {name: getattr(model, name) for name in weights} == weights
+    assert {name: getattr(model.options, name) for name in weights} == weights
     assert model.image_shapes == ((8, 8, 1), (8, 8, 3))
     assert model.method == "unit" and model.arguments["kl_weight"] == 4
     for optimizer in (model.gen_optimizer, model.disc_optimizer):
@@ -193,7 +180,7 @@ def test_recipe_passes_on_what_it_is_given():
     ],
 )
 def test_rate_is_halved_as_published_or_four_times_in_a_short_run(options, step, rate):
-    optimizer = latent._adam(DEFAULTS | options, "float32")
+    optimizer = UNITOptions(**options).resolve(SHAPE, SHAPE).optimizer()
     assert float(optimizer._learning_rate(step)) == pytest.approx(rate)
 
 

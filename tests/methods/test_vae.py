@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cyclegan_tf import recipes
 from cyclegan_tf.evaluation.likelihood import evidence, standard_error
-from cyclegan_tf.methods.likelihoods import Likelihood
-from cyclegan_tf.methods.vae import VAE
+from cyclegan_tf.methods.vae import VAE, VAEOptions
 from cyclegan_tf.networks import latent_autoencoder
 
 SHAPE = (1, 3, 1)
@@ -29,6 +29,15 @@ class Linear:
         return 0.5 * tf.reduce_sum(squares, (1, 2, 3))
 
 
+def make_vae(encoder, decoder, shape=SHAPE, **options):
+    """A VAE of these networks and `Linear`; pixels stay as they are unless told otherwise."""
+    options = VAEOptions(likelihood="bernoulli", **{"binarize": False} | options)
+    networks = {"encoder": encoder, "decoder": decoder}
+    model = VAE(options, (None, shape), networks=networks)
+    model.likelihood = Linear()
+    return model
+
+
 def linear_vae(exact=True, **options):
     """p(x) = N(0, W'W + NOISE^2): z in two dimensions, x = zW and noise, in three pixels."""
     encoder = latent_autoencoder.dense_encoder([SHAPE], 2, hidden=())
@@ -40,7 +49,7 @@ def linear_vae(exact=True, **options):
     spread = -np.log(precision) if exact else np.zeros(2)
     set_weights(encoder.get_layer("log_variance"), np.zeros((3, 2)), spread)
     set_weights(decoder, W, np.zeros(3))
-    model = VAE(encoder, decoder, Linear(), **options)
+    model = make_vae(encoder, decoder, **options)
     model.compile(keras.optimizers.SGD(0.1))
     return model
 
@@ -107,7 +116,7 @@ def test_the_gradient_passes_the_draw():
     set_weights(encoder.get_layer("mean"), [[0.0]], [m])
     set_weights(encoder.get_layer("log_variance"), [[0.0]], [v])
     set_weights(decoder, [[w]], [0.0])
-    model = VAE(encoder, decoder, Linear())
+    model = make_vae(encoder, decoder, (1, 1, 1))
     image = tf.fill((1, 1, 1, 1), x)
     biases = [encoder.get_layer(name).bias.value for name in ("mean", "log_variance")]
     with tf.GradientTape() as tape:
@@ -159,17 +168,13 @@ def test_convolutional_coders_go_down_by_rule(size, smallest):
 
 
 def test_saved_networks_draw_and_reconstruct():
-    encoder, decoder = (
-        latent_autoencoder.dense_encoder([SHAPE], 2),
-        latent_autoencoder.dense_decoder(SHAPE, 2),
-    )
-    model = VAE(encoder, decoder, Likelihood("bernoulli"))
+    model = recipes.vae(SHAPE, latent=2)
     (reconstructor, there), (sampler, drawn) = model.saved["vae"], model.saved["decoder"]
     assert (there, drawn) == ("bb", "zb")
     z, x = tf.constant([[0.3, -2.0]]), make_images(1)
-    sigmoid = 1 / (1 + np.exp(-np.asarray(decoder(z))))
+    sigmoid = 1 / (1 + np.exp(-np.asarray(model.decoder(z))))
     np.testing.assert_allclose(sampler(z), 2 * sigmoid - 1, atol=1e-6)
-    np.testing.assert_allclose(reconstructor(x), sampler(encoder(x)[0]), atol=1e-6)
+    np.testing.assert_allclose(reconstructor(x), sampler(model.encoder(x)[0]), atol=1e-6)
     labels = [column and column[0] for column in model.columns(None, x, ("digit", "handwriting"))]
     assert labels == ["handwriting", "and back", None, *["drawn"] * 4]
     first, second = (model.columns(None, x, ("", ""))[3][1] for _ in range(2))
