@@ -30,17 +30,17 @@ def add_data(parser):
     parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
 
 
-_READING = ("size", "channels", "how", "ranges", "names", "test_fraction", "limit", "strict")
-_READING += ("seed",)
+READING = ("size", "channels", "how", "ranges", "names", "test_fraction", "limit", "strict")
+READING += ("seed",)
 
 
-def reading_of(options, allowed=_READING, source=""):
+def reading_of(options, allowed=READING, source=""):
     """The options of reading images that were given; those of `prepare` apply otherwise.
 
     Raises:
         InputError: If one that is not `allowed` was given; `source` says with what.
     """
-    given = {name: getattr(options, name) for name in _READING}
+    given = {name: getattr(options, name) for name in READING}
     given = {name: value for name, value in given.items() if value is not None}
     for name in given.keys() - set(allowed):
         raise InputError(f"--{name.replace('_', '-')} has no use with {source}: leave it out.")

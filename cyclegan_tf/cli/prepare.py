@@ -3,86 +3,110 @@
 import argparse
 from pathlib import Path
 
-from cyclegan_tf.cli.arguments import add_reading, reading_of, real, whole
+from cyclegan_tf.cli.arguments import READING, add_reading, reading_of, real, whole
 from cyclegan_tf.common.errors import InputError
 
 
 def run(options):
     """Does what the options say."""
-    from cyclegan_tf.data import npz, prepare
+    from cyclegan_tf.data import npz
 
     npz.check_target(options.output)
-    if options.direction and not options.pairs:
-        raise InputError("--direction belongs to --pairs: leave it out.")
-    if options.paired and not (options.generated or options.volumes or options.heads):
-        raise InputError("--paired belongs to --generated, --volumes and --heads: leave it out.")
-    if options.volumes or options.heads:
-        dataset = _of_volumes(options)
-    elif given := _cutting_of(options):
-        raise InputError(
-            f"--{next(iter(given)).replace('_', '-')} belongs to --volumes: leave it out."
-        )
-    elif options.folders:
-        dataset = prepare.from_folders(
-            *_one_or_two("--folders", options.folders), **reading_of(options)
-        )
-    elif options.tfds:
-        allowed = ("size", "channels", "how", "names", "test_fraction", "limit", "strict", "seed")
-        reading = reading_of(options, allowed, "--tfds")
-        dataset = prepare.from_tfds(*_one_or_two("--tfds", options.tfds), **reading)
-    elif options.pairs:
-        direction = options.direction or "ab"
-        dataset = prepare.from_pairs(options.pairs, direction=direction, **reading_of(options))
-    elif options.digits:
-        allowed = ("size", "seed") if options.digits == "drawn" else ("limit",)
-        reading = reading_of(options, (*allowed, "limit"), f"--digits {options.digits}")
-        dataset = _digits(options.digits, reading)
-    else:
-        reading = reading_of(options, ("size", "seed"), "--generated")
-        dataset = prepare.generated(*options.generated, paired=options.paired, **reading)
+    source = next(name for name in _SOURCES if getattr(options, name))
+    make, allowed = _SOURCES[source]
+    value, shown = getattr(options, source), f"--{source}"
+    if source == "digits":
+        allowed, shown = _DIGITS.get(value, ("limit",)), f"--digits {value}"
+    given = {name: getattr(options, name) for name in (*_CUTTING, "paired", "direction")}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given.keys() - set(allowed):
+        raise InputError(f"--{name.replace('_', '-')} has no use with {shown}: leave it out.")
+    dataset = make(value, given | reading_of(options, allowed, shown))
     npz.save(options.output, dataset)
     print(f"{options.output}: {dataset}")
     if dataset.slices is not None:
-        from cyclegan_tf.volumes import prepare as of_volumes
+        from cyclegan_tf.volumes import prepare as volumes
 
-        print(of_volumes.describe(dataset))
+        print(volumes.describe(dataset))
 
 
-def _of_volumes(options):
-    """A data set of the slices of volumes, or of generated heads."""
+def _folders(folders, given):
+    from cyclegan_tf.data import prepare
+
+    return prepare.from_folders(*_one_or_two("--folders", folders), **given)
+
+
+def _pairs(folder, given):
+    from cyclegan_tf.data import prepare
+
+    return prepare.from_pairs(folder, **given)
+
+
+def _tfds(names, given):
+    from cyclegan_tf.data import prepare
+
+    return prepare.from_tfds(*_one_or_two("--tfds", names), **given)
+
+
+def _generated(counts, given):
+    from cyclegan_tf.data import prepare
+
+    return prepare.generated(*counts, **given)
+
+
+def _digits(source, given):
+    from cyclegan_tf.data import digits
+
+    if source == "drawn":
+        limit, (height, width) = given.pop("limit", 2000), given.pop("size", (28, 28))
+        if height != width:
+            raise InputError(
+                f"--size of drawn digits must be one number, received {height}x{width}."
+            )
+        return digits.drawn(limit, max(limit // 4, 1), size=height, **given)
+    if source in ("keras", "tfds"):
+        return {"keras": digits.from_keras, "tfds": digits.from_tfds}[source](**given)
+    return digits.from_idx(source, **given)
+
+
+def _volumes(folders, given):
     from cyclegan_tf.volumes import prepare
-    from cyclegan_tf.volumes.phantom import dataset as heads
 
-    given = _cutting_of(options)
-    if options.heads:
-        for name in given.keys() - {"axis", "neighbours"}:
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} has no use with --heads: leave it out.")
-        reading = reading_of(options, ("size", "seed"), "--heads")
-        return heads.generated(*options.heads, paired=options.paired, **given, **reading)
-    allowed = ("size", "names", "test_fraction", "limit", "seed")
-    reading = reading_of(options, allowed, "--volumes")
-    paired = "test" if given.pop("paired_test", False) else options.paired
-    return prepare.from_volumes(*options.volumes, paired=paired, **given, **reading)
+    if given.pop("paired_test", False):
+        given["paired"] = "test"
+    return prepare.from_volumes(*folders, **given)
 
 
-#: Options of cutting volumes, by the names of `volumes.prepare.from_volumes`.
-_CUTTING = (
-    "axis",
-    "spacing",
-    "intensities",
-    "modalities",
-    "neighbours",
-    "min_body",
-    "paired_test",
-    "patient",
-    "masks",
-)
+def _heads(counts, given):
+    from cyclegan_tf.volumes.phantom import dataset
+
+    return dataset.generated(*counts, **given)
 
 
-def _cutting_of(options):
-    given = {name: getattr(options, name) for name in _CUTTING}
-    return {name: value for name, value in given.items() if value is not None}
+#: Options of cutting volumes.
+_CUTTING = ("axis", "spacing", "intensities", "modalities", "neighbours", "min_body", "patient")
+_CUTTING += ("masks", "paired_test")
+#: What makes a data set of each source, and which options go with it.
+_SOURCES = {
+    "folders": (_folders, READING),
+    "pairs": (_pairs, (*READING, "direction")),
+    "tfds": (_tfds, tuple(name for name in READING if name != "ranges")),
+    "generated": (_generated, ("size", "seed", "paired")),
+    "digits": (_digits, ()),
+    "volumes": (
+        _volumes,
+        ("size", "names", "test_fraction", "limit", "seed", "paired", *_CUTTING),
+    ),
+    "heads": (_heads, ("size", "seed", "axis", "neighbours", "paired")),
+}
+#: Options that go with a source of digits; with any other, `limit` alone.
+_DIGITS = {"drawn": ("size", "seed", "limit")}
+
+
+def _one_or_two(option, names):
+    if len(names) > 2:
+        raise InputError(f"{option} takes one or two names, received {len(names)}.")
+    return names
 
 
 def _add_cutting(parser):
@@ -118,27 +142,6 @@ def neighbours(text):
     if len(values) > 2 or not all(value.isdecimal() for value in values):
         raise argparse.ArgumentTypeError(f"must be like 1 or 1,0, received {text!r}")
     return int(values[0]), int(values[-1])
-
-
-def _digits(source, reading):
-    from cyclegan_tf.data import digits
-
-    if source == "drawn":
-        limit, (height, width) = reading.pop("limit", 2000), reading.pop("size", (28, 28))
-        if height != width:
-            raise InputError(
-                f"--size of drawn digits must be one number, received {height}x{width}."
-            )
-        return digits.drawn(limit, max(limit // 4, 1), size=height, **reading)
-    if source in ("keras", "tfds"):
-        return {"keras": digits.from_keras, "tfds": digits.from_tfds}[source](**reading)
-    return digits.from_idx(source, **reading)
-
-
-def _one_or_two(option, names):
-    if len(names) > 2:
-        raise InputError(f"{option} takes one or two names, received {len(names)}.")
-    return names
 
 
 def add(subcommands):
@@ -182,7 +185,8 @@ def add(subcommands):
     )
     parser.add_argument(
         "--paired",
-        action="store_true",
+        action="store_const",
+        const=True,
         help="of --generated, --volumes and --heads: in training, too, A and B belong together",
     )
     parser.add_argument("--direction", choices=("ab", "ba"), help="of --pairs (default: ab)")

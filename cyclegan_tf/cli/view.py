@@ -4,9 +4,7 @@ from pathlib import Path
 
 from cyclegan_tf.cli.arguments import real
 from cyclegan_tf.common.errors import InputError
-
-#: As in `viewer.WINDOWS`, which takes longer to import than `--help` should.
-PRESETS = ("head", "brain", "soft tissue", "bone", "lung", "full")
+from cyclegan_tf.volumes.windows import WINDOWS
 
 
 def run(options):
@@ -58,7 +56,9 @@ def add(subcommands):
         metavar=("LOW", "HIGH"),
         help="values that are black and white (default: -200 1000 for CT, percentiles for others)",
     )
-    window.add_argument("--preset", choices=PRESETS, help="a usual window of CT, or all values")
+    window.add_argument(
+        "--preset", choices=(*WINDOWS, "full"), help="a usual window of CT, or all values"
+    )
     parser.add_argument(
         "--series", help="which of a folder of DICOM as VOLUME: its number, or the end of its UID"
     )

@@ -12,15 +12,8 @@ from PIL import Image, ImageDraw
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.plotting import INK, PAPER, typeface
+from cyclegan_tf.volumes.windows import WINDOWS
 
-#: Usual windows of CT, `(low, high)` in HU.
-WINDOWS = {
-    "head": (-200.0, 1000.0),
-    "brain": (0.0, 80.0),
-    "soft tissue": (-160.0, 240.0),
-    "bone": (-500.0, 1300.0),
-    "lung": (-1350.0, 150.0),
-}
 #: Of a volume so many voxels along each axis are looked at to choose a window or the centre.
 _LOOKED_AT = 48
 #: What is left of, right of, above and below a slice.
@@ -77,7 +70,7 @@ def three_planes(rows, cuts, numbers, point, side):
     sizes = {axis: _size(cut, scale) for axis, cut in cuts.items()}
     height = max(size[0] for size in sizes.values())
     millimetres = dict(zip(("sagittal", "coronal", "axial"), point, strict=True))
-    captions = {axis: f"{axis}, {place(axis, millimetres[axis])}" for axis in cuts}
+    captions = {axis: f"{axis}, {position_text(axis, millimetres[axis])}" for axis in cuts}
     font = typeface(14)
     widths = {axis: max(sizes[axis][1], int(font.getlength(captions[axis])) + 4) for axis in cuts}
     width = _GAP + sum(widths.values()) + len(cuts) * _GAP + _LEGEND
@@ -115,14 +108,14 @@ def many_slices(row, axis, cut, numbers, side):
     """
     height, width = size = _size(cut, side / max(_lengths(cut)))
     font = typeface(13)
-    captions = [place(axis, cut.positions[number]) for number in numbers]
+    captions = [position_text(axis, cut.positions[number]) for number in numbers]
     box = max(width, *(int(font.getlength(caption)) + 4 for caption in captions))
     # About half as wide again as high.
     columns = round((1.5 * len(numbers) * (height + _LINE) / (box + _GAP)) ** 0.5)
     columns = min(max(columns, 1), len(numbers))
     lines = -(-len(numbers) // columns)
-    wide = _GAP + columns * (box + _GAP) + _LEGEND
-    page = Image.new("RGB", (wide, _GAP + lines * (height + _LINE) + _LINE), PAPER)
+    across = _GAP + columns * (box + _GAP) + _LEGEND
+    page = Image.new("RGB", (across, _GAP + lines * (height + _LINE) + _LINE), PAPER)
     draw = ImageDraw.Draw(page)
     for n, (number, caption) in enumerate(zip(numbers, captions, strict=True)):
         left, top = _GAP + n % columns * (box + _GAP), _GAP + n // columns * (height + _LINE)
@@ -130,17 +123,17 @@ def many_slices(row, axis, cut, numbers, side):
         _write_edges(pane, axis)
         page.paste(pane, (left, top))
         draw.text((left + box // 2, top + height + _LINE // 2), caption, INK, font, anchor="mm")
-    _legend(page, row, wide - _LEGEND, _GAP, height)
+    _legend(page, row, across - _LEGEND, _GAP, height)
     return _signed(page)
 
 
-def place(axis, position):
+def position_text(axis, position):
     """Where a slice lies, in words: `S 12.5 mm` is 12.5 mm towards the head."""
     positive, negative = _ENDS[axis]
     return f"{positive if position >= -0.05 else negative} {abs(position):.1f} mm"
 
 
-def lattice(voxels):
+def subsampled(voxels):
     """Values at equal distances in a volume: enough to choose windows by; few slices are read.
 
     Args:
@@ -155,7 +148,7 @@ def lattice(voxels):
     return np.stack(read, axis=2).astype(np.float32)
 
 
-def gray_window(asked, modality, looked_at):
+def display_window(asked, modality, looked_at):
     """The values that are shown as black and as white.
 
     Args:
@@ -191,7 +184,7 @@ def gray_window(asked, modality, looked_at):
     return low, high if high > low else low + 1
 
 
-def rounded_up(values):
+def difference_limit(values):
     """The 99th percentile of the size of differences, up to 1, 2 or 5 times a power of ten.
 
     Args:

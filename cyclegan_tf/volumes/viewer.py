@@ -14,8 +14,15 @@ import numpy as np
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.volumes import figures
-from cyclegan_tf.volumes.figures import WINDOWS, Row, gray_window, is_number, lattice, rounded_up
+from cyclegan_tf.volumes.figures import (
+    Row,
+    difference_limit,
+    display_window,
+    is_number,
+    subsampled,
+)
 from cyclegan_tf.volumes.planes import AXES, plane
+from cyclegan_tf.volumes.windows import WINDOWS
 
 
 def planes_image(
@@ -222,13 +229,13 @@ def _rows(volumes, window, difference=None, difference_window=None):
     _check_same_grid(volumes)
     if isinstance(window, Mapping) and (unknown := set(window) - set(volumes)):
         raise InputError(f"window names {sorted(unknown)}: the volumes are {list(volumes)}.")
-    looked_at = functools.cache(lambda name: lattice(volumes[name].voxels))
+    looked_at = functools.cache(lambda name: subsampled(volumes[name].voxels))
     rows = {}
     for name, volume in volumes.items():
         asked = window.get(name) if isinstance(window, Mapping) else window
         named = isinstance(asked, str) and asked in WINDOWS
         hounsfield = volume.modality == "CT" or (volume.modality != "MR" and named)
-        ends = gray_window(asked, volume.modality, functools.partial(looked_at, name))
+        ends = display_window(asked, volume.modality, functools.partial(looked_at, name))
         rows[name] = Row(name, _reader(volume), ends, "HU" if hounsfield else "")
     if difference is None:
         return list(rows.values())
@@ -236,7 +243,7 @@ def _rows(volumes, window, difference=None, difference_window=None):
     if not (isinstance(window, Mapping) and one in window):
         rows[one] = rows[one]._replace(window=rows[other].window)
     if difference_window is None:
-        difference_window = rounded_up(looked_at(one) - looked_at(other))
+        difference_window = difference_limit(looked_at(one) - looked_at(other))
     if not is_number(difference_window) or difference_window <= 0:
         raise InputError(
             f"difference_window must be a positive number, received {difference_window!r}."
@@ -330,7 +337,7 @@ def _point(volume, cuts, numbers):
 
 def _centre(volume):
     """Voxel in the middle of what is brighter than the average."""
-    values = lattice(volume.voxels)
+    values = subsampled(volume.voxels)
     bright = np.argwhere(values > np.nanmean(values)) if np.isfinite(values).any() else []
     shape = np.array(volume.voxels.shape)
     if not len(bright):

@@ -176,7 +176,7 @@ def test_words_that_make_no_command_exit_with_2(line, said, capsys):
         ("train {npz} run --size 64", "--size has no use with"),
         ("train {npz} run --data-b x", "--data-b belongs to a folder"),
         ("prepare x.npz --generated 2 1 --how pad", "--how has no use with --generated"),
-        ("prepare x.npz --generated 2 1 --direction ba", "--direction belongs to --pairs"),
+        ("prepare x.npz --generated 2 1 --direction ba", "--direction has no use with"),
         ("translate m {npz} image.gif", "No generator at m"),
     ],
 )

@@ -123,6 +123,6 @@ def test_pairs_need_both_scans_of_everybody(folders, tmp_path):
 def test_options_of_volumes_belong_to_volumes(folders, tmp_path, capsys):
     target = str(tmp_path / "x.npz")
     assert main(["prepare", target, "--generated", "1", "1", "--axis", "axial"]) == 2
-    assert "--axis belongs to --volumes" in capsys.readouterr().err
+    assert "--axis has no use with --generated" in capsys.readouterr().err
     assert main(["prepare", target, "--heads", "1", "1", "--spacing", "2"]) == 2
     assert "--spacing has no use with --heads" in capsys.readouterr().err

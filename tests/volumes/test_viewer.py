@@ -12,9 +12,9 @@ pytest.importorskip("nibabel", reason="the extra medical is not installed")
 
 import nibabel as nib
 
-from cyclegan_tf.cli import main, view
+from cyclegan_tf.cli import main
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.volumes import figures, viewer
+from cyclegan_tf.volumes import figures
 from cyclegan_tf.volumes.viewer import Viewer, montage, planes_image
 from cyclegan_tf.volumes.volume import Volume
 
@@ -144,10 +144,10 @@ def test_volumes_without_a_usual_window_are_compared_in_that_of_the_first():
 
 
 def test_the_window_of_a_difference_is_round():
-    assert figures.rounded_up(np.array([3.0, -42.0])) == 50
-    assert figures.rounded_up(np.array([-0.011] * 9 + [np.nan])) == 0.02
-    assert figures.rounded_up(np.array([1000.0])) == 1000
-    assert figures.rounded_up(np.zeros(3)) == 1
+    assert figures.difference_limit(np.array([3.0, -42.0])) == 50
+    assert figures.difference_limit(np.array([-0.011] * 9 + [np.nan])) == 0.02
+    assert figures.difference_limit(np.array([1000.0])) == 1000
+    assert figures.difference_limit(np.zeros(3)) == 1
 
 
 def test_other_modality_is_shown_but_not_subtracted():
@@ -174,9 +174,9 @@ def test_marks_and_captions_belong_to_the_voxel():
     assert [marks.tolist() for marks in above] == [[185], [185], [175]]
     beside = [np.flatnonzero(array[22:262, left - 3] < 100) for left in (14, 268, 522)]
     assert [marks.tolist() for marks in beside] == [[175], [165], [165]]
-    assert figures.place("axial", 12.34) == "S 12.3 mm"
-    assert figures.place("coronal", -7) == "P 7.0 mm"
-    assert figures.place("sagittal", -0.01) == "R 0.0 mm"
+    assert figures.position_text("axial", 12.34) == "S 12.3 mm"
+    assert figures.position_text("coronal", -7) == "P 7.0 mm"
+    assert figures.position_text("sagittal", -0.01) == "R 0.0 mm"
 
 
 def test_no_number_is_seen():
@@ -324,4 +324,3 @@ def test_view_draws_what_planes_image_draws(tmp_path, capsys):
     np.testing.assert_array_equal(Image.open(image), expected)
     assert main.main(["view", str(a), "--output", str(tmp_path / "p.jpg")]) == 2
     assert "must end in .png" in capsys.readouterr().err
-    assert (*viewer.WINDOWS, "full") == view.PRESETS
