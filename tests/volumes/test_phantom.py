@@ -38,9 +38,9 @@ def medians(head, image):
 
 
 def test_same_seed_same_head_and_others_differ(heads):
-    again = phantom.head((5, 1), SIZE)
+    one, again = (phantom.head((5, 1), 32) for _ in range(2))
     for name in ("labels", "ct", "mr", "bias", "affine"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(heads[1], name))
+        np.testing.assert_array_equal(getattr(again, name), getattr(one, name))
     assert not np.array_equal(phantom.head(5, 32).labels, phantom.head(6, 32).labels)
     # Heads share a place, not a shape: the tissue differs in a good part of the body's voxels.
     for one, other in itertools.pairwise(heads):

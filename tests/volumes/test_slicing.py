@@ -1,5 +1,6 @@
 """Volumes become slices, divided by patient."""
 
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -150,7 +151,9 @@ def test_what_does_not_fit():
         make([Scan(7, lambda: bad, name="volume 7")], scans(1))
 
 
-def test_generated_heads_are_unpaired_in_training_and_paired_in_testing():
+def test_generated_heads_are_unpaired_in_training_and_paired_in_testing(monkeypatch):
+    coarse = functools.partial(heads.phantom.head, size=48)
+    monkeypatch.setattr(heads.phantom, "head", coarse)
     dataset = heads.generated(1, 1, size=32, progress=False)
     numbers = {name: set(patients) for name, patients in dataset.slices.patients.items()}
     assert numbers == {"train_a": {1}, "train_b": {2}, "test_a": {0}, "test_b": {0}}
