@@ -28,7 +28,7 @@ from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.data import npz, statistics
 from cyclegan_tf.evaluation import metrics
 from cyclegan_tf.evaluation.evaluate import evaluate
-from cyclegan_tf.inference.compiled import Inference
+from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training import time_budget
 from cyclegan_tf.training.callbacks import read_history
@@ -82,7 +82,7 @@ def one(options):
     recipe, arguments, training = variants()[options.variants[0]]
     dataset, folder = npz.load(options.data), options.folder
     if recipe is recipes.cyclegan_fast:
-        arguments = {"residual": statistics.alike(dataset)} | arguments
+        arguments = {"residual": statistics.suits_residual_output(dataset)} | arguments
     shapes = (dataset.image_shape_a, dataset.image_shape_b)
     trial = recipe(*shapes, **arguments, seed=options.seeds[0])
     tried = time_budget.trial(trial, training.get("batch_size", 1), seconds=TRIAL)
@@ -109,7 +109,8 @@ def one(options):
 def _cycle(folder, dataset):
     """Mean PSNR, in dB, of held-out images that were translated there and back."""
     there, back = (
-        Inference(generator_file.load(folder / f"gen_{way}.keras")[0]) for way in ("ab", "ba")
+        CompiledGenerator(generator_file.load(folder / f"gen_{way}.keras")[0])
+        for way in ("ab", "ba")
     )
     images = normalize(np.asarray(dataset.test_a), dataset.ranges[0])
     return float(np.mean(metrics.psnr(images, back(there(images)), (-1, 1))))
@@ -170,7 +171,7 @@ def image(data, folders):
     kinds = [("input", inputs)]
     for name, folder in folders.items():
         network, _ = generator_file.load(folder / "gen_ab.keras")
-        kinds.append((name, Inference(network)(inputs)))
+        kinds.append((name, CompiledGenerator(network)(inputs)))
     return plotting.rows(kinds)
 
 

@@ -18,10 +18,10 @@ class Runtime:
 
     def __init__(self, path, reference, precision=None):
         if path.endswith(".keras"):
-            from cyclegan_tf.inference.compiled import Inference
+            from cyclegan_tf.inference.compiled import CompiledGenerator
             from cyclegan_tf.networks import generator_file
 
-            self.run = Inference(generator_file.load(path)[0])
+            self.run = CompiledGenerator(generator_file.load(path)[0])
         elif precision:
             from cyclegan_tf.inference.runtimes import OpenVINO
 

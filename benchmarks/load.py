@@ -47,9 +47,9 @@ def main():
 
 def measure(options, setting, share):
     """Starts a service, loads it, and ends it; returns the row and the number of errors."""
-    workers, together = setting.split("x")
+    workers, batch = setting.split("x")
     command = [sys.executable, "-m", "cyclegan_tf", "serve", "--port", "0"]
-    command += ["--workers", workers, "--together", together]
+    command += ["--workers", workers, "--batch", batch]
     command += [options.folder] if options.folder else []
     command += ["--runtime", options.runtime] if options.runtime else []
     with subprocess.Popen(

@@ -19,7 +19,8 @@ from measure import command, compete
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.inference import example_images
-from cyclegan_tf.inference.export import SUFFIXES, export
+from cyclegan_tf.inference.export import export
+from cyclegan_tf.inference.formats import FORMATS
 from cyclegan_tf.networks import generator_file
 
 KERAS = "keras"
@@ -30,13 +31,13 @@ ANY = 255.0
 def exported(generator, folder, images):
     """Returns a dictionary from formats to files, of what can be made here."""
     paths = {}
-    for format, suffix in SUFFIXES.items():
-        target = folder / f"{format}{suffix}"
+    for name, format in FORMATS.items():
+        target = folder / f"{name}{format.suffix}"
         try:
-            export(generator, target, format, images=images, tolerance=ANY)
-            paths[format] = target
+            export(generator, target, name, images=images, tolerance=ANY)
+            paths[name] = target
         except InputError as error:
-            print(f"{format} is left out: {error}")
+            print(f"{name} is left out: {error}")
     return paths
 
 

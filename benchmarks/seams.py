@@ -20,7 +20,7 @@ import numpy as np
 
 from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.data.io import image_file
-from cyclegan_tf.inference.compiled import Inference
+from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.inference.tiling import Tiled, pieces
 from cyclegan_tf.networks import generator_file
 
@@ -55,7 +55,9 @@ def translate(options):
     """Translates in one of the two ways, and prints seconds, memory and passes as JSON."""
     generator = generator_file.load(options.generator)[0]
     x = make_image(options.image, generator)
-    network = Tiled(generator, options.tile) if options.how == "tiled" else Inference(generator)
+    network = (
+        Tiled(generator, options.tile) if options.how == "tiled" else CompiledGenerator(generator)
+    )
     before, seconds, peaks = memory(), [], []
     for _ in range(2):
         began = time.perf_counter()

@@ -4,14 +4,13 @@ import argparse
 
 from cyclegan_tf.cli.arguments import real
 from cyclegan_tf.common import renamed
-from cyclegan_tf.common.silence import tensorflow_without_chatter
-
-FORMATS = ("saved_model", "tflite", "tflite_int8", "tflite_full_int8", "onnx", "openvino")
+from cyclegan_tf.common.silence import import_tensorflow
+from cyclegan_tf.inference.formats import FORMATS, SUFFIXES
 
 
 def run(options):
     """Does what the options say."""
-    tensorflow_without_chatter()
+    import_tensorflow()
     from cyclegan_tf.inference.export import export
 
     print(
@@ -43,7 +42,7 @@ def add(subcommands):
         help="a run's folder, or a .keras or .h5 file (default: sketch ↔ cartoon, built in)",
     )
     parser.add_argument(
-        "target", help="file to write (.onnx, .tflite or .xml), or folder of a SavedModel"
+        "target", help=f"file to write ({', '.join(SUFFIXES)}), or folder of a SavedModel"
     )
     parser.add_argument(
         "--format",
@@ -65,8 +64,8 @@ def add(subcommands):
         "--tolerance",
         type=real,
         metavar="LEVELS",
-        help="mean difference to accept, in grey levels of 255 (default: 0.05; tflite_int8: 2; "
-        "tflite_full_int8: 4)",
+        help="mean difference to accept, in grey levels of 255 (default: "
+        f"{', '.join(f'{row.name} {row.tolerance:g}' for row in FORMATS.values())})",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace what exists")
     parser.add_argument(

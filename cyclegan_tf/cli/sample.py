@@ -1,12 +1,12 @@
 """`cyclegan-tf sample`: images from noise."""
 
 from cyclegan_tf.cli.arguments import whole
-from cyclegan_tf.common.silence import tensorflow_without_chatter
+from cyclegan_tf.common.silence import import_tensorflow
 
 
 def run(options):
     """Does what the options say."""
-    tensorflow_without_chatter()
+    import_tensorflow()
     from cyclegan_tf.inference import sampler as sampling
 
     sampler = sampling.load(options.model)

@@ -1,5 +1,6 @@
 """`cyclegan-tf serve`: upload an image, get it translated."""
 
+import argparse
 import contextlib
 import ctypes
 import dataclasses
@@ -9,7 +10,9 @@ import time
 import warnings
 
 from cyclegan_tf.cli.arguments import whole
+from cyclegan_tf.common import renamed
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.inference.formats import RUNTIMES
 
 
 def run(options):
@@ -35,7 +38,7 @@ def run(options):
     limits = Limits(**{name: value for name, value in given.items() if value is not None})
     examples = not options.no_examples
     catalogue = Catalogue(options.folder, options.runtime, log=_log, examples=examples)
-    service = Service(catalogue, limits, options.workers, options.together, _log)
+    service = Service(catalogue, limits, options.workers, options.batch, _log)
     server = Server(service, options.host, options.port)
     print(f"Serving {len(catalogue.models)} models at {server.url}")
     print("Ctrl-C stops it, after what is being translated.", flush=True)
@@ -56,7 +59,7 @@ def add(subcommands):
     parser.add_argument("--port", type=whole(0), default=8000, help="(default: 8000; 0: any)")
     parser.add_argument(
         "--runtime",
-        choices=("fastest", "auto", "keras", "onnx", "openvino", "tflite"),
+        choices=RUNTIMES,
         default="fastest",
         help="as for translate (default: fastest, measured once for each generator)",
     )
@@ -64,7 +67,14 @@ def add(subcommands):
         "--workers", type=whole(1), default=1, help="threads that translate (default: 1)"
     )
     parser.add_argument(
-        "--together", type=whole(1), default=8, help="images at a time in each (default: 8)"
+        "--batch", type=whole(1), default=8, help="images that each takes at a time (default: 8)"
+    )
+    parser.add_argument(
+        "--together",
+        dest="batch",
+        type=whole(1),
+        action=renamed.option("--batch"),
+        help=argparse.SUPPRESS,
     )
     parser.add_argument(
         "--no-examples", action="store_true", help="show no example images of the domains"

@@ -6,17 +6,13 @@ from pathlib import Path
 
 from cyclegan_tf.cli.arguments import add_precision, names, whole
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.silence import tensorflow_without_chatter
+from cyclegan_tf.inference.formats import RUNTIMES
 
 
 def run(options):
     """Does what the options say."""
-    from cyclegan_tf.inference import load
+    from cyclegan_tf.inference import files, load
 
-    for_keras = options.precision != "float32" or options.dropout or options.statistics
-    named = (options.model, options.direction, options.runtime)
-    if for_keras or not load.does_without_keras(*named):
-        tensorflow_without_chatter()
     translator = load.load(
         options.model,
         options.direction,
@@ -30,7 +26,7 @@ def run(options):
     for name in _OF_VOLUMES:
         if getattr(options, name) is not None:
             raise InputError(f"--{name} belongs to volumes: leave it out.")
-    written, failed = load.translate_files(
+    written, failed = files.translate_files(
         translator,
         options.source,
         options.target,
@@ -157,7 +153,7 @@ def add(subcommands):
     parser.add_argument("--guide", metavar="FILE", help="munit: the image whose style to take")
     parser.add_argument(
         "--runtime",
-        choices=("auto", "fastest", "keras", "onnx", "openvino", "tflite"),
+        choices=RUNTIMES,
         default="auto",
         help="fastest: measured here, once; auto: the fastest if that was measured, else keras "
         "(default: auto)",

@@ -17,7 +17,7 @@ from cyclegan_tf.evaluation.evaluate import DIRECTIONS
 from cyclegan_tf.evaluation.metrics import diversity, mae
 from cyclegan_tf.evaluation.registry import METRICS, Score
 from cyclegan_tf.evaluation.result import ROWS, cell, head, markdown, protocol_text
-from cyclegan_tf.inference.compiled import Inference
+from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training.callbacks import read_history, save_generators
 from cyclegan_tf.training.run import train
@@ -330,7 +330,7 @@ def _diversity(network, direction):
     """How far several translations of one input are apart; None where there is but one."""
     if generator_file.shapes(network).noise is None:
         return None
-    call, inputs = Inference(network), direction.inputs[:INPUTS].normalized
+    call, inputs = CompiledGenerator(network), direction.inputs[:INPUTS].normalized
     outputs = [call(*generator_file.inputs(network, inputs, seed)) for seed in range(SAMPLES)]
     # As they would be saved: rounded.
     outputs = np.stack([direction.reference.stored(one).normalized for one in outputs], 1)

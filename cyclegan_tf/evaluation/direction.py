@@ -13,7 +13,7 @@ from cyclegan_tf.evaluation.metrics.features import RandomFeatures
 from cyclegan_tf.evaluation.registry import BODY, METRICS
 from cyclegan_tf.evaluation.result import Result
 from cyclegan_tf.evaluation.scorer import Images, Scorer
-from cyclegan_tf.inference.compiled import Inference
+from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.networks import generator_file
 
 #: Standard deviation of the noise of the hidden-information check: two of 255 grey levels.
@@ -349,7 +349,7 @@ def _some(draw, count, limit):
 
 def _apply(generator, images, label, progress, seed):
     """Calls the generator on a few images at a time."""
-    results, network = [], Inference(generator)
+    results, network = [], CompiledGenerator(generator)
     given = generator_file.inputs(generator, images, seed)
     with tqdm(total=len(images), desc=label, unit="image", disable=not progress) as bar:
         for start in range(0, len(images), 16):

@@ -1,4 +1,4 @@
-"""Which runtime translates fastest on this machine: measured once for a generator, then known."""
+"""Autotuning: the runtime that is fastest for a generator on this machine, measured once."""
 
 import hashlib
 import json
@@ -17,24 +17,17 @@ from tqdm import tqdm
 from cyclegan_tf.common.atomic_files import write_text
 from cyclegan_tf.common.cache import cache_folder
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.silence import import_tensorflow
 from cyclegan_tf.data.io.image_file import height_width
+from cyclegan_tf.inference import formats
+from cyclegan_tf.inference.formats import CANDIDATES, FORMATS
 
 # Keras is imported where something is measured: to know what was measured needs none.
 
-#: Runtimes that are tried beside Keras, and the names of their files.
-CANDIDATES = {"onnx": "generator.onnx", "openvino": "generator.xml", "tflite": "generator.tflite"}
 #: Calls before the measurement, turns of each in it, and seconds after which no turn begins.
 WARM_UP, TURNS, SECONDS = 4, 9, 10.0
 #: What a measurement holds for: it is made again with other versions.
-_PACKAGES = (
-    "cyclegan_tf",
-    "tensorflow",
-    "keras",
-    "onnxruntime",
-    "tf2onnx",
-    "openvino",
-    "ai-edge-litert",
-)
+_PACKAGES = ("cyclegan_tf", "tensorflow", "keras", *formats.LIBRARIES)
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ def choose(path, candidates=None, folder=None, size=None, progress=False):
     Args:
         path: A generator's `.keras` file.
         candidates: Names out of `CANDIDATES`; by default all of those that are installed.
-        folder: Where to keep what is made; by default in the cache (`cache.cache_folder`).
+        folder: Where to keep what is made; by default in the cache (`common.cache.cache_folder`).
         size: `(height, width)` of the image or its side; by default that of the training.
         progress: Whether to show a progress bar.
 
@@ -151,7 +144,7 @@ def _fastest(known, path, own, candidates):
 
 
 def _file(runtime, path, own):
-    return path if runtime == "keras" else own / CANDIDATES[runtime]
+    return path if runtime == "keras" else own / f"generator{FORMATS[runtime].suffix}"
 
 
 def _folder(path, folder):
@@ -191,17 +184,18 @@ def _read(own, size, path):
 
 def _measure(path, own, candidates, size, progress):
     """Exports, and lets all take turns."""
+    import_tensorflow()
     from cyclegan_tf.inference import example_images
-    from cyclegan_tf.inference.compiled import Inference
+    from cyclegan_tf.inference.compiled import CompiledGenerator
     from cyclegan_tf.inference.export import export
     from cyclegan_tf.inference.runtimes import load
     from cyclegan_tf.networks import generator_file
 
     generator, translation = generator_file.load(path)
-    contestants = {"keras": Inference(generator)}
+    contestants = {"keras": CompiledGenerator(generator)}
     differences, failed = {}, {}
     for name in tqdm(candidates, desc="exporting", disable=not progress):
-        target = own / CANDIDATES[name]
+        target = _file(name, path, own)
         try:
             made = export(path, target, name, overwrite=True)
             contestants[name] = load(target)
@@ -256,7 +250,7 @@ def _versions():
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            found[name] = version(name.replace("_", "-"))
         except PackageNotFoundError:
             found[name] = None
     return found

@@ -1,4 +1,4 @@
-"""A generator made ready for use: its weights stay as they are, so what can be prepared is."""
+"""Generators compiled for use: graphs of the shapes that come often, kernels transformed once."""
 
 from collections import Counter, OrderedDict
 from threading import Lock
@@ -15,7 +15,7 @@ OFTEN = 2
 GRAPHS = 8
 
 
-class Inference:
+class CompiledGenerator:
     """Calls a generator without Keras's overhead, and fast where a shape keeps coming back.
 
     The first images of a shape go through one graph that takes any shape. Those after get a
@@ -30,7 +30,7 @@ class Inference:
     does not grow with the number of shapes.
 
     Attributes:
-        shapes: `translation.Shapes` of the generator.
+        shapes: `metadata.Shapes` of the generator.
         multiple: Number of pixels that sides must be multiples of.
     """
 

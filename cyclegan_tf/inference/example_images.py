@@ -1,4 +1,4 @@
-"""Images to try a generator on: the user's, or drawn ones."""
+"""Example images to try a generator on: the user's, or drawn ones."""
 
 from pathlib import Path
 
@@ -18,10 +18,10 @@ CALIBRATION = 32
 
 
 def batches(shapes, translation, images=None):
-    """What a generator is to be tried on: images of several sizes, alone and together.
+    """What a generator is to be tried on: images of several sizes, alone and in a batch.
 
     Args:
-        shapes: `translation.Shapes` of the generator.
+        shapes: `metadata.Shapes` of the generator.
         translation: Its `Translation`, `multiple` included.
         images: An `.npz` (its test split), a folder, an image, or an array `(n, height, width,
             channels)`; None draws faces, or sketches of them for one channel.

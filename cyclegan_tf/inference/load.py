@@ -1,24 +1,63 @@
-"""Translate images with a saved generator: one at hand, a file, or a folder of files."""
+"""Open a generator for use: what a path holds, and the runtime that it is to run in."""
 
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
-from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.silence import tensorflow_without_chatter
-from cyclegan_tf.data.io import formats, image_file
-from cyclegan_tf.inference import autotune, runtimes
+from cyclegan_tf.common.silence import import_tensorflow
+from cyclegan_tf.inference import autotune, formats, runtimes
 from cyclegan_tf.inference.translator import Translator
-from cyclegan_tf.networks.metadata import find_generator
+from cyclegan_tf.networks.metadata import DIRECTIONS
 
 # Keras is imported where it is needed: other runtimes do without.
 
+#: The run that comes with the package: sketches and cartoons, at 128 pixels.
+PRETRAINED = Path(__file__).parent.with_name("pretrained")
 
-#: What a generator may run in; the first two choose.
-RUNTIMES = ("auto", "fastest", "keras", *autotune.CANDIDATES)
+
+@dataclass(frozen=True)
+class Source:
+    """What a path holds.
+
+    Attributes:
+        file: The generator's file, or a SavedModel's folder; whether it is there is not looked at.
+        run: The run's folder, where the path is one; else None.
+        format: The `formats.Format` of an exported generator; None for a file of Keras.
+    """
+
+    file: Path
+    run: Path | None = None
+    format: formats.Format | None = None
+
+    @property
+    def styles(self):
+        """Where the network lies that gives the style of an image, if there is one."""
+        return self.file.with_name(f"style_{self.file.stem.removeprefix('gen_')[-1:]}.keras")
+
+
+def locate(path=None, direction=None):
+    """Finds the generator that a path means.
+
+    Args:
+        path: A generator's file, a SavedModel's folder, or the folder of a run; by default that of
+            the pair that comes with the package.
+        direction: "ab" (the default) or "ba", where `path` is a run's folder.
+
+    Returns:
+        `Source`.
+
+    Raises:
+        InputError: If `direction` is none, or has no use.
+    """
+    if direction not in (None, *DIRECTIONS):
+        raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
+    path = PRETRAINED if path is None else Path(path)
+    format = formats.of(path)
+    if format is None and path.is_dir():
+        return Source(path / f"gen_{direction or 'ab'}.keras", run=path)
+    if direction:
+        raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
+    return Source(path, format=format)
 
 
 def load(
@@ -42,7 +81,7 @@ def load(
         dropout: Whether a generator with dropout, such as that of pix2pix, keeps it on; None
             leaves it as it was saved.
         statistics: "image" or "running": what a batch normalization goes by; see
-            `layers.BatchNormalization`. None leaves it as it was saved.
+            `normalization.BatchNormalization`. None leaves it as it was saved.
         runtime: What the generator runs in: "keras", "onnx", "openvino" or "tflite", for which it
             is exported once; "fastest" of these on this machine, measured if that has not been done
             yet; or "auto", the fastest if it has been measured, else Keras. The results are the
@@ -55,214 +94,54 @@ def load(
         InputError: If there is no generator that can be read, `precision` or `runtime` is none or
             cannot be had, or `dropout` or `statistics` does not apply to it.
     """
-    if runtime not in RUNTIMES:
-        raise InputError(f"runtime must be one of {', '.join(RUNTIMES)}, received {runtime!r}.")
-    if path is not None and runtimes.is_exported(path):
-        choices = {"direction": direction, "dropout": dropout, "statistics": statistics}
-        choices["precision"] = None if precision == "float32" else precision
-        choices["runtime"] = None if runtime == "auto" else runtime
-        for name, value in choices.items():
-            if value is not None:
-                raise InputError(f"{name}={value!r} has no use with {path}, which is exported.")
-        network = runtimes.load(path)
+    known = formats.RUNTIMES
+    if runtime not in known:
+        raise InputError(f"runtime must be one of {', '.join(known)}, received {runtime!r}.")
+    source = locate(path, direction)
+    given = {"dropout": dropout, "statistics": statistics}
+    given["precision"] = None if precision == "float32" else precision
+    given = {name: value for name, value in given.items() if value is not None}
+    if source.format is not None:
+        given |= {} if runtime == "auto" else {"runtime": runtime}
+        for name, value in given.items():
+            raise InputError(f"{name}={value!r} has no use with {path}, which is exported.")
+        network = runtimes.load(source.file)
         return Translator(network, network.translation)
-    path = find_generator(path, direction)
-    of_styles = path.with_name(f"style_{path.stem.removeprefix('gen_')[-1]}.keras")
-    for_keras = precision != "float32" or (dropout, statistics) != (None, None)
-    if for_keras or of_styles.is_file():
+    if given or source.styles.is_file():
         if runtime not in ("auto", "fastest", "keras"):
             raise InputError(
                 f"runtime must be keras for precision, dropout, statistics and styles, received "
                 f"{runtime!r}."
             )
-    elif exported := _exported(path, runtime):
+    elif exported := _exported(source.file, runtime):
         network = runtimes.load(exported)
-        return Translator(network, network.translation, original=lambda: _late(path))
+        return Translator(network, network.translation, original=lambda: _in_keras(source.file)[0])
+    import_tensorflow()
     from cyclegan_tf.networks.layers.dropout import set_test_time
     from cyclegan_tf.networks.precision import check as check_precision
     from cyclegan_tf.networks.precision import in_precision
 
     check_precision(precision)
-    generator, translation = _in_keras(path)
+    generator, translation = _in_keras(source.file)
     set_test_time(generator, dropout, statistics)
-    styles = _in_keras(of_styles)[0] if of_styles.is_file() else None
+    styles = _in_keras(source.styles)[0] if source.styles.is_file() else None
     return Translator(in_precision(generator, precision), translation, styles)
 
 
-def does_without_keras(path=None, direction=None, runtime="auto"):
-    """Whether `load` would take another runtime, so that TensorFlow need not be imported.
-
-    Args:
-        path: As for `load`.
-        direction: As for `load`.
-        runtime: As for `load`.
-    """
-    if path is not None and runtimes.is_exported(path):
-        return not Path(path).is_dir()  # a SavedModel
-    file = find_generator(path, direction)
-    found = autotune.recorded(file) if runtime != "keras" and file.is_file() else None
-    return found is not None and found.runtime != "keras"
-
-
 def _in_keras(path):
+    import_tensorflow()
     from cyclegan_tf.networks import generator_file
 
     return generator_file.load(path)
-
-
-def _late(path):
-    """The generator in Keras, loaded at a large image: perhaps in a service, which has a log."""
-    tensorflow_without_chatter()
-    return _in_keras(path)[0]
 
 
 def _exported(path, runtime):
     """The file that is to run in place of a generator's own; None for Keras."""
     if runtime == "keras" or not path.is_file():
         return None
-    if runtime == "auto":
-        found = autotune.recorded(path)
+    found = autotune.recorded(path) if runtime == "auto" else autotune.choose(path, progress=True)
+    if runtime in ("auto", "fastest"):
         return None if found is None or found.runtime == "keras" else found.path
-    found = autotune.choose(path, progress=True)
-    if runtime == "fastest":
-        return None if found.runtime == "keras" else found.path
     if runtime not in found.milliseconds:
         raise InputError(found.failed.get(runtime, f"{path} cannot be run in {runtime} here."))
     return autotune.file_of(path, runtime)
-
-
-def translate_files(
-    translator,
-    sources,
-    target,
-    size=None,
-    overwrite=False,
-    progress=True,
-    seed=0,
-    style=None,
-    outputs=1,
-    suffix=None,
-):
-    """Translates files into a folder, each under its own name.
-
-    Args:
-        translator: A `Translator`.
-        sources: An image, or a folder of images, as `images.read` reads them.
-        target: The folder to write to (made if missing); for a single image also the name of a
-            file with an image's suffix, or `.npy`. Arrays (which become `.npy`) and TIFFs keep
-            the target's type and values, and PNGs 16 bits, but not both gray and transparent.
-            Other files have 8 bits, to which the target's range is mapped.
-        size: As in `Translator.__call__`.
-        overwrite: Whether to replace files that exist; sources are never replaced.
-        progress: Whether to show a progress bar.
-        seed: As in `Translator.__call__`; the same for all files.
-        style: As in `Translator.__call__`; the same for all files.
-        outputs: Number of translations of each image: of `seed`, the next, and so on. More than
-            one are numbered, as in "face_1.png".
-        suffix: Of the files in a folder, such as ".npy"; by default those of the sources.
-
-    Returns:
-        `(written, failed)`: a list of paths, and a list of sentences about files that could not
-        be translated (a single image that cannot be raises instead).
-
-    Raises:
-        InputError: If `sources` holds nothing, or writing would replace a file.
-    """
-    sources, target = Path(sources), Path(target)
-    of_target = target.suffix.lower()
-    is_file = not target.is_dir() and formats.is_image_name(target)
-    writable = ", ".join(formats.WRITABLE)
-    if suffix is not None and (is_file or suffix not in formats.WRITABLE):
-        raise InputError(
-            f"suffix must be one of {writable}, and target a folder, received {suffix!r} and "
-            f"{target}."
-        )
-    if is_file and of_target not in formats.WRITABLE:
-        raise InputError(f"target must be a folder or end in {writable}, received {target}.")
-    if sources.is_dir():
-        if is_file or target.is_file():
-            raise InputError(f"target must be a folder, since {sources} is, received {target}.")
-        # Of a target inside the source, what was written there before is no source.
-        inside = target.resolve() != sources.resolve()
-        found = [p for p in image_file.images(sources) if not (inside and target in p.parents)]
-        paths = {path: target / path.relative_to(sources) for path in found}
-    else:
-        paths = {sources: target if is_file else target / sources.name}
-    for source, path in paths.items():
-        own = ".npy" if path.suffix.lower() == ".npz" else path.suffix
-        paths[source] = path if is_file else path.with_suffix(suffix or own)
-    if len(set(paths.values())) < len(paths):
-        twice = next(p for p in paths.values() if list(paths.values()).count(p) > 1)
-        raise InputError(f"{twice} would be the name of two results: rename one of the sources.")
-    if outputs > 1 and (not translator.has_styles or style is not None):
-        raise InputError(
-            f"outputs must be 1 where an image has one translation, received {outputs}: leave "
-            "it out."
-        )
-    tasks = [
-        (source, path if outputs == 1 else path.with_stem(f"{path.stem}_{i + 1}"), seed + i)
-        for source, path in paths.items()
-        for i in range(outputs)
-    ]
-    for source, path, _ in tasks:
-        if path.exists() and (not overwrite or path.samefile(source)):
-            raise InputError(
-                f"{path} exists and would be replaced: give another target"
-                + ("." if path.samefile(source) else ", or allow it with overwrite.")
-            )
-    if style is not None and np.ndim(style) != 1:
-        style = translator.style(style)
-    _warn_of_8_bits(translator, [path for _, path, _ in tasks])
-    written, failed = [], []
-    for source, path, seed in tqdm(tasks, unit="image", disable=not progress):
-        try:
-            _translate_file(translator, source, path, size, seed, style)
-            written.append(path)
-        except InputError as error:
-            if source == sources:
-                raise
-            failed.append(str(error))
-    return written, failed
-
-
-def fit_for(image, suffix):
-    """Brings an image to what a kind of file can hold.
-
-    Args:
-        image: `PIL.Image`.
-        suffix: One of `formats.IMAGES`.
-
-    Returns:
-        `PIL.Image`, without transparency where the file has none.
-    """
-    if not formats.of(f"x{suffix}").alpha:
-        image = image.convert("L" if image.mode in ("L", "LA") else "RGB")
-    return image
-
-
-def _translate_file(translator, source, path, size, seed, style):
-    suffix = path.suffix.lower()
-    result = translator(image_file.read(source), size, seed, style)
-    data = formats.encode(result, suffix)
-    if data is None and result.dtype.kind == "f" and result.shape[-1] == 2:
-        data = formats.encode(result[..., :1], suffix)  # values before transparency
-    if data is None:
-        image = fit_for(translator.to_pil(result, eight_bit=True), suffix)
-    with replacing(path) as temporary:
-        if data is None:
-            image.save(temporary, quality=95)
-        else:
-            temporary.write_bytes(data)
-
-
-def _warn_of_8_bits(translator, paths):
-    """Says once where what is asked for cannot hold floats."""
-    dtype, (low, high) = translator.translation.dtype, translator.translation.target_range
-    lossy = [p for p in paths if not formats.of(p).keeps("float32")]
-    if lossy and np.dtype(dtype).kind == "f":
-        warnings.warn(
-            f"{lossy[0].name} holds 8 bits, so that {low:g} to {high:g} of "
-            f"{translator.translation.target} become 0 to 255: ask for .npy or .tif to keep the "
-            "values.",
-            stacklevel=3,
-        )

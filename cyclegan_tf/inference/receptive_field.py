@@ -1,4 +1,4 @@
-"""How far the layers of a network reach, and how its tensors lie on the image."""
+"""Receptive fields: how far a network's layers reach, and how its tensors lie on the image."""
 
 import math
 from collections import Counter
@@ -130,7 +130,7 @@ def tensors(generator):
 
     Raises:
         InputError: If it is no such model, takes images of one size, gives one that does not
-            keep the proportions, or has a layer whose reach is not known.
+            keep the proportions, or has a layer whose receptive field is not known.
     """
     if not hasattr(generator, "_nodes_by_depth") or len(generator.outputs) != 1:
         raise _refusal("it is no functional keras.Model of one output")

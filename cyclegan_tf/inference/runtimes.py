@@ -1,11 +1,10 @@
-"""Exported generators: one class for each library that runs them, all called in the same way.
+"""Readers of exported generators: one class for each runtime, all called in the same way.
 
 ONNX, TFLite and OpenVINO files need neither Keras nor TensorFlow. Each class imports its library
 when it is made.
 """
 
 import contextlib
-import importlib
 import os
 import threading
 import zipfile
@@ -15,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.silence import quiet
+from cyclegan_tf.common.silence import import_tensorflow, quiet
+from cyclegan_tf.inference import formats
 from cyclegan_tf.networks.metadata import ENTRY, Translation, from_json, shapes_of
 
 #: What to pad sides to where a file does not say: more than most generators need.
 UNKNOWN_MULTIPLE = 32
 #: Where the text of the `Translation` lies in an ONNX and in an OpenVINO file.
-PROPERTY = "cyclegan_tf.networks.generators.metadata"
+PROPERTY = "cyclegan_tf.translation"
 INFORMATION = ["cyclegan_tf", "translation"]
 
 
@@ -42,20 +42,20 @@ def load(path, threads=None):
     path = Path(path)
     if not path.exists():
         raise InputError(f"No exported generator at {path}: check its name.")
-    if not is_exported(path):
+    format = formats.of(path)
+    if format is None:
         raise InputError(
-            f"{path} is no exported generator: give an .onnx or .tflite file, the .xml of "
-            "OpenVINO or the folder of a SavedModel."
+            f"{path} is no exported generator: give a file in {', '.join(formats.SUFFIXES)}, or "
+            "the folder of a SavedModel."
         )
-    return (SavedModel if path.is_dir() else _BY_SUFFIX[path.suffix.lower()])(path, threads)
-
-
-def is_exported(path):
-    """Whether a path is that of an exported generator, by its name or, if a folder, its content."""
-    path = Path(path)
-    if path.is_dir():
-        return (path / "saved_model.pb").is_file()
-    return path.suffix.lower() in _BY_SUFFIX
+    try:
+        return format.reader(path, threads)
+    except ImportError as error:
+        library = (error.name or format.libraries[-1]).partition(".")[0].replace("_", "-")
+        raise InputError(
+            f"{path} is run by {library}, which is not installed: "
+            "pip install 'cyclegan_tf[export]'."
+        ) from error
 
 
 class Onnx:
@@ -68,8 +68,8 @@ class Onnx:
     Several threads may call it, and memory does not grow with the number of shapes it has seen.
 
     Attributes:
-        shapes: `translation.Shapes`.
-        translation: `translation.Translation`.
+        shapes: `metadata.Shapes`.
+        translation: `metadata.Translation`.
         multiple: Number of pixels that sides must be multiples of.
 
     Raises:
@@ -79,15 +79,16 @@ class Onnx:
     name = "onnx"
 
     def __init__(self, path, threads=None):
-        library = _library("onnxruntime", path)
-        options = library.SessionOptions()
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 4
         # What it would reserve for the largest image, it would never give back.
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         with _readable(path):
             providers = ["CPUExecutionProvider"]
-            self._session = library.InferenceSession(str(path), options, providers=providers)
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         given = {x.name: _sides(x.shape) for x in self._session.get_inputs()}
         outputs = [_sides(x.shape) for x in self._session.get_outputs()]
         self._inputs, self.shapes = _described(path, given, outputs)
@@ -121,12 +122,13 @@ class TFLite:
     name = "tflite"
 
     def __init__(self, path, threads=None):
-        library = _library("ai_edge_litert.interpreter", path)
+        from ai_edge_litert.interpreter import Interpreter
+
         if threads is None:
             allowed = getattr(os, "sched_getaffinity", None)
             threads = len(allowed(0)) if allowed else os.cpu_count()
         with _readable(path):
-            self._interpreter = library.Interpreter(str(path), num_threads=threads)
+            self._interpreter = Interpreter(str(path), num_threads=threads)
         details = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
         given = {x["index"]: _sides(x["shape_signature"]) for x in details}
@@ -177,8 +179,9 @@ class OpenVINO:
     name = "openvino"
 
     def __init__(self, path, threads=None, precision="f32"):
-        library = _library("openvino", path)
-        core = library.Core()
+        import openvino
+
+        core = openvino.Core()
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         # What it prepares for a shape, it would keep for thousands of them.
         options["CPU_RUNTIME_CACHE_CAPACITY"] = "64"
@@ -220,10 +223,9 @@ class SavedModel:
     name = "saved_model"
 
     def __init__(self, path, threads=None):
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        library = _library("tensorflow", path)
+        tensorflow = import_tensorflow()
         with _readable(path), quiet():
-            self._loaded = library.saved_model.load(str(path))
+            self._loaded = tensorflow.saved_model.load(str(path))
             self._function = self._loaded.signatures["serving_default"]
         given = self._function.structured_input_signature[1]
         outputs = self._function.structured_outputs
@@ -236,25 +238,12 @@ class SavedModel:
         entry = Path(path) / ENTRY
         text = entry.read_bytes() if entry.is_file() else None
         self.translation, self.multiple = _translated(path, text, self.shapes)
-        self._constant = library.constant
+        self._constant = tensorflow.constant
 
     def __call__(self, *inputs):
         """Translates, as `Onnx` does."""
         arrays = map(self._constant, _arrays(inputs, self.shapes))
         return self._function(**dict(zip(self._inputs, arrays, strict=True)))[self._output].numpy()
-
-
-_BY_SUFFIX = {".onnx": Onnx, ".tflite": TFLite, ".xml": OpenVINO}
-
-
-def _library(name, path):
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise InputError(
-            f"{path} is run by {name.partition('.')[0].replace('_', '-')}, which is not installed: "
-            "pip install 'cyclegan_tf[export]'."
-        ) from error
 
 
 @contextlib.contextmanager

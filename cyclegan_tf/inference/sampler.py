@@ -1,4 +1,4 @@
-"""Images from noise with a saved generator; where it knows classes, of the class asked for."""
+"""Sampling: images from noise with a saved generator, of a class where it knows classes."""
 
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.data.io import formats
-from cyclegan_tf.inference.compiled import Inference
+from cyclegan_tf.inference.compiled import CompiledGenerator
+from cyclegan_tf.inference.load import locate
 from cyclegan_tf.networks import generator_file
 
 #: How many images are made at a time.
-TOGETHER = 64
+BATCH = 64
 
 
 def load(path):
@@ -30,10 +31,10 @@ def load(path):
     Raises:
         InputError: If there is none that can be read.
     """
-    path = Path(path)
-    if not path.is_dir():
-        return Sampler(*generator_file.load(path))
-    found = sorted(path.glob("*.keras"))
+    source = locate(path)
+    if source.run is None:
+        return Sampler(*generator_file.load(source.file))
+    found = sorted(source.run.glob("*.keras"))
     for file in found:
         generator, translation = generator_file.load(file)
         if _samples(generator_file.shapes(generator)):
@@ -53,7 +54,7 @@ class Sampler:
     Args:
         generator: `keras.Model` on noise `(batch, dimensions)`, or on one-hot images
             `(batch, 1, 1, classes)` of -1 and 1 and noise, to images in [-1, 1].
-        translation: `generators.Translation`: names and value ranges.
+        translation: `metadata.Translation`: names and value ranges.
 
     Attributes:
         classes: Number of classes that can be asked for; 0 for none.
@@ -72,7 +73,7 @@ class Sampler:
         self.generator = generator
         self.translation = translation
         self.classes = 0 if shapes.image is None else shapes.image[-1]
-        self._network = Inference(generator)
+        self._network = CompiledGenerator(generator)
 
     def __str__(self):
         return f"{self.translation.source} → {self.translation.target}"
@@ -143,8 +144,7 @@ class Sampler:
                 f"label {label!r} has no use, since {self} knows no classes: leave it."
             )
         parts = [
-            self._network(*(x[i : i + TOGETHER] for x in given))
-            for i in range(0, len(noise), TOGETHER)
+            self._network(*(x[i : i + BATCH] for x in given)) for i in range(0, len(noise), BATCH)
         ]
         known = self.translation
         return denormalize(np.concatenate(parts), known.target_range, known.dtype)
@@ -194,8 +194,7 @@ def save(images, target, value_range=(0, 255), columns=8, overwrite=False):
     else:
         if target.is_file() or formats.is_image_name(target):
             raise InputError(
-                f"target must be a folder or end in {', '.join(formats.IMAGES)}, received "
-                f"{target}."
+                f"target must be a folder or end in {', '.join(formats.IMAGES)}, received {target}."
             )
         width = max(4, len(str(len(images) - 1)))
         single = plotting.to_rgb(normalize(images, value_range))
@@ -215,7 +214,7 @@ def save(images, target, value_range=(0, 255), columns=8, overwrite=False):
 
 
 def _samples(shapes):
-    """Whether a network of such `generators.Shapes` needs noise, and a class at most."""
+    """Whether a network of such `metadata.Shapes` needs noise, and a class at most."""
     of_class = shapes.image is None or shapes.image[1:3] == (1, 1)
     return shapes.noise is not None and of_class and len(shapes.output) == 4
 

@@ -1,11 +1,11 @@
-"""Large images in pieces: the same translation, without the memory for all of it at once.
+"""Tiled inference: large images in pieces, with the same result and little memory.
 
 A network is computed piece by piece of the image, from one of its tensors to the next that is
-*held*: kept for the whole image (`reach.tensors` chooses them, among those of reduced size).
-What lies between is computed wherever it is needed. Each piece has a border of pixels, as wide as
-the few layers of that pass reach, that is cut off. Instance normalization goes by the mean and
-variance of the whole image: they are put together from those of the pieces before the next
-pass begins. So nothing is approximated, and there are no seams: only the rounding differs.
+*held*: kept for the whole image (`receptive_field.tensors` chooses them, among those of reduced
+size). What lies between is computed wherever it is needed. Each piece has a border of pixels, as
+wide as the receptive field of that pass reaches, that is cut off. Instance normalization goes by
+the mean and variance of the whole image: they are put together from those of the pieces before the
+next pass begins. So nothing is approximated, and there are no seams: only the rounding differs.
 """
 
 import math
@@ -80,8 +80,8 @@ class Tiled:
 
         Args:
             *inputs: float32 arrays as the generator takes them: an image `(1, height, width,
-                channels)` in [-1, 1], its sides multiples of `generators.size_multiple`, and noise
-                `(1, dimensions)` where it takes such.
+                channels)` in [-1, 1], its sides multiples of `generator_file.size_multiple`, and
+                noise `(1, dimensions)` where it takes such.
 
         Returns:
             float32 array `(1, height, width, channels')` in [-1, 1].
@@ -113,7 +113,7 @@ class _Pass:
     """Computes one tensor for the whole image, piece by piece, from those that are held.
 
     Attributes:
-        tensor: The `reach.Tensor`.
+        tensor: The `receptive_field.Tensor`.
         begins, vectors: Lists of what is held, and of vectors, that it is computed from.
         measured: List of the tensors whose mean and variance that takes.
         convolutions: List of the layers among those of the pass.

@@ -1,4 +1,4 @@
-"""A generator that takes images as people have them: any size and aspect in, the same out."""
+"""Translators: a generator for images as people have them, of any size, aspect and type."""
 
 import os
 from threading import Lock
@@ -14,7 +14,7 @@ from cyclegan_tf.data.io import formats, high_bit_depth, image_file
 # Keras is imported where it is needed: other runtimes do without.
 
 #: How many images the network sees at a time, at most.
-TOGETHER = 8
+BATCH = 8
 #: How many pixels it sees at a time; an image that has more is translated in pieces.
 LARGE = 1024 * 1024
 
@@ -26,8 +26,8 @@ class Translator:
         generator: `keras.Model` on `(batch, height, width, channels)` in [-1, 1]; where an image
             has several translations, on noise `(batch, dimensions)` as well. Or the same in
             another form: anything that is called with arrays, and has `shapes` and `multiple` as
-            `inference.Inference` has.
-        translation: `translation.Translation`: names, value ranges and training size.
+            `compiled.CompiledGenerator` has.
+        translation: `metadata.Translation`: names, value ranges and training size.
         styles: `keras.Model` from the target's images to such noise, where there is one: it
             gives the style of a guide.
         original: Where `generator` is no `keras.Model`, a function without arguments that loads it
@@ -79,7 +79,7 @@ class Translator:
 
         Args:
             image: Array `(height, width)`, `(height, width, channels)` or
-                `(n, height, width, channels)`; a `PIL.Image`; or a path, as for `images.read`.
+                `(n, height, width, channels)`; a `PIL.Image`; or a path, as for `image_file.read`.
                 Values of the source's stored type, and floats, count as in the source's range;
                 others of uint8 as 0..255 and of uint16 as 0..65535.
             size: Working length of the shorter side in pixels; by default that of training,
@@ -104,14 +104,14 @@ class Translator:
                 raise InputError("image holds no image: give at least one.")
             # Image i has a seed of its own, that of the first being `seed` itself.
             seeds = [seed, *((seed, i) for i in range(1, len(image)))]
-            parts = [slice(i, i + TOGETHER) for i in range(0, len(image), TOGETHER)]
+            parts = [slice(i, i + BATCH) for i in range(0, len(image), BATCH)]
             done = [self.several(image[part], size, seeds[part], style) for part in parts]
             return np.stack([translated for part in done for translated in part])
         result = self.several([image], size, [seed], style)[0]
         return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
 
     def several(self, images, size=None, seeds=None, style=None):
-        """Translates images of any shapes; those that the network sees at one size, together.
+        """Translates images of any shapes; batched where the network sees them at one size.
 
         Args:
             images: List of arrays as for calls, one image each.
@@ -132,7 +132,7 @@ class Translator:
             alike.setdefault(x.shape, []).append(i)
         for indices in alike.values():
             height, width = prepared[indices[0]][0].shape[:2]
-            together = max(1, min(TOGETHER, LARGE // (height * width)))
+            together = max(1, min(BATCH, LARGE // (height * width)))
             for start in range(0, len(indices), together):
                 some = indices[start : start + together]
                 outputs = self._run(np.stack([prepared[i][0] for i in some]), noise[some])
@@ -154,13 +154,13 @@ class Translator:
         return self._run(x, self._noise([seed] * len(x), None))
 
     def distance(self, image):
-        """How far an image is from those that the generator was trained on.
+        """The drift of an image: how far its statistics are from those of the training images.
 
         Args:
             image: One image, as for calls.
 
         Returns:
-            As `likeness.distance`: about 1 for a training image, and more than
+            As `statistics.drift`: about 1 for a training image, and more than
             `translation.likeness["alarm"]` for one in a hundred of them. None where the file does
             not say what those were like.
         """
@@ -172,7 +172,7 @@ class Translator:
         if working < image.shape[:2]:  # before it becomes four times as large in memory
             image = image_file.fit(image, working, "stretch")
         x, working, _ = self._as_input(image, None)
-        return statistics.distance(x[: working[0], : working[1]], known)
+        return statistics.drift(x[: working[0], : working[1]], known)
 
     def input_size(self, shape, size=None):
         """At how many pixels the network sees an image.
@@ -379,9 +379,9 @@ def _is_ready(generator):
 
 
 def _ready(generator):
-    from cyclegan_tf.inference.compiled import Inference
+    from cyclegan_tf.inference.compiled import CompiledGenerator
 
-    return Inference(generator)
+    return CompiledGenerator(generator)
 
 
 def _array(image):

@@ -1,4 +1,4 @@
-"""Whole volumes through a generator, slice by slice, into volumes in real units.
+"""Volumes through a generator, slice by slice, into volumes in real units.
 
 Memory holds a few slices at a time: a volume is read as it is needed, and what is made of it lies
 in a temporary file until it is written.
@@ -16,11 +16,11 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.volumes import intensity, volume
 from cyclegan_tf.volumes.planes import AXES, plane
-from cyclegan_tf.volumes.resampling import Grid, body
+from cyclegan_tf.volumes.resampling import Grid, body_mask
 from cyclegan_tf.volumes.slicing import neighbouring
 
 #: How many slices the network sees at a time.
-TOGETHER = 4
+BATCH = 4
 #: Share of a slice below which nothing is there to be translated.
 EMPTY = 0.002
 #: Types of values that are written.
@@ -62,7 +62,7 @@ def translated(translator, source, axes=None, progress=True):
             "is not known: prepare data with --volumes and train with them."
         )
     axes = _axes(axes, known["axis"])
-    rules = [intensity.of_description(rule) for rule in known["intensities"]]
+    rules = [intensity.from_json(rule) for rule in known["intensities"]]
     scale = rules[0].scale(source.voxels)
     intensity.check_modality(source, scale.lowest, known["modalities"][0])
     _warn_of_values(source, scale, rules[0])
@@ -168,7 +168,7 @@ def _slices(translator, cut, numbers, scale, rules):
     source, target = rules
     translation = translator.translation
     size = translation.size or cut.shape
-    grid = Grid.of(cut, size, translation.slices["spacing"]).whole(translator.multiple)
+    grid = Grid.of(cut, size, translation.slices["spacing"]).uncropped(translator.multiple)
     background = np.clip(scale.store(scale.lowest), *source.value_range)
     channels = neighbouring(numbers, len(cut), translation.slices["neighbours"][0])
     needed = range(channels.min(), channels.max() + 1)
@@ -179,7 +179,7 @@ def _slices(translator, cut, numbers, scale, rules):
         ]
     )[..., 0]
     here = placed[np.asarray(numbers) - needed.start]
-    filled = [body(image, source.body_level).mean() >= EMPTY for image in here]
+    filled = [body_mask(image, source.body_level).mean() >= EMPTY for image in here]
     images = np.moveaxis(placed[channels - needed.start], 1, -1)[filled]
     made = []
     if len(images):
@@ -191,12 +191,12 @@ def _slices(translator, cut, numbers, scale, rules):
             continue
         image = next(made)
         middle = image.shape[-1] // 2  # of several channels, the slice itself
-        stored = grid.back(image[..., middle : middle + 1])
+        stored = grid.restore(image[..., middle : middle + 1])
         yield scale.restore(denormalize(stored, target.value_range, np.float32)[..., 0])
 
 
 def _groups(count):
-    return [range(i, min(i + TOGETHER, count)) for i in range(0, count, TOGETHER)]
+    return [range(i, min(i + BATCH, count)) for i in range(0, count, BATCH)]
 
 
 def _axes(axes, usual):

@@ -1,8 +1,7 @@
-"""What a saved network translates, takes and gives, and where it lies: all without loading it."""
+"""Metadata of saved networks: what they translate, take and give. Needs no Keras."""
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -10,8 +9,6 @@ from cyclegan_tf.common.errors import InputError
 
 #: The name of the entry, file or property that holds a `Translation` beside a network.
 ENTRY = "translation.json"
-#: The run that comes with the package: sketches and cartoons, at 128 pixels.
-PRETRAINED = Path(__file__).parent.with_name("pretrained")
 DIRECTIONS = ("ab", "ba")
 
 
@@ -30,10 +27,10 @@ class Translation:
         multiple: Number of pixels that sides must be multiples of; None where the network's own
             layers say it.
         source_dtype: NumPy name of the stored type of the images that it takes; None if unknown.
-        likeness: What the training images of the source are like, as `data.likeness.reference`
-            gives it; None if unknown.
+        likeness: Statistics of the training images of the source, which drift is measured from,
+            as `data.statistics.training_statistics` gives them; None if unknown.
         slices: Where images are slices of volumes: how they are cut and what their values mean,
-            as `data.slices.Slices.translated` gives it; else None.
+            as `data.slice_metadata.Slices.for_generator` gives it; else None.
     """
 
     source: str = "A"
@@ -137,27 +134,3 @@ def shapes_of(given, output, kind):
         )
     by_rank = {len(shape): shape for shape in given}
     return Shapes(by_rank.get(4), by_rank.get(2), output)
-
-
-def find_generator(path=None, direction=None):
-    """The file of a generator.
-
-    Args:
-        path: The file itself, or the folder of a run; by default the pair that comes with the
-            package.
-        direction: "ab" (the default) or "ba", where `path` is a run's folder.
-
-    Returns:
-        Its path; whether it is there, is not looked at.
-
-    Raises:
-        InputError: If `direction` is none, or has no use.
-    """
-    path = PRETRAINED if path is None else Path(path)
-    if direction not in (None, *DIRECTIONS):
-        raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
-    if path.is_dir():
-        return path / f"gen_{direction or 'ab'}.keras"
-    if direction:
-        raise InputError(f"direction belongs to a run's folder, and {path} is none: leave it out.")
-    return path

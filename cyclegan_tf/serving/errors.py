@@ -1,4 +1,4 @@
-"""What the service says when it does not do what was asked: a code, a status and a sentence."""
+"""Errors of the service: a code, an HTTP status and a sentence."""
 
 #: Every code with its HTTP status.
 STATUS = {
@@ -21,7 +21,7 @@ STATUS = {
 }
 
 
-class Refusal(Exception):
+class ServiceError(Exception):
     """Raised where a request is not served.
 
     Args:

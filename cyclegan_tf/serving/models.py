@@ -1,9 +1,8 @@
 """The generators that are served: found in a folder, loaded safely, taken anew when replaced."""
 
 import hashlib
-import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,14 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.silence import tensorflow_without_chatter
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.data.synthetic.sketch import sketch
-from cyclegan_tf.inference import load as translate
-from cyclegan_tf.inference import runtimes
+from cyclegan_tf.inference import formats, load
 from cyclegan_tf.inference.translator import Translator
-from cyclegan_tf.networks.metadata import PRETRAINED as BUILT_IN
 from cyclegan_tf.networks.metadata import Shapes, Translation
 
 #: Files that hold a generator.
-SUFFIXES = (".keras", ".h5", ".onnx", ".tflite", ".xml")
+SUFFIXES = (".keras", ".h5", *formats.SUFFIXES)
 #: The names of the models that need no file of the user's.
 PRETRAINED, PENCIL = "sketch2cartoon", "pencil"
 
@@ -70,8 +66,8 @@ class Catalogue:
 
     Args:
         folder: Where to look, subfolders included; None for the built-in models alone.
-        runtime: What generators run in, as for `translate.load`.
-        load: Function from a file to a `Translator`; by default `translate.load`.
+        runtime: What generators run in, as for `load.load`.
+        load: Function from a file to a `Translator`; by default `load.load`.
         log: Function that takes a sentence.
         examples: Whether to show example images of the domains.
 
@@ -167,21 +163,19 @@ class Catalogue:
                     if file.stem in ("gen_ab", "gen_ba"):
                         name = inside.parent.as_posix().strip(".") or self.folder.resolve().name
                         found.setdefault(name, {})[file.stem[-2:]] = file
-                elif file.suffix != ".xml" or file.with_suffix(".bin").is_file():
+                elif _is_complete(file):
                     found[inside.as_posix()] = {"ab": file}
-        built_in = sorted(BUILT_IN.glob("gen_*.keras"))
+        built_in = sorted(load.PRETRAINED.glob("gen_*.keras"))
         if built_in and PRETRAINED not in found:
             found[PRETRAINED] = {file.stem[-2:]: file for file in built_in}
         return found
 
 
-@dataclass(frozen=True)
 class _Pencil:
     """The classical pencil drawing, in the form of a generator."""
 
-    shapes: Shapes = field(default=Shapes((None, None, None, 3), None, (None, None, None, 1)))
-    multiple: int = 1
-    name: str = "opencv"
+    shapes = Shapes((None, None, None, 3), None, (None, None, None, 1))
+    multiple, name = 1, "opencv"
 
     def __call__(self, x):
         """Draws float32 images `(batch, height, width, 3)` in [-1, 1]."""
@@ -193,10 +187,13 @@ def _pencil():
 
 
 def _loaded(file, runtime):
-    runtime = "auto" if runtimes.is_exported(file) else runtime
-    if "tensorflow" not in sys.modules and not translate.does_without_keras(file, None, runtime):
-        tensorflow_without_chatter()
-    return translate.load(file, runtime=runtime)
+    return load.load(file, runtime="auto" if formats.of(file) else runtime)
+
+
+def _is_complete(file):
+    """Whether what belongs beside a file, such as OpenVINO's weights, is there."""
+    beside = getattr(formats.of(file), "beside", "")
+    return not beside or file.with_suffix(beside).is_file()
 
 
 def _check_channels(file, translator):

@@ -1,18 +1,18 @@
-"""What an operator sees: requests, seconds, errors, and whether users send what is unlike."""
+"""Monitoring: metrics for Prometheus, and the drift of inputs from the training images."""
 
 import threading
 from collections import defaultdict, deque
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-#: Of how many images the share of unlike ones is taken, and how many it takes to say anything.
+#: Of how many images the share beyond the alarm level is taken, and from how many on.
 RECENT, ENOUGH = 200, 20
 #: The share from which on the inputs count as drifted; one in a hundred is expected.
 ALARM = 0.2
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-class Watch:
+class Monitor:
     """Counts and measures for `GET /metrics`; names of models are the only words from outside.
 
     Args:
@@ -63,8 +63,8 @@ class Watch:
         self._lock = threading.Lock()
         self.drifted = {}
 
-    def saw(self, model, direction, distance, alarm):
-        """Takes note of an input's distance from the training images."""
+    def record(self, model, direction, distance, alarm):
+        """Takes note of an input's distance from the training images, and the level of alarm."""
         key = (model, direction)
         self.distances.labels(*key).observe(distance / alarm)
         with self._lock:

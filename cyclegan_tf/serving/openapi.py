@@ -1,4 +1,4 @@
-"""What the API is, for machines: the addresses, and the OpenAPI document about them."""
+"""The OpenAPI document, and the addresses that it is about."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -1,11 +1,11 @@
-"""Where images are translated: a queue, threads that serve it, and what keeps both bounded."""
+"""The queue of images to translate, its worker threads, and what keeps both bounded."""
 
 import threading
 import time
 from collections import deque
 from contextlib import contextmanager
 
-from cyclegan_tf.serving.errors import Refusal
+from cyclegan_tf.serving.errors import ServiceError
 
 
 class Job:
@@ -38,15 +38,15 @@ class Job:
 
 
 class Workers:
-    """Translates jobs, those of one generator that wait at the same time together.
+    """Threads that translate jobs; those of one generator that wait at the same time, as a batch.
 
     Args:
         count: Threads that translate.
-        together: Jobs that one of them takes at a time.
+        batch: Jobs that one of them takes at a time.
     """
 
-    def __init__(self, count=1, together=8):
-        self.count, self.together = count, together
+    def __init__(self, count=1, batch=8):
+        self.batch = batch
         self._waiting = deque()
         self._changed = threading.Condition()
         self._running = 0
@@ -77,17 +77,17 @@ class Workers:
             The translated image, an array.
 
         Raises:
-            Refusal: If the time is up or the workers were stopped.
+            ServiceError: If the time is up or the workers were stopped.
             Exception: What the translator raised.
         """
         with self._changed:
             if self._stopped:
-                raise Refusal("stopping", "The service is being stopped: try again.")
+                raise ServiceError("stopping", "The service is being stopped: try again.")
             self._waiting.append(job)
             self._changed.notify()
         if not job.done.wait(max(0, seconds)):
             job.given_up = True
-            raise Refusal(
+            raise ServiceError(
                 "busy", f"The image was not done within {seconds:.0f} seconds: try again."
             )
         if job.error is not None:
@@ -120,7 +120,7 @@ class Workers:
         """The first job, and others of its generator."""
         first = self._waiting.popleft()
         jobs, others = [first], deque()
-        while self._waiting and len(jobs) < self.together:
+        while self._waiting and len(jobs) < self.batch:
             job = self._waiting.popleft()
             alike = (job.translator, job.size) == (first.translator, first.size)
             (jobs if alike else others).append(job)
@@ -129,7 +129,7 @@ class Workers:
 
 
 def _translate(jobs):
-    """Translates jobs together; if that fails, each alone, so that one spoils no other."""
+    """Translates jobs as a batch; if that fails, each alone, so that one spoils no other."""
     if not jobs:
         return
     began = time.monotonic()
@@ -152,7 +152,7 @@ def _translate(jobs):
 
 
 class Budget:
-    """So much of something may be held at a time, by all together.
+    """How much of something may be held at a time, by all together.
 
     Args:
         total: How much.
@@ -178,11 +178,11 @@ class Budget:
             A function without arguments that gives it back; called again it does nothing.
 
         Raises:
-            Refusal: If the time is up.
+            ServiceError: If the time is up.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._left >= amount, timeout=max(0, seconds)):
-                raise Refusal("busy", "Other large images take all memory: try again later.")
+                raise ServiceError("busy", "Other large images take all memory: try again later.")
             self._left -= amount
         given = threading.Lock()
 
@@ -196,7 +196,7 @@ class Budget:
 
 
 class Admission:
-    """No more than so many at a time; one more is refused at once.
+    """Admits no more than so many at a time; one more is refused at once.
 
     Args:
         most: How many.
@@ -210,10 +210,10 @@ class Admission:
         """Holds a place within.
 
         Raises:
-            Refusal: If there is none.
+            ServiceError: If there is none.
         """
         if not self._places.acquire(blocking=False):
-            raise Refusal("busy", "Too many images wait already: try again in a moment.")
+            raise ServiceError("busy", "Too many images wait already: try again in a moment.")
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""What is sent back: images of the kind that was asked for, alone or inside JSON."""
+"""Responses: images of the kind that was asked for, alone or inside JSON."""
 
 import base64
 import io
@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 import flask
 
 from cyclegan_tf.data.io.formats import FORMATS
-from cyclegan_tf.inference import load
-from cyclegan_tf.serving.errors import Refusal
+from cyclegan_tf.inference.files import fit_for
+from cyclegan_tf.serving.errors import ServiceError
 
 #: Kinds of images in answers, by what `Accept` calls them.
 KINDS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
@@ -21,7 +21,7 @@ def accepted():
     """What the client of the request at hand wants: a media type, or "*" for its image's kind.
 
     Raises:
-        Refusal: If it is none that there is.
+        ServiceError: If it is none that there is.
     """
     accept = flask.request.accept_mimetypes
     named = [media for media, quality in accept if "*" not in media and quality > 0]
@@ -31,7 +31,7 @@ def accepted():
         return best
     if not accept or accept.quality("image/png") > 0:
         return "*"
-    raise Refusal(
+    raise ServiceError(
         "not_acceptable",
         f"Accept must name one of {', '.join(KINDS)} or application/json.",
         "Accept",
@@ -46,10 +46,9 @@ def own_kind(upload):
 def encoded(translator, image, kind):
     """Bytes of an image and their media type; no EXIF, since none is passed on."""
     file = io.BytesIO()
-    encoded = translator.to_pil(image, eight_bit=kind != "PNG")
-    encoded = load.fit_for(encoded, _SUFFIXES[kind])
+    image = fit_for(translator.to_pil(image, eight_bit=kind != "PNG"), _SUFFIXES[kind])
     # Level 6, PNG's usual one, takes longer than the translation, for a tenth of the bytes.
-    encoded.save(file, kind, quality=95, compress_level=3)
+    image.save(file, kind, quality=95, compress_level=3)
     return file.getbuffer(), next(media for media, known in KINDS.items() if known == kind)
 
 

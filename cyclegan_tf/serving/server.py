@@ -1,4 +1,4 @@
-"""The service on a socket: Waitress, with time limits of our own and an end that loses nothing."""
+"""The server on a socket: Waitress, with time limits of our own and an end that loses nothing."""
 
 import contextlib
 import signal
@@ -12,7 +12,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.serving.errors import STATUS, Refusal
+from cyclegan_tf.serving.errors import STATUS, ServiceError
 
 #: Threads beyond those that images may take, for everything that answers at once.
 SPARE = 6
@@ -31,8 +31,8 @@ class _JsonErrors(ErrorTask):
 
     def execute(self):
         code = _CODES.get(self.request.error.code, "bad_request")
-        refusal = Refusal(code, _SENTENCES[code])
-        body = self.channel.server.json(refusal.to_json())
+        error = ServiceError(code, _SENTENCES[code])
+        body = self.channel.server.json(error.to_json())
         self.status = f"{STATUS[code]} {self.request.error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.set_close_on_finish()

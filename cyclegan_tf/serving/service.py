@@ -1,4 +1,4 @@
-"""The HTTP service: the page, the API, and what stands between them and the generators."""
+"""The HTTP service: what answers each address of the page and the API."""
 
 import io
 import re
@@ -10,9 +10,9 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.serving import openapi, responses, uploads
-from cyclegan_tf.serving.errors import Refusal
+from cyclegan_tf.serving.errors import ServiceError
 from cyclegan_tf.serving.limits import Limits
-from cyclegan_tf.serving.monitoring import Watch
+from cyclegan_tf.serving.monitoring import Monitor
 from cyclegan_tf.serving.queue import Admission, Budget, Job, Workers
 
 _HEADERS = {
@@ -41,33 +41,33 @@ class Service:
     """Everything behind the addresses.
 
     Args:
-        catalogue: `catalogue.Catalogue`.
+        catalogue: `models.Catalogue`.
         limits: `Limits`.
         workers: Threads that translate.
-        together: Images that one of them takes at a time.
+        batch: Images that one of them takes at a time.
         log: Function that takes a sentence.
     """
 
-    def __init__(self, catalogue, limits=None, workers=1, together=8, log=print):
+    def __init__(self, catalogue, limits=None, workers=1, batch=8, log=print):
         self.catalogue, self.limits, self.log = catalogue, limits or Limits(), log
-        self.workers = Workers(workers, together)
+        self.workers = Workers(workers, batch)
         self.admission = Admission(self.limits.queue)
         self.pixels = Budget(self.limits.pixels)
-        self.watch = Watch(log, lambda: self.workers.waiting)
+        self.monitor = Monitor(log, lambda: self.workers.waiting)
         self.stopping = False
         Image.init()  # formats are registered at the first image, and not by two threads at once
         self.count_models()
 
     def count_models(self):
-        """Tells the watch how many models there are."""
+        """Tells the monitor how many models there are."""
         models = self.catalogue.models
-        self.watch.models.set(sum(len(directions) for directions in models.values()))
-        self.watch.problems.set(len(self.catalogue.problems))
+        self.monitor.models.set(sum(len(directions) for directions in models.values()))
+        self.monitor.problems.set(len(self.catalogue.problems))
 
     def refresh(self):
         """Takes new versions of generators from the disk."""
         if self.catalogue.refresh():
-            self.watch.reloads.inc()
+            self.monitor.reloads.inc()
         self.count_models()
 
     def app(self):
@@ -94,7 +94,7 @@ class Service:
 
     def healthz(self):
         """`GET /healthz`."""
-        drifted = [" ".join(key) for key in list(self.watch.drifted)]
+        drifted = [" ".join(key) for key in list(self.monitor.drifted)]
         state = {
             "status": "stopping" if self.stopping else "ok",
             "models": len(self.catalogue.models),
@@ -105,7 +105,7 @@ class Service:
 
     def metrics(self):
         """`GET /metrics`."""
-        return flask.Response(self.watch.text(), content_type=self.watch.content_type)
+        return flask.Response(self.monitor.text(), content_type=self.monitor.content_type)
 
     def openapi(self):
         """`GET /openapi.json`."""
@@ -126,7 +126,9 @@ class Service:
         served = self.catalogue.models.get(model, {}).get(direction)
         file = served and dict(zip(("source", "target"), served.examples, strict=True)).get(end)
         if not file:
-            raise Refusal("unknown_address", "There is no such example: GET /models lists them.")
+            raise ServiceError(
+                "unknown_address", "There is no such example: GET /models lists them."
+            )
         return flask.send_file(file, "image/png", max_age=60)
 
     def translate(self):
@@ -141,11 +143,11 @@ class Service:
     def _asked(self):
         """The fields of the form, checked."""
         if self.stopping:
-            raise Refusal("stopping", "The service is being stopped: try again.")
+            raise ServiceError("stopping", "The service is being stopped: try again.")
         request, fields = flask.request, flask.request.form
         files = request.files.getlist("file")
         if len(files) != 1:
-            raise Refusal(
+            raise ServiceError(
                 "missing_file",
                 "The form must have one image as the part file (multipart/form-data), received "
                 f"{len(files) or 'none'}.",
@@ -154,21 +156,21 @@ class Service:
         models = self.catalogue.models
         model = fields.get("model") or next(iter(models))
         if model not in models:
-            raise Refusal(
+            raise ServiceError(
                 "unknown_model",
                 f"There is no model {model[:80]!r}: GET /models lists those that there are.",
                 "model",
             )
         direction = fields.get("direction") or next(iter(models[model]))
         if direction not in models[model]:
-            raise Refusal(
+            raise ServiceError(
                 "unknown_model",
                 f"{model} translates {' and '.join(models[model])}, received {direction[:80]!r}.",
                 "direction",
             )
         for name in ("cycle", "preview"):
             if fields.get(name, "0") not in ("0", "1", ""):
-                raise Refusal("bad_field", f"{name} must be 0 or 1.", name)
+                raise ServiceError("bad_field", f"{name} must be 0 or 1.", name)
         options = {name: fields.get(name) == "1" for name in ("cycle", "preview")}
         options["seed"] = _whole(fields, "seed", 0, 2**31) or 0
         size = fields.get("size") or None
@@ -177,7 +179,7 @@ class Service:
             fields.get("format") or "png"
         )
         if options["kind"] is None:
-            raise Refusal("bad_field", "format must be png, jpeg or webp.", "format")
+            raise ServiceError("bad_field", "format must be png, jpeg or webp.", "format")
         served, back = models[model][direction], models[model].get(direction[::-1])
         return (model, direction), served, back, files[0], options
 
@@ -187,7 +189,7 @@ class Service:
         accepted = responses.accepted()
         data = file.stream.getvalue()
         if len(data) > self.limits.bytes:
-            raise Refusal("too_many_bytes", _too_many_bytes(self.limits), "file")
+            raise ServiceError("too_many_bytes", _too_many_bytes(self.limits), "file")
         upload = uploads.look_at(data, self.limits)
         give_back = self.pixels.take(upload.pixels, until - time.monotonic())
         try:
@@ -195,7 +197,7 @@ class Service:
             self._bound_working(served, image, options)
             there = self._run(served, image, options, until)
             flask.g.stages = {"waited": there.waited, "translated": there.took}
-            likeness = self._likeness(key, served.translator, image)
+            drift = self._drift(key, served.translator, image)
             translated = served.translator, there.result
             if accepted != "application/json":
                 kind = responses.KINDS.get(accepted) or responses.own_kind(upload)
@@ -219,7 +221,7 @@ class Service:
                 if options["preview"]
                 else None,
                 "milliseconds": {k: round(1e3 * v, 1) for k, v in flask.g.stages.items()},
-                "likeness": likeness,
+                "likeness": drift,
                 "notes": _notes(upload, options, back),
             }
             return responses.in_chunks(
@@ -247,19 +249,19 @@ class Service:
             options["size"] = max(8, side - served.translator.multiple)
             height, width = served.translator.input_size(shape, options["size"])
         if height * width > most:
-            raise Refusal(
+            raise ServiceError(
                 "too_many_pixels",
                 f"The network would work at {width}x{height} pixels, and {most:,} are accepted: "
                 "give a smaller size.",
                 "size",
             )
 
-    def _likeness(self, key, translator, image):
+    def _drift(self, key, translator, image):
         distance = translator.distance(image)
         if distance is None:
             return None
         alarm = translator.translation.likeness["alarm"]
-        self.watch.saw(*key, distance, alarm)
+        self.monitor.record(*key, distance, alarm)
         return {"distance": round(distance, 3), "alarm": alarm, "unusual": distance > alarm}
 
     def _begin(self):
@@ -271,12 +273,12 @@ class Service:
         if flask.request.endpoint in ("translate", "models", "healthz", "metrics"):
             answer.headers["Cache-Control"] = "no-store"
         seconds = time.monotonic() - flask.g.get("began", time.monotonic())
-        self.watch.answers.labels(route, answer.status_code).inc()
+        self.monitor.answers.labels(route, answer.status_code).inc()
         outcome = flask.g.get("outcome", "done")
         if key := flask.g.get("key"):
-            self.watch.translations.labels(*key, outcome).inc()
+            self.monitor.translations.labels(*key, outcome).inc()
             for stage, value in {**flask.g.get("stages", {}), "all": seconds}.items():
-                self.watch.seconds.labels(*key, stage).observe(value)
+                self.monitor.seconds.labels(*key, stage).observe(value)
         # Names of routes, models and codes are ours: no word of a client comes into the log.
         about = " ".join(key) if key else ""
         self.log(
@@ -288,17 +290,17 @@ class Service:
     def _failed(self, error):
         """One answer for every exception, in JSON."""
         if isinstance(error, InputError):
-            error = Refusal("unusable_picture", str(error), "file")
+            error = ServiceError("unusable_picture", str(error), "file")
         elif isinstance(error, RequestEntityTooLarge):
-            error = Refusal("too_many_bytes", _too_many_bytes(self.limits), "file")
+            error = ServiceError("too_many_bytes", _too_many_bytes(self.limits), "file")
         elif isinstance(error, HTTPException):
             if error.code is not None and error.code < 400:
                 return error
             code = _STATUS.get(error.code, "bad_request")
-            error = Refusal(code, _SENTENCES.get(code, "The request cannot be read."))
-        elif not isinstance(error, Refusal):
+            error = ServiceError(code, _SENTENCES.get(code, "The request cannot be read."))
+        elif not isinstance(error, ServiceError):
             self.log(f"unforeseen {type(error).__name__}")
-            error = Refusal("unforeseen", "Something went wrong on our side: try again later.")
+            error = ServiceError("unforeseen", "Something went wrong on our side: try again later.")
         flask.g.outcome = error.code
         answer = flask.jsonify(error.to_json())
         answer.status_code = error.status
@@ -325,7 +327,7 @@ def _whole(fields, name, least, most):
         return None
     if not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
         native = ' or "native"' if name == "size" else ""
-        raise Refusal(
+        raise ServiceError(
             "bad_field", f"{name} must be a whole number from {least} to {most}{native}.", name
         )
     return int(text)

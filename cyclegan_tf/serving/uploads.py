@@ -1,4 +1,4 @@
-"""An upload, looked at from outside before anything is unpacked."""
+"""Uploads, checked by their headers before anything is unpacked."""
 
 import io
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data.io import formats
-from cyclegan_tf.serving.errors import Refusal
+from cyclegan_tf.serving.errors import ServiceError
 
 #: A progressive JPEG repeats its image in scans. Cameras and editors write about ten; each
 #: costs as much as an image, and takes next to no bytes.
@@ -42,15 +42,15 @@ class Upload:
         """Unpacks the first frame.
 
         Returns:
-            Array as from `images.read`.
+            Array as from `image_file.read`.
 
         Raises:
-            Refusal: If the file is damaged.
+            ServiceError: If the file is damaged.
         """
         try:
             return formats.decode(self.data)
         except InputError as error:
-            raise Refusal("unusable_picture", str(error), "file") from error
+            raise ServiceError("unusable_picture", str(error), "file") from error
 
 
 def look_at(data, limits):
@@ -64,45 +64,45 @@ def look_at(data, limits):
         `Upload`.
 
     Raises:
-        Refusal: If it is no image of a known format, or larger than the limits.
+        ServiceError: If it is no image of a known format, or larger than the limits.
     """
     if not data:
-        raise Refusal("no_picture", "The file is empty: send an image.", "file")
+        raise ServiceError("no_picture", "The file is empty: send an image.", "file")
     try:
         with Image.open(io.BytesIO(data), formats=formats.PILLOW) as image:
             kind, (width, height) = image.format, image.size
             if width * height > limits.pixels or max(width, height) > limits.side:
-                raise Refusal(
+                raise ServiceError(
                     "too_many_pixels",
                     f"The image has {width}x{height} pixels, and {limits.pixels:,} are accepted, "
                     f"{limits.side:,} along a side: make it smaller first.",
                     "file",
                 )
             frames = _frames(image, limits.frames)
-    except Refusal:
+    except ServiceError:
         raise
     except Image.DecompressionBombError as error:
-        raise Refusal(
+        raise ServiceError(
             "too_many_pixels",
             f"The image promises more than the {limits.pixels:,} pixels that are accepted: make "
             "it smaller first.",
             "file",
         ) from error
     except Exception as error:  # readers of headers raise nearly anything at damaged data
-        raise Refusal(
+        raise ServiceError(
             "no_picture",
             "The file is no PNG, JPEG, TIFF, WebP or BMP image, or its beginning is damaged: "
             "save it as one of these.",
             "file",
         ) from error
     if kind in ("JPEG", "MPO") and data.count(b"\xff\xda") > SCANS:
-        raise Refusal(
+        raise ServiceError(
             "unusable_picture",
             f"The JPEG has more than {SCANS} scans: save it as an ordinary one.",
             "file",
         )
     if frames > limits.frames:
-        raise Refusal(
+        raise ServiceError(
             "too_many_frames",
             f"The file has more than {limits.frames} frames, as many as are accepted: save the one "
             "that you want alone.",

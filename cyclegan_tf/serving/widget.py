@@ -1,4 +1,4 @@
-"""Upload and translate inside a notebook, without a server."""
+"""A notebook's widget: upload and translate, without a server."""
 
 import html
 import io
@@ -7,7 +7,7 @@ import ipywidgets
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.serving.errors import Refusal
+from cyclegan_tf.serving.errors import ServiceError
 from cyclegan_tf.serving.limits import Limits
 from cyclegan_tf.serving.uploads import look_at
 
@@ -19,7 +19,7 @@ def picker(catalogue, limits=None):
     """Makes a widget: choose a translation, upload images, see them before and after.
 
     Args:
-        catalogue: `catalogue.Catalogue`.
+        catalogue: `models.Catalogue`.
         limits: `Limits` for uploads.
 
     Returns:
@@ -48,7 +48,7 @@ def _row(translator, file, limits):
     try:
         uploaded = look_at(bytes(file["content"]), limits).decode()
         images = [translator.to_pil(uploaded), translator.to_pil(translator(uploaded))]
-    except (Refusal, InputError) as error:
+    except (ServiceError, InputError) as error:
         return ipywidgets.HTML(f"<b>{html.escape(file['name'])}</b>: {html.escape(str(error))}")
     return ipywidgets.HBox([_shown(image) for image in images])
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.inference import autotune
+from cyclegan_tf.inference import autotune, formats
 from inference.test_export import needs, save
 from support.datasets import ROOT
 
@@ -89,10 +89,8 @@ def test_a_damaged_record_is_measured_again(damage, measured, tmp_path, monkeypa
 
 
 def test_what_cannot_be_exported_is_remembered(measured, tmp_path, monkeypatch):
-    from cyclegan_tf.inference import export
-
     path, _ = measured
-    monkeypatch.setattr(export, "missing", lambda format: ["a library"])
+    monkeypatch.setattr(formats.Format, "missing", lambda format: ["a library"])
     chosen = autotune.choose(path, ["onnx"], tmp_path / "other")
     assert chosen.runtime == "keras" and "a library" in chosen.failed["onnx"]
     monkeypatch.setattr(autotune, "_measure", no_measuring)
@@ -118,8 +116,8 @@ def test_bad_input(tmp_path):
 def test_what_is_known_is_known_without_keras(measured, tmp_path):
     path, chosen = measured
     code = (
-        "import sys; from cyclegan_tf import fastest; "
-        f"print(fastest.recorded({str(path)!r}, {str(tmp_path / 'cache')!r}).runtime); "
+        "import sys; from cyclegan_tf.inference import autotune; "
+        f"print(autotune.recorded({str(path)!r}, {str(tmp_path / 'cache')!r}).runtime); "
         "sys.exit(bool({'tensorflow', 'keras'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -7,25 +7,33 @@ import pytest
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.inference import compiled, load
-from cyclegan_tf.inference.compiled import OFTEN, Inference
+from cyclegan_tf.inference.compiled import OFTEN, CompiledGenerator
 from cyclegan_tf.networks import generator_file, generators
+from cyclegan_tf.networks.layers.convolutions import set_fast
 
 
 def noise(*shape):
     return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
 
 
+def by_winograd(**options):
+    """A generator whose convolutions go by Winograd."""
+    generator = generators.resnet_generator(filters=8, seed=0, **options)
+    set_fast([generator], True)
+    return generator
+
+
 @pytest.mark.parametrize("shape", [(1, 16, 20, 3), (3, 32, 16, 3)])
 def test_every_call_gives_the_generator_s_images(shape):
-    generator = generators.resnet_generator(filters=8, blocks=2, seed=0, fast=True)
-    network, x = Inference(generator), noise(*shape)
+    generator = by_winograd(blocks=2)
+    network, x = CompiledGenerator(generator), noise(*shape)
     expected = np.asarray(generator(x))
     for call in range(OFTEN + 3):
         np.testing.assert_allclose(network(x), expected, atol=2e-5, err_msg=f"call {call}")
 
 
 def test_a_shape_gets_a_graph_of_its_own_only_when_it_comes_back():
-    network = Inference(generators.resnet_generator(filters=2, blocks=1))
+    network = CompiledGenerator(generators.resnet_generator(filters=2, blocks=1))
     for _ in range(OFTEN):
         network(noise(1, 8, 8, 3))
         network(noise(1, 8, 12, 3))
@@ -35,8 +43,8 @@ def test_a_shape_gets_a_graph_of_its_own_only_when_it_comes_back():
 
 
 def test_kernels_are_transformed_once_for_all_shapes():
-    generator = generators.resnet_generator(filters=8, blocks=1, fast=True)
-    network = Inference(generator)
+    generator = by_winograd(blocks=1)
+    network = CompiledGenerator(generator)
     network.prepare((1, 8, 8, 3))
     kernels = network._kernels
     network.prepare((1, 12, 8, 3))
@@ -45,7 +53,7 @@ def test_kernels_are_transformed_once_for_all_shapes():
 
 
 def test_bfloat16_is_near_and_the_difference_is_told(tmp_path):
-    generator = generators.resnet_generator(filters=8, blocks=2, seed=0, fast=True)
+    generator = by_winograd(blocks=2)
     for weight in generator.weights:
         weight.assign(3 * weight)  # so that the image is not flat
     generator_file.save(tmp_path / "g.keras", generator, generator_file.Translation(size=(32, 32)))
@@ -70,7 +78,7 @@ def test_an_unknown_precision_is_named(tmp_path):
 def test_graphs_do_not_grow_with_the_number_of_shapes(monkeypatch):
     monkeypatch.setattr(compiled, "GRAPHS", 2)
     generator = generators.resnet_generator(filters=2, blocks=1, seed=0)
-    network = Inference(generator)
+    network = CompiledGenerator(generator)
     for _ in range(OFTEN + 1):
         for side in (8, 12, 16, 20):
             x = noise(1, side, 8, 3)
@@ -84,8 +92,8 @@ def test_graphs_do_not_grow_with_the_number_of_shapes(monkeypatch):
 
 
 def test_several_threads_get_what_each_would_alone():
-    generator = generators.resnet_generator(filters=8, blocks=2, seed=0, fast=True)
-    network = Inference(generator)
+    generator = by_winograd(blocks=2)
+    network = CompiledGenerator(generator)
     inputs = [noise(1, 16, 8 + 4 * (i % 3), 3) * (i + 1) / 12 for i in range(12)]
     expected = [np.asarray(generator(x)) for x in inputs]
     with ThreadPoolExecutor(4) as pool:

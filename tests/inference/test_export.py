@@ -10,30 +10,22 @@ from cyclegan_tf import recipes
 from cyclegan_tf.cli import main
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz
-from cyclegan_tf.inference import example_images, export, runtimes
+from cyclegan_tf.inference import example_images, export, runtimes, writers
+from cyclegan_tf.inference.formats import FORMATS
 from cyclegan_tf.networks import generator_file, generators
 from cyclegan_tf.networks.metadata import ENTRY, Shapes, Translation
 from support.datasets import make_dataset
 
-LIBRARIES = {
-    "saved_model": (),
-    "onnx": ("tf2onnx", "onnx", "onnxruntime"),
-    "openvino": ("openvino",),
-    "tflite": ("ai_edge_litert.interpreter",),
-    "tflite_int8": ("ai_edge_litert.interpreter",),
-    "tflite_full_int8": ("ai_edge_litert.interpreter",),
-}
-FORMATS = list(LIBRARIES)
 TRANSLATION = Translation("sketch", "cartoon", (0, 255), (0, 1), "float32", (16, 24), 7)
 
 
 def needs(format):
-    for library in LIBRARIES[format]:
+    for library in FORMATS[format].libraries:
         pytest.importorskip(library)
 
 
 def target_of(folder, format):
-    return folder / f"{format}{export.SUFFIXES[format]}"
+    return folder / f"{format}{FORMATS[format].suffix}"
 
 
 def save(path, shape=(None, None, 1), **options):
@@ -89,13 +81,13 @@ def test_what_differs_too_much_is_not_kept(format, saved_generator, tmp_path, mo
     for path in earlier.get(format, [target]):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"as it was")
-    right = export._WRITERS[format.partition("_")[0]]
+    right = FORMATS[format].writer
 
     def wrong(network, *arguments):
         network.weights[-1].assign(network.weights[-1] + 1.0)  # the last bias
         right(network, *arguments)
 
-    monkeypatch.setitem(export._WRITERS, format.partition("_")[0], wrong)
+    monkeypatch.setattr(writers, right.__name__, wrong)
     with pytest.raises(InputError, match=r"differs from Keras by .* above 5 and 100"):
         export.export(saved_generator, target, format, tolerance=5, overwrite=True)
     left = {path for path in tmp_path.rglob("*") if path.is_file()}
@@ -116,7 +108,7 @@ def test_not_a_number_is_not_kept(tmp_path):
     assert not list((tmp_path / "out").iterdir())
 
 
-@pytest.mark.parametrize("format", FORMATS[:4])
+@pytest.mark.parametrize("format", list(FORMATS)[:4])
 def test_a_generator_with_noise(format, tmp_path):
     needs(format)
     image, noise = keras.Input((None, None, 3)), keras.Input((2,))
@@ -181,7 +173,7 @@ def test_bytes_of_8_bits(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"format": "coreml"}, "format must be one of saved_model, tflite"),
+        ({"format": "coreml"}, "format must be one of saved_model, onnx"),
         ({"target": "model.pb"}, "format must be given"),
         ({"format": "onnx"}, "target must be a file in .onnx for onnx"),
         ({"direction": "ab"}, "direction belongs to a run's folder"),
@@ -221,7 +213,7 @@ def test_nothing_is_replaced_unasked(saved_generator, tmp_path):
 
 def test_a_missing_library_is_named(saved_generator, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tf2onnx", None)
-    assert "tf2onnx" in export.missing("onnx") and not export.missing("saved_model")
+    assert "tf2onnx" in FORMATS["onnx"].missing() and not FORMATS["saved_model"].missing()
     with pytest.raises(InputError, match=r"needs .*tf2onnx.*pip install 'cyclegan_tf\[export\]'"):
         export.export(saved_generator, tmp_path / "model.onnx")
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cyclegan_tf.cli import main
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.inference import export, load, runtimes
+from cyclegan_tf.inference import export, formats, load, runtimes
 from cyclegan_tf.networks.metadata import Translation
 from inference.test_export import needs, save, target_of
 from support.datasets import ROOT
@@ -99,7 +99,6 @@ def test_other_arrays_are_refused(format, exported):
 def test_translates_images_as_keras_does(format, exported, tmp_path):
     path, _ = exported(format)
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), np.uint8)
-    assert load.does_without_keras(path) == (format != "saved_model")
     translated = load.load(path)(image)
     expected = load.load(path.parent)(image)
     assert translated.dtype == np.float32 and translated.shape == (21, 30, 3)
@@ -108,8 +107,9 @@ def test_translates_images_as_keras_does(format, exported, tmp_path):
     words = ["translate", str(path), str(tmp_path / "in.png"), str(tmp_path / "out.png")]
     assert main.main(words) == 0
     assert Image.open(tmp_path / "out.png").size == (30, 21)
-    with pytest.raises(InputError, match="direction='ab' has no use with"):
-        load.load(path, direction="ab")
+    for choice, said in (("direction", "direction belongs to a run"), ("dropout", "has no use")):
+        with pytest.raises(InputError, match=said):
+            load.load(path, **{choice: "ab"})
 
 
 @pytest.mark.parametrize("format", FORMATS[1:])
@@ -128,7 +128,7 @@ def test_needs_no_tensorflow(format, exported):
 GROWTH = """
 import sys
 import numpy
-from cyclegan_tf import runtimes
+from cyclegan_tf.inference import runtimes
 
 def resident():
     with open("/proc/self/status") as status:
@@ -188,8 +188,8 @@ def test_weights_of_openvino_are_missed(exported, tmp_path):
 
 
 def test_what_is_no_exported_generator(tmp_path):
-    assert not runtimes.is_exported(tmp_path) and not runtimes.is_exported("run")
-    assert runtimes.is_exported("a.ONNX") and not runtimes.is_exported("gen_ab.keras")
+    assert formats.of(tmp_path) is None and formats.of("run") is None
+    assert formats.of("a.ONNX").name == "onnx" and formats.of("gen_ab.keras") is None
     (tmp_path / "a.png").write_bytes(b"")
     for path, said in (
         ("none.onnx", "No exported generator"),

@@ -55,7 +55,7 @@ def test_samples_are_the_noise_of_seed_and_number():
     np.testing.assert_array_equal(images[:, 1, 1, 0], expected)
     np.testing.assert_array_equal(sampler(2, seed=3), images[:2])
     assert np.abs(sampler(5, seed=4).astype(int) - images).max() > 0
-    assert len(sampler(sampling.TOGETHER + 1)) == sampling.TOGETHER + 1
+    assert len(sampler(sampling.BATCH + 1)) == sampling.BATCH + 1
 
 
 def test_values_are_those_of_the_domain():

@@ -8,7 +8,8 @@ from PIL import Image
 from cyclegan_tf.cli import main
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.inference import load
-from cyclegan_tf.inference.load import Translator, translate_files
+from cyclegan_tf.inference.files import translate_files
+from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.generator_file import Translation
 

@@ -10,6 +10,7 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.inference import tiling
 from cyclegan_tf.inference.tiling import Tiled, can_tile, merge, pieces
 from cyclegan_tf.networks import generators, image_autoencoder
+from cyclegan_tf.networks.layers.convolutions import set_fast
 from cyclegan_tf.networks.layers.dropout import Dropout
 from cyclegan_tf.networks.layers.normalization import BatchNormalization
 from cyclegan_tf.networks.layers.padding import ReflectionPadding2D
@@ -29,9 +30,12 @@ def lively(generator):
     return generator
 
 
-def resnet(**options):
+def resnet(fast=None, **options):
     options = {"filters": 8, "blocks": 2, "seed": 0} | options
-    return lively(generators.resnet_generator(**options))
+    generator = lively(generators.resnet_generator(**options))
+    if fast is not None:
+        set_fast([generator], fast)
+    return generator
 
 
 def unit():
@@ -102,7 +106,7 @@ def test_no_seams():
 
 
 @pytest.mark.parametrize("shape", [(1, 24, 40, 3), (1, 24, 200, 3), (1, 64, 64, 3)])
-def test_a_image_smaller_than_a_tile(shape):
+def test_an_image_smaller_than_a_tile(shape):
     generator = resnet()
     np.testing.assert_allclose(
         Tiled(generator, 64)(noise(*shape)), np.asarray(generator(noise(*shape))), atol=2e-5
@@ -128,7 +132,7 @@ def test_pieces_by_hand():
     assert pieces(80, 40, 5, 40) == [(0, 40, 0, 35), (30, 70, 35, 65), (40, 80, 65, 80)]
 
 
-def test_borders_are_what_the_layers_reach():
+def test_borders_are_the_receptive_fields_of_the_layers():
     """What lies beyond an edge is changed: inside, nothing changes that is not in the border."""
     edge, checked = 48, 0
     for this in Tiled(resnet(upsampling="resize", fast=False), 96)._passes:

@@ -7,8 +7,9 @@ import tensorflow as tf
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.inference import load, tiling
+from cyclegan_tf.inference import files, load, tiling
 from cyclegan_tf.inference import translator as translator_module
+from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.generators import resnet_generator, unet_generator
 from cyclegan_tf.networks.layers.padding import ReflectionPadding2D
@@ -44,18 +45,18 @@ def make_image(height=10, width=14, channels=3, dtype="uint8"):
 
 
 def test_identity_at_native_size_is_exact_for_any_size():
-    translator = load.Translator(identity(), Translation())
+    translator = Translator(identity(), Translation())
     for height, width in ((1, 1), (7, 13), (64, 64), (33, 100)):
         image = make_image(height, width)
         np.testing.assert_array_equal(translator(image), image)
 
 
 def test_values_are_mapped_by_the_ranges():
-    translator = load.Translator(invert(), Translation())
+    translator = Translator(invert(), Translation())
     image = make_image()
     np.testing.assert_array_equal(translator(image), 255 - image)
     to_16 = Translation(target_range=(0, 65535), dtype="uint16")
-    result = load.Translator(identity(), to_16)(image)
+    result = Translator(identity(), to_16)(image)
     np.testing.assert_array_equal(result, image.astype("uint16") * 257)
 
 
@@ -72,7 +73,7 @@ def test_training_size_is_the_working_size():
 
     image = keras.Input((None, None, 3))
     model = keras.Model(image, Spy()(image))
-    translator = load.Translator(model, Translation(size=(16, 16)))
+    translator = Translator(model, Translation(size=(16, 16)))
     seen.clear()
     smooth = np.tile(np.linspace(0, 255, 64).astype("uint8")[:, None, None], (1, 32, 3))
     result = translator(smooth)
@@ -94,26 +95,26 @@ def test_training_size_is_the_working_size():
     ],
 )
 def test_every_size_comes_back_at_its_own(network, shape):
-    translator = load.Translator(network(), Translation(size=(32, 32)))
+    translator = Translator(network(), Translation(size=(32, 32)))
     assert translator(make_image(*shape)).shape == (*shape, 3)
     assert translator(make_image(*shape), size="native").shape == (*shape, 3)
 
 
 def test_channels_and_alpha():
-    translator = load.Translator(identity(), Translation())
+    translator = Translator(identity(), Translation())
     gray = make_image(channels=1)
     np.testing.assert_array_equal(translator(gray), np.repeat(gray, 3, -1))
     assert translator(gray[..., 0]).shape == (10, 14, 3)
     rgba = make_image(channels=4)
     np.testing.assert_array_equal(translator(rgba), rgba)
-    to_gray = load.Translator(color_to_gray(), Translation())
+    to_gray = Translator(color_to_gray(), Translation())
     assert to_gray(make_image()[..., 0]).shape == (10, 14)
     assert to_gray(rgba).shape == (10, 14, 2)
     np.testing.assert_array_equal(to_gray(rgba)[..., 1], rgba[..., 3])
 
 
 def test_batches_and_16_bit():
-    translator = load.Translator(identity(), Translation())
+    translator = Translator(identity(), Translation())
     batch = np.stack([make_image(), make_image()])
     np.testing.assert_array_equal(translator(batch), batch)
     wide = make_image(dtype="uint16")
@@ -121,7 +122,7 @@ def test_batches_and_16_bit():
 
 
 def test_four_channels_are_four_channels_to_a_generator_of_four():
-    translator = load.Translator(identity(4), Translation())
+    translator = Translator(identity(4), Translation())
     rgba = make_image(channels=4)
     np.testing.assert_array_equal(translator(rgba), rgba)
     assert translator(Image.fromarray(rgba)).mode == "RGBA"
@@ -130,9 +131,9 @@ def test_four_channels_are_four_channels_to_a_generator_of_four():
 def test_16_bit_results_keep_their_values_in_every_format(tmp_path):
     ramp = np.linspace(0, 255, 64).astype("uint8").reshape(8, 8)
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
-    translator = load.Translator(identity(1), Translation("A", "B", (0, 255), (0, 65535), "uint16"))
+    translator = Translator(identity(1), Translation("A", "B", (0, 255), (0, 65535), "uint16"))
     for suffix in (".png", ".tif", ".bmp", ".jpg", ".webp"):
-        load.translate_files(translator, tmp_path / "ramp.png", tmp_path / f"out{suffix}")
+        files.translate_files(translator, tmp_path / "ramp.png", tmp_path / f"out{suffix}")
         with Image.open(tmp_path / f"out{suffix}") as result:
             values = np.array(result.convert("L") if suffix == ".webp" else result, float)
         whole = 65535 if suffix in (".png", ".tif") else 255
@@ -141,14 +142,14 @@ def test_16_bit_results_keep_their_values_in_every_format(tmp_path):
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK", "1"])
 def test_pil_in_pil_out(mode):
-    translator = load.Translator(identity(), Translation())
+    translator = Translator(identity(), Translation())
     result = translator(Image.fromarray(make_image()).convert(mode))
     assert result.size == (14, 10)
     assert result.mode == ("RGBA" if mode in ("RGBA", "LA") else "RGB")
 
 
 def test_fixed_size_generators_take_any_image():
-    translator = load.Translator(identity(shape=(32, 32)), Translation(size=(32, 32)))
+    translator = Translator(identity(shape=(32, 32)), Translation(size=(32, 32)))
     smooth = np.tile(np.linspace(0, 255, 90).astype("uint8")[:, None, None], (1, 40, 3))
     result = translator(smooth)
     assert result.shape == smooth.shape
@@ -156,55 +157,57 @@ def test_fixed_size_generators_take_any_image():
 
 
 def test_files_and_folders(tmp_path):
-    translator = load.Translator(invert(), Translation())
+    translator = Translator(invert(), Translation())
     (tmp_path / "in/deeper").mkdir(parents=True)
     one, two = make_image(), make_image(20, 6)
     Image.fromarray(one).save(tmp_path / "in/one.png")
     Image.fromarray(two).save(tmp_path / "in/deeper/two.png")
     (tmp_path / "in/broken.png").write_text("no image")
-    written, failed = load.translate_files(
+    written, failed = files.translate_files(
         translator, tmp_path / "in", tmp_path / "out", progress=False
     )
     assert {str(p.relative_to(tmp_path)) for p in written} >= {"out/one.png"}
     np.testing.assert_array_equal(np.array(Image.open(tmp_path / "out/one.png")), 255 - one)
     assert len(failed) == 1 and "broken.png" in failed[0]
-    (single,), _ = load.translate_files(translator, tmp_path / "in/one.png", tmp_path / "other.jpg")
+    (single,), _ = files.translate_files(
+        translator, tmp_path / "in/one.png", tmp_path / "other.jpg"
+    )
     assert Image.open(single).size == (14, 10)
 
 
 def test_originals_are_never_replaced(tmp_path):
-    translator = load.Translator(invert(), Translation())
+    translator = Translator(invert(), Translation())
     path = tmp_path / "one.png"
     Image.fromarray(make_image()).save(path)
     before = path.read_bytes()
     for sources in (path, tmp_path):
         with pytest.raises(InputError, match="would be replaced: give another target\\.$"):
-            load.translate_files(translator, sources, tmp_path, overwrite=True)
+            files.translate_files(translator, sources, tmp_path, overwrite=True)
     assert path.read_bytes() == before
     for _ in range(2):  # what lies in the target is no source
-        written, _ = load.translate_files(
+        written, _ = files.translate_files(
             translator, tmp_path, tmp_path / "out", overwrite=True, progress=False
         )
         assert [p.relative_to(tmp_path).as_posix() for p in written] == ["out/one.png"]
 
 
 def test_results_are_replaced_only_if_the_user_says_so(tmp_path):
-    translator = load.Translator(invert(), Translation())
+    translator = Translator(invert(), Translation())
     Image.fromarray(make_image()).save(tmp_path / "one.png")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/one.png").write_text("something dear")
     for sources in (tmp_path / "one.png", tmp_path):
         with pytest.raises(InputError, match="or allow it with overwrite"):
-            load.translate_files(translator, sources, tmp_path / "out")
+            files.translate_files(translator, sources, tmp_path / "out")
     assert (tmp_path / "out/one.png").read_text() == "something dear"
-    load.translate_files(translator, tmp_path / "one.png", tmp_path / "out", overwrite=True)
+    files.translate_files(translator, tmp_path / "one.png", tmp_path / "out", overwrite=True)
     assert Image.open(tmp_path / "out/one.png").size == (14, 10)
 
 
 def test_a_generator_of_another_size_is_refused():
     halves = keras.Sequential([keras.Input((None, None, 3)), keras.layers.AveragePooling2D(2)])
     with pytest.raises(InputError, match="give one that keeps the size"):
-        load.Translator(halves, Translation())(make_image())
+        Translator(halves, Translation())(make_image())
 
 
 @pytest.mark.parametrize(
@@ -221,11 +224,11 @@ def test_a_generator_of_another_size_is_refused():
 )
 def test_bad_arrays_are_named(image, words):
     with pytest.raises(InputError, match=words):
-        load.Translator(identity(), Translation())(image)
+        Translator(identity(), Translation())(image)
 
 
 def test_bad_size_is_named():
-    translator = load.Translator(identity(), Translation())
+    translator = Translator(identity(), Translation())
     for size in ("big", 3, 0.5, 100_000, float("nan"), (8, 8)):
         with pytest.raises(InputError, match="size must be"):
             translator(make_image(), size=size)
@@ -318,7 +321,7 @@ class Spy:
 def test_several_images_of_several_shapes_are_translated_as_each_alone():
     spy = Spy()
     calls = spy.calls
-    translator = load.Translator(spy, Translation())
+    translator = Translator(spy, Translation())
     images = [
         make_image(17, 20),
         make_image(16, 20),
@@ -334,7 +337,7 @@ def test_several_images_of_several_shapes_are_translated_as_each_alone():
 
 
 def test_no_more_than_so_many_images_at_a_time():
-    translator = load.Translator(invert(), Translation())
+    translator = Translator(invert(), Translation())
     network, counts = translator._network, []
 
     def spy(x):
@@ -353,14 +356,14 @@ def test_another_runtime_is_compared_with_keras_where_that_is_at_hand():
             return np.clip(0.1 - x, -1, 1)
 
     dark = np.full((16, 16, 3), 200, "uint8")  # 0.57 of [-1, 1]
-    translator = load.Translator(Brighter(), Translation(), original=invert)
+    translator = Translator(Brighter(), Translation(), original=invert)
     assert translator.difference(dark) == pytest.approx((13 / 255, 13 / 255))
     with pytest.raises(InputError, match="no form that Keras knows: load its .keras file"):
-        load.Translator(Brighter(), Translation()).difference(dark)
+        Translator(Brighter(), Translation()).difference(dark)
 
 
 def test_large_images_are_translated_in_pieces_to_the_same_result(monkeypatch):
-    translator = load.Translator(resnet_generator(filters=4, blocks=1, seed=0), Translation())
+    translator = Translator(resnet_generator(filters=4, blocks=1, seed=0), Translation())
     images = [make_image(220, 164), make_image(48, 48)]
     whole = translator.several(images)
     assert translator._tiles is None
@@ -377,5 +380,5 @@ def test_what_cannot_be_computed_in_pieces_is_computed_whole(monkeypatch):
     image = keras.Input((None, None, 3))
     mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(image)
     network = keras.Model(image, image - mean)
-    result = load.Translator(network, Translation())(np.full((40, 40, 3), 9, "uint8"))
+    result = Translator(network, Translation())(np.full((40, 40, 3), 9, "uint8"))
     np.testing.assert_array_equal(result, np.full((40, 40, 3), 128))

@@ -16,8 +16,8 @@ from cyclegan_tf.volumes.volume import Volume
 pytest.importorskip("nibabel")
 rng = np.random.default_rng(0)
 
-CT = intensity.described(intensity.Window())
-MR = intensity.described(
+CT = intensity.to_json(intensity.Window())
+MR = intensity.to_json(
     intensity.Percentiles(0, 100).learned([intensity.Scale(gain=500, offset=10)])
 )
 
@@ -32,8 +32,8 @@ def make(source=CT, target=CT, modalities=("CT", "CT"), neighbours=0, answer=Non
         modalities=modalities,
         neighbours=(neighbours, 0),
         patients={name: [] for name in SPLITS},
-    ).translated("ab")
-    ranges = [intensity.of_description(rule).value_range for rule in (source, target)]
+    ).for_generator("ab")
+    ranges = [intensity.from_json(rule).value_range for rule in (source, target)]
     return Translator(network, Translation(*"AB", *ranges, "float32", size, slices=slices))
 
 

@@ -15,6 +15,7 @@ from cyclegan_tf.data.io import formats, image_file
 from cyclegan_tf.data.statistics import describe
 from cyclegan_tf.evaluation.evaluate import evaluate
 from cyclegan_tf.inference import export, load, tiling
+from cyclegan_tf.inference.formats import FORMATS
 from cyclegan_tf.networks import generator_file, generators
 from cyclegan_tf.networks.metadata import Translation
 from cyclegan_tf.serving.models import Catalogue
@@ -152,7 +153,7 @@ def test_pieces_and_exports_know_any_number_of_channels(tmp_path, given, made):
     network = generators.resnet_generator((None, None, given), 4, 1, output_channels=made, seed=0)
     x = RNG.uniform(-1, 1, (1, 96, 80, given)).astype("float32")
     np.testing.assert_allclose(tiling.Tiled(network, 48)(x), network(x), atol=1e-5)
-    if not export.missing("onnx"):
+    if not FORMATS["onnx"].missing():
         known = Translation("A", "B", HU, (0, 1), "float32", (16, 16), source_dtype="float32")
         generator_file.save(tmp_path / "g.keras", network, known)
         export.export(tmp_path / "g.keras", tmp_path / "g.onnx")

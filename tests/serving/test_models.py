@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.inference import export, runtimes
+from cyclegan_tf.inference import autotune, export, formats, load
 from cyclegan_tf.networks import generator_file, generators
 from cyclegan_tf.networks.metadata import Translation
 from cyclegan_tf.serving.models import PENCIL, PRETRAINED, Catalogue
@@ -54,11 +54,10 @@ def test_every_generator_is_found_and_nothing_else(folder):
 
 
 def test_exported_generators_are_served_beside_the_others(tmp_path):
-    if export.missing("onnx"):
+    if formats.FORMATS["onnx"].missing():
         pytest.skip("ONNX's libraries are not installed")
     generator(tmp_path / "gen.keras", "x", "y")
     export.export(tmp_path / "gen.keras", tmp_path / "gen.onnx")
-    assert runtimes.is_exported(tmp_path / "gen.onnx")
     catalogue = Catalogue(tmp_path, "keras", log=lambda _: None)
     one, other = (catalogue.models[name]["ab"].translator for name in ("gen.keras", "gen.onnx"))
     assert (one.runtime, other.runtime) == ("keras", "onnx")
@@ -66,11 +65,13 @@ def test_exported_generators_are_served_beside_the_others(tmp_path):
     assert np.abs(one(image).astype(int) - other(image)).max() <= 1
 
 
-@pytest.mark.slow
-def test_the_service_takes_the_fastest_runtime(tmp_path, monkeypatch):
-    if export.missing("onnx"):
+def test_the_service_takes_the_runtime_asked_for_exported_once(tmp_path, monkeypatch):
+    if formats.FORMATS["onnx"].missing():
         pytest.skip("ONNX's libraries are not installed")
     monkeypatch.setenv("CYCLEGAN_TF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(autotune, "CANDIDATES", ("onnx",))
+    monkeypatch.setattr(autotune, "TURNS", 1)
+    monkeypatch.setattr(load, "PRETRAINED", tmp_path)  # two generators fewer to export
     generator(tmp_path / "models/gen.keras", "x", "y")
     served = Catalogue(tmp_path / "models", "onnx", log=lambda _: None).models["gen.keras"]["ab"]
     assert served.translator.runtime == "onnx" and list((tmp_path / "cache").rglob("*.onnx"))

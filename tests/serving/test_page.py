@@ -95,7 +95,7 @@ def make_image(tmp_path):
     return make
 
 
-def test_a_image_is_translated_compared_and_downloaded(page, image):
+def test_an_image_is_translated_compared_and_downloaded(page, make_image):
     path = make_image("noise.png", (310, 290), noise=True)  # many parts of an upload
     card = page.translate(path)
     sizes = page.browser.run(
@@ -119,7 +119,9 @@ def test_a_image_is_translated_compared_and_downloaded(page, image):
         ("a.bmp", "a.png", "PNG"),
     ],
 )
-def test_the_download_has_the_name_and_kind_of_the_original(page, image, name, downloaded, kind):
+def test_the_download_has_the_name_and_kind_of_the_original(
+    page, make_image, name, downloaded, kind
+):
     file = page.download(page.translate(make_image(name, (40, 30))))
     assert file.name == downloaded
     with Image.open(file) as image:
@@ -128,13 +130,13 @@ def test_the_download_has_the_name_and_kind_of_the_original(page, image, name, d
     file.unlink()
 
 
-def test_a_image_that_the_browser_does_not_know_is_shown(page, image):
+def test_an_image_that_the_browser_does_not_know_is_shown(page, make_image):
     card = page.translate(make_image("scan.tiff"))
     assert page.colour(card, 0.2) == RED
     assert page.colour(card, 0.8) == CYAN
 
 
-def test_the_slider_by_keyboard(page, image):
+def test_the_slider_by_keyboard(page, make_image):
     card = page.translate(make_image("red.png"))
     assert page.edge(card) == 50
     card.find_element("css selector", ".remove").send_keys(Keys.TAB)
@@ -149,7 +151,7 @@ def test_the_slider_by_keyboard(page, image):
     assert page.colour(card, 0.1) == CYAN
 
 
-def test_the_slider_by_pointer(page, image):
+def test_the_slider_by_pointer(page, make_image):
     card = page.translate(make_image("red.png", (400, 300)))
     stage = card.find_element("css selector", ".stage")
     assert page.colour(card, 0.35) == RED
@@ -161,7 +163,7 @@ def test_the_slider_by_pointer(page, image):
     assert (page.colour(card, 0.2), page.colour(card, 0.35)) == (RED, CYAN)
 
 
-def test_there_and_back(page, image):
+def test_there_and_back(page, make_image):
     card = page.translate(make_image("red.png"))
     assert page.colour(card, 0.8) == CYAN
     page.click(card, ".back")
@@ -175,7 +177,7 @@ def test_there_and_back(page, image):
     assert not card.find_element("css selector", ".views").is_displayed()
 
 
-def test_another_choice(page, image):
+def test_another_choice(page, make_image):
     choice = page.browser.all("#choice")[0]
     names = [option.text for option in choice.find_elements("css selector", "option")]
     assert names[:2] == ["photo → negative", "negative → photo"]
@@ -199,7 +201,7 @@ def test_examples_are_shown(page):
     page.browser.wait(lambda: widths() == [32, 32], "the examples")
 
 
-def test_several_files_one_of_them_broken(page, image, tmp_path):
+def test_several_files_one_of_them_broken(page, make_image, tmp_path):
     page.expected = "415"
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no image at all")
@@ -216,7 +218,7 @@ def test_several_files_one_of_them_broken(page, image, tmp_path):
     assert len(posts) == 4  # each of them once
 
 
-def test_two_at_a_time(page, image):
+def test_two_at_a_time(page, make_image):
     OPEN.clear()
     page.add(*(make_image(f"{i}.png") for i in range(3)))
     for i in range(2):
@@ -229,7 +231,7 @@ def test_two_at_a_time(page, image):
         page.until(f"{i}.png", "done")
 
 
-def test_a_busy_service_is_asked_again(page, image):
+def test_a_busy_service_is_asked_again(page, make_image):
     page.expected = "503"
     with contextlib.ExitStack() as places:
         for _ in range(page.site.service.limits.queue):
@@ -239,7 +241,7 @@ def test_a_busy_service_is_asked_again(page, image):
     page.until("red.png", "done")
 
 
-def test_a_network_that_is_gone(page, image):
+def test_a_network_that_is_gone(page, make_image):
     page.expected = "ERR_BLOCKED_BY_CLIENT"
     page.browser.block("/translate")
     page.add(make_image("red.png"))
@@ -252,7 +254,7 @@ def test_a_network_that_is_gone(page, image):
     assert not card.find_element("css selector", ".problem").is_displayed()
 
 
-def test_too_large_a_file_is_not_sent(page, image):
+def test_too_large_a_file_is_not_sent(page, make_image):
     page.browser.requests()
     page.add(make_image("large.bmp", (400, 300)))
     card = page.until("large.bmp", "failed")
@@ -260,7 +262,7 @@ def test_too_large_a_file_is_not_sent(page, image):
     assert "POST" not in [method for method, _ in page.browser.requests()]
 
 
-def test_an_unusual_image_is_told(page, image):
+def test_an_unusual_image_is_told(page, make_image):
     usual = page.translate(make_image("usual.png", colour=(121, 118, 120)))
     unusual = page.translate(make_image("unusual.png", noise=True))
     assert "unlike those" in page.text(unusual, ".notes")
@@ -285,7 +287,7 @@ def test_drop_and_paste(page):
         assert "30 × 20" in page.text(page.until(f"{way}.png", "done"), ".state")
 
 
-def test_removed_cards_leave_nothing(page, image):
+def test_removed_cards_leave_nothing(page, make_image):
     page.browser.run(
         "window.urls = new Set();"
         "const [make, revoke] = [URL.createObjectURL, URL.revokeObjectURL];"
@@ -305,7 +307,7 @@ def test_removed_cards_leave_nothing(page, image):
     assert page.browser.driver.switch_to.active_element.get_attribute("id") == "file"
 
 
-def test_a_card_removed_meanwhile_makes_room(page, image):
+def test_a_card_removed_meanwhile_makes_room(page, make_image):
     OPEN.clear()
     page.add(*(make_image(f"{i}.png") for i in range(3)))
     card = page.until("0.png", "translating")
@@ -337,7 +339,7 @@ def test_no_models(page, chromium, site, monkeypatch):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessible(page, image, scheme, tmp_path):
+def test_accessible(page, make_image, scheme, tmp_path):
     page.expected = "415"
     page.browser.look(scheme=scheme)
     assert page.browser.violations() == []
@@ -354,7 +356,7 @@ def test_accessible(page, image, scheme, tmp_path):
     assert page.browser.violations() == []
 
 
-def test_no_sideways_scrolling_on_a_phone(page, image, tmp_path):
+def test_no_sideways_scrolling_on_a_phone(page, make_image, tmp_path):
     page.expected = "415"
     page.browser.look(360, 740, phone=True)
     page.open()
@@ -370,7 +372,7 @@ def test_no_sideways_scrolling_on_a_phone(page, image, tmp_path):
     assert page.browser.run(sideways) == [360, 360]
 
 
-def test_without_javascript(page, image):
+def test_without_javascript(page, make_image):
     page.browser.devtools("Emulation.setScriptExecutionDisabled", value=True)
     try:
         page.browser.driver.get(page.site.address)

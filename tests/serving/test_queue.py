@@ -21,7 +21,7 @@ def wait_until(true):
 def test_images_that_wait_are_translated_together(tmp_path):
     gate = threading.Event()
     network = Invert(gate)
-    service = make_service(tmp_path, network, together=4)
+    service = make_service(tmp_path, network, batch=4)
     client = service.app().test_client
     images = [make_image(12, 17, seed=seed) for seed in range(6)]
     with ThreadPoolExecutor(6) as pool:
@@ -64,7 +64,7 @@ def test_one_that_fails_spoils_no_other(tmp_path):
 
 def test_overload_is_said_at_once_and_passes(tmp_path):
     gate = threading.Event()
-    service = make_service(tmp_path, Invert(gate), limits=Limits(queue=3), together=1)
+    service = make_service(tmp_path, Invert(gate), limits=Limits(queue=3), batch=1)
     client = service.app().test_client
     data = encoded(make_image())
     with ThreadPoolExecutor(3) as pool:

@@ -75,7 +75,7 @@ def status_and_error(received):
     return int(head.split()[1]), json.loads(body)["error"]["code"]
 
 
-def test_a_image_over_the_wire(tmp_path):
+def test_an_image_over_the_wire(tmp_path):
     with running(make_service(tmp_path)) as server:
         image = make_image(300, 200)
         answer = post(server, encoded(image))
@@ -102,7 +102,7 @@ def test_what_is_no_http_is_refused_in_the_form_of_all_errors(tmp_path):
 
 
 def test_slow_requests_are_closed_and_hold_nobody_up(tmp_path):
-    with running(make_service(tmp_path, limits=Limits(transfer=2))) as server:
+    with running(make_service(tmp_path, limits=Limits(transfer=1))) as server:
         body, kind = form(encoded(make_image()))
         head = (
             f"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
@@ -143,7 +143,7 @@ def test_idle_connections_keep_nobody_out(tmp_path):
 
 
 def test_an_answer_that_nobody_fetches_is_dropped(tmp_path):
-    image = make_image(2500, 2500)
+    image = make_image(1600, 1600)
     limits = Limits(transfer=1, bytes=2**25)
     with running(make_service(tmp_path, limits=limits)) as server:
         body, kind = form(encoded(image, "PNG", compress_level=0))
@@ -209,8 +209,12 @@ def test_a_port_in_use_is_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_serves_and_ends_with_status_0_at_sigterm(tmp_path):
-    command = [sys.executable, "-m", "cyclegan_tf", "serve", "--port", "0"]
+@pytest.mark.parametrize(
+    "options",
+    [["--runtime", "keras"], pytest.param([], marks=pytest.mark.long)],  # measured first
+)
+def test_the_command_serves_and_ends_with_status_0_at_sigterm(tmp_path, options):
+    command = [sys.executable, "-m", "cyclegan_tf", "serve", "--port", "0", *options]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "CYCLEGAN_TF_CACHE": str(tmp_path)}
     with subprocess.Popen(
         command,

@@ -37,7 +37,7 @@ def client(service):
     return service.app().test_client()
 
 
-def test_a_image_comes_back_translated_at_its_own_size(client):
+def test_an_image_comes_back_translated_at_its_own_size(client):
     image = make_image()
     answer = post(client, encoded(image), "image/png")
     assert answer.status_code == 200 and answer.mimetype == "image/png"
@@ -77,7 +77,7 @@ def test_json_has_everything(client):
     def pixels(name):
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer[name]["data"]))))
 
-    np.testing.assert_array_equal(pixels("image"), 255 - image)
+    np.testing.assert_array_equal(pixels("picture"), 255 - image)
     np.testing.assert_array_equal(pixels("preview"), image)
     assert answer["cycled"] is None and len(answer["notes"]) == 1  # there is no way back
     kept = ("model", "direction", "source", "target", "runtime", "name")

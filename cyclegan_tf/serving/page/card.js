@@ -158,7 +158,7 @@ export class Card {
     this.clock = setInterval(() => this.show("translating", `Translating, ${++seconds} s`), 1000);
   }
 
-  async finish({ image, cycled, preview, milliseconds, likeness, notes }) {
+  async finish({ picture: image, cycled, preview, milliseconds, likeness, notes }) {
     const { source, target, title } = this.choice;
     if (preview && !this.urls.original) await this.showOriginal(blobOf(preview));
     this.keep("result", blobOf(image));

@@ -1,0 +1,148 @@
+"""Translate files: one image, or a folder of them, each under its own name."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cyclegan_tf.common.atomic_files import replacing
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.io import formats, image_file
+
+
+def translate_files(
+    translator,
+    sources,
+    target,
+    size=None,
+    overwrite=False,
+    progress=True,
+    seed=0,
+    style=None,
+    outputs=1,
+    suffix=None,
+):
+    """Translates files into a folder, each under its own name.
+
+    Args:
+        translator: A `Translator`.
+        sources: An image, or a folder of images, as `image_file.read` reads them.
+        target: The folder to write to (made if missing); for a single image also the name of a
+            file with an image's suffix, or `.npy`. Arrays (which become `.npy`) and TIFFs keep
+            the target's type and values, and PNGs 16 bits, but not both gray and transparent.
+            Other files have 8 bits, to which the target's range is mapped.
+        size: As in `Translator.__call__`.
+        overwrite: Whether to replace files that exist; sources are never replaced.
+        progress: Whether to show a progress bar.
+        seed: As in `Translator.__call__`; the same for all files.
+        style: As in `Translator.__call__`; the same for all files.
+        outputs: Number of translations of each image: of `seed`, the next, and so on. More than
+            one are numbered, as in "face_1.png".
+        suffix: Of the files in a folder, such as ".npy"; by default those of the sources.
+
+    Returns:
+        `(written, failed)`: a list of paths, and a list of sentences about files that could not
+        be translated (a single image that cannot be raises instead).
+
+    Raises:
+        InputError: If `sources` holds nothing, or writing would replace a file.
+    """
+    sources, target = Path(sources), Path(target)
+    of_target = target.suffix.lower()
+    is_file = not target.is_dir() and formats.is_image_name(target)
+    writable = ", ".join(formats.WRITABLE)
+    if suffix is not None and (is_file or suffix not in formats.WRITABLE):
+        raise InputError(
+            f"suffix must be one of {writable}, and target a folder, received {suffix!r} and "
+            f"{target}."
+        )
+    if is_file and of_target not in formats.WRITABLE:
+        raise InputError(f"target must be a folder or end in {writable}, received {target}.")
+    if sources.is_dir():
+        if is_file or target.is_file():
+            raise InputError(f"target must be a folder, since {sources} is, received {target}.")
+        # Of a target inside the source, what was written there before is no source.
+        inside = target.resolve() != sources.resolve()
+        found = [p for p in image_file.images(sources) if not (inside and target in p.parents)]
+        paths = {path: target / path.relative_to(sources) for path in found}
+    else:
+        paths = {sources: target if is_file else target / sources.name}
+    for source, path in paths.items():
+        own = ".npy" if path.suffix.lower() == ".npz" else path.suffix
+        paths[source] = path if is_file else path.with_suffix(suffix or own)
+    if len(set(paths.values())) < len(paths):
+        twice = next(p for p in paths.values() if list(paths.values()).count(p) > 1)
+        raise InputError(f"{twice} would be the name of two results: rename one of the sources.")
+    if outputs > 1 and (not translator.has_styles or style is not None):
+        raise InputError(
+            f"outputs must be 1 where an image has one translation, received {outputs}: leave "
+            "it out."
+        )
+    tasks = [
+        (source, path if outputs == 1 else path.with_stem(f"{path.stem}_{i + 1}"), seed + i)
+        for source, path in paths.items()
+        for i in range(outputs)
+    ]
+    for source, path, _ in tasks:
+        if path.exists() and (not overwrite or path.samefile(source)):
+            raise InputError(
+                f"{path} exists and would be replaced: give another target"
+                + ("." if path.samefile(source) else ", or allow it with overwrite.")
+            )
+    if style is not None and np.ndim(style) != 1:
+        style = translator.style(style)
+    _warn_of_8_bits(translator, [path for _, path, _ in tasks])
+    written, failed = [], []
+    for source, path, seed in tqdm(tasks, unit="image", disable=not progress):
+        try:
+            _translate_file(translator, source, path, size, seed, style)
+            written.append(path)
+        except InputError as error:
+            if source == sources:
+                raise
+            failed.append(str(error))
+    return written, failed
+
+
+def fit_for(image, suffix):
+    """Brings an image to what a kind of file can hold.
+
+    Args:
+        image: `PIL.Image`.
+        suffix: One of `formats.IMAGES`.
+
+    Returns:
+        `PIL.Image`, without transparency where the file has none.
+    """
+    if not formats.of(f"x{suffix}").alpha:
+        image = image.convert("L" if image.mode in ("L", "LA") else "RGB")
+    return image
+
+
+def _translate_file(translator, source, path, size, seed, style):
+    suffix = path.suffix.lower()
+    result = translator(image_file.read(source), size, seed, style)
+    data = formats.encode(result, suffix)
+    if data is None and result.dtype.kind == "f" and result.shape[-1] == 2:
+        data = formats.encode(result[..., :1], suffix)  # values before transparency
+    if data is None:
+        image = fit_for(translator.to_pil(result, eight_bit=True), suffix)
+    with replacing(path) as temporary:
+        if data is None:
+            image.save(temporary, quality=95)
+        else:
+            temporary.write_bytes(data)
+
+
+def _warn_of_8_bits(translator, paths):
+    """Says once where what is asked for cannot hold floats."""
+    dtype, (low, high) = translator.translation.dtype, translator.translation.target_range
+    lossy = [p for p in paths if not formats.of(p).keeps("float32")]
+    if lossy and np.dtype(dtype).kind == "f":
+        warnings.warn(
+            f"{lossy[0].name} holds 8 bits, so that {low:g} to {high:g} of "
+            f"{translator.translation.target} become 0 to 255: ask for .npy or .tif to keep the "
+            "values.",
+            stacklevel=3,
+        )
