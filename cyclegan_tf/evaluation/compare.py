@@ -12,11 +12,12 @@ from cyclegan_tf.common import plotting, renamed
 from cyclegan_tf.common.atomic_files import replacing, write_text
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.evaluation.direction import Direction, Tools
-from cyclegan_tf.evaluation.evaluate import DIRECTIONS
+from cyclegan_tf.evaluation.direction import DIRECTIONS, Direction
+from cyclegan_tf.evaluation.direction import protocol as protocol_of
 from cyclegan_tf.evaluation.metrics import diversity, mae
 from cyclegan_tf.evaluation.registry import METRICS, Score
 from cyclegan_tf.evaluation.result import ROWS, cell, head, markdown, protocol_text
+from cyclegan_tf.evaluation.scorer import Tools
 from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training.callbacks import read_history, save_generators
@@ -89,7 +90,7 @@ class Entry:
         trained: Of everything that was trained for it.
         diversity: `Score`, or None where an input has one translation.
         scores: Dictionary from the metric to its `Score`.
-        images: `scoring.Images`: the translations.
+        images: `scorer.Images`: the translations.
     """
 
     learns_from: str
@@ -294,7 +295,7 @@ def compare(
         "diversity": f"mean {'LPIPS' if tools.perceptual else 'MAE'} between {SAMPLES} "
         f"translations of one input, over {INPUTS} inputs",
     }
-    return Comparison(protocol | tools.protocol(dataset, "test", directions), bounds, entries)
+    return Comparison(protocol | protocol_of(dataset, "test", directions), bounds, entries)
 
 
 def _run(model, dataset, folder, steps, seconds, batch_size, verbose):

@@ -1,5 +1,6 @@
 """One direction of translation on held-out images: which ones, with what, and their scores."""
 
+import functools
 from importlib.metadata import version
 
 import numpy as np
@@ -8,159 +9,68 @@ from tqdm import tqdm
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import normalize
-from cyclegan_tf.evaluation.metrics import hidden_information, inception_features, perceptual
-from cyclegan_tf.evaluation.metrics.features import RandomFeatures
-from cyclegan_tf.evaluation.registry import BODY, METRICS
 from cyclegan_tf.evaluation.result import Result
 from cyclegan_tf.evaluation.scorer import Images, Scorer
 from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.networks import generator_file
 
-#: Standard deviation of the noise of the hidden-information check: two of 255 grey levels.
-NOISE = 2 / 255
+#: A to B, and back.
+DIRECTIONS = ("ab", "ba")
 #: Images that a set must have for every score of sets to exist.
 ENOUGH = 6
 
 
-class Tools:
-    """What scoring needs beside images: networks, names of metrics, seeds.
+def protocol(dataset, split, directions):
+    """Everything that the scores of all directions depend on, but for the generators.
 
     Args:
-        names: List or tuple of names of `scores.METRICS`, or None for all that apply.
-        features: "inception", "random", "none", or None: inception where it can be had, and random
-            where `names` has scores of that.
-        weights: File of the Inception weights.
-        resize: "clean" or "legacy".
-        lpips: "alex", "vgg", "none", or None: alex where it can be had.
-        lpips_weights: File of the LPIPS weights.
-        seed: Of the choice of images, the noise and the bootstrap.
-        progress: Whether to show progress bars.
+        dataset: `npz.Dataset`.
+        split: "train" or "test".
+        directions: Dictionary from "ab" and "ba", or one of them, to `Direction`.
 
-    Raises:
-        InputError: If an argument is none of these, or weights that were asked for, by name or
-            through a metric, cannot be had.
+    Returns:
+        Dictionary of strings, numbers and such dictionaries.
     """
-
-    def __init__(
-        self,
-        names=None,
-        *,
-        features=None,
-        weights=None,
-        resize="clean",
-        lpips=None,
-        lpips_weights=None,
-        seed=0,
-        progress=False,
-    ):
-        if names is not None:
-            listed = isinstance(names, (list, tuple)) and names
-            if not listed or not all(isinstance(name, str) for name in names):
-                raise InputError(
-                    "metrics must name at least one score in a list, such as ['kid'], received "
-                    f"{names!r}."
-                )
-            if features is None and any(name.endswith("_random") for name in names):
-                features = "random"
-        check_whole("seed", seed, 0)
-        self.names, self.seed, self.progress = names, int(seed), progress
-        #: Why what comes by default could not be loaded.
-        self.missing = {}
-        for name, value, choices in (
-            ("features", features, ("inception", "random", "none")),
-            ("resize", resize, ("clean", "legacy")),
-            ("lpips", lpips, ("alex", "vgg", "none")),
-        ):
-            if value is not None and value not in choices:
-                listed = ", ".join(repr(choice) for choice in choices)
-                raise InputError(f"{name} must be one of {listed}, received {value!r}.")
-        self.extractor = self.perceptual = None
-        if names is None or any(name in METRICS and METRICS[name].group == "set" for name in names):
-            self.extractor = self._load(
-                "features",
-                features,
-                {"random": RandomFeatures},
-                lambda: inception_features.load(weights, resize),
-                weights,
-            )
-        if names is None or {"lpips", "perceptual_loss"} & set(names):
-            self.perceptual = self._load(
-                "lpips",
-                lpips,
-                {},
-                lambda: perceptual.load(lpips or "alex", lpips_weights),
-                lpips_weights,
-            )
-
-    def _load(self, kind, choice, others, load, weights):
-        if choice == "none":
-            self.missing[kind] = f"it was switched off by {kind}='none'."
-            return None
-        try:
-            return others.get(choice, load)()
-        except InputError as error:
-            # What was asked for must be there; what comes by default may be missing.
-            if choice is not None or weights is not None or self.names is not None:
-                raise
-            self.missing[kind] = str(error)
-            return None
-
-    def protocol(self, dataset, split, directions):
-        """Everything that the scores depend on, but for the generators."""
-        (first, *_) = directions.values()
-        names = {name for direction in directions.values() for name in direction.scorer.names}
-        units = ("", "")
-        over = "images"
-        if dataset.slices is not None:
-            units = [f" {rule.get('unit', '')}".rstrip() for rule in dataset.slices.intensities]
-            counts = (f"{len(set(one.patients))} {way}" for way, one in directions.items())
-            over = f"patients, each with all their slices ({', '.join(counts)})"
-        protocol = {
-            "data": dataset.hash,
-            "split": f"{split} ({'held out' if split == 'test' else 'NOT held out'})",
-            "size": "x".join(str(side) for side in dataset.train_a.shape[1:3]),
-            "stored values": {
-                name: f"{dtype} in {low:g} to {high:g}{unit}"
-                for name, dtype, (low, high), unit in zip(
-                    dataset.names,
-                    (dataset.train_a.dtype, dataset.train_b.dtype),
-                    dataset.ranges,
-                    units,
-                    strict=True,
-                )
-            },
-            "pictures": {
-                direction: {
-                    "translated": len(one.inputs),
-                    "reference": len(one.reference),
-                    "other real": len(one.other or ()),
-                }
-                for direction, one in directions.items()
-            },
-            "measured": "the translation as saved, rounded to its stored type",
-            "intervals": f"95 %: percentile bootstrap over {over}; kernel distance 1.96 "
-            "jackknife standard errors",
-            "seed": self.seed,
-        }
-        if {name for name in names if METRICS[name].group == "set"}:
-            protocol |= self.extractor.protocol
-        quantities = {name.removesuffix("_random") for name in names}
-        for alike, k in ((("precision", "recall", "realism"), 3), (("density", "coverage"), 5)):
-            if quantities & set(alike):
-                protocol[", ".join(alike)] = f"k = {k}"
-        if {"lpips", "perceptual_loss"} & names:
-            protocol["lpips"] = self.perceptual.protocol
-        if names & BODY.keys():
-            protocol["in body"] = "where the true image's label map is not 0; MAE in stored units"
-        with_maps = any(one.source_masks is not None for one in directions.values())
-        if names & BODY.keys() or (with_maps and "cycle_consistency" in names):
-            protocol["label maps"] = dataset.slices.masks_from or "as they came with the data"
-        if "ms_ssim" in names:
-            protocol["ms_ssim"] = f"{first.scorer.scales} of 5 scales"
-        if first.scorer.looks_for_hidden:
-            protocol["noise"] = f"{NOISE * 255:.3g}/255 of the value range"
-        packages = ("cyclegan_tf", "tensorflow", "keras", "numpy")
-        return protocol | {"versions": {name: version(name) for name in packages}}
+    units, over = ("", ""), "images"
+    if dataset.slices is not None:
+        units = [f" {rule.get('unit', '')}".rstrip() for rule in dataset.slices.intensities]
+        counts = (f"{len(set(one.patients))} {way}" for way, one in directions.items())
+        over = f"patients, each with all their slices ({', '.join(counts)})"
+    stored = zip(
+        dataset.names,
+        (dataset.train_a.dtype, dataset.train_b.dtype),
+        dataset.ranges,
+        units,
+        strict=True,
+    )
+    (first, *_) = directions.values()
+    said = {
+        "data": dataset.hash,
+        "split": f"{split} ({'held out' if split == 'test' else 'NOT held out'})",
+        "size": "x".join(str(side) for side in dataset.train_a.shape[1:3]),
+        "stored values": {
+            name: f"{dtype} in {low:g} to {high:g}{unit}"
+            for name, dtype, (low, high), unit in stored
+        },
+        "pictures": {
+            direction: {
+                "translated": len(one.inputs),
+                "reference": len(one.reference),
+                "other real": len(one.other or ()),
+            }
+            for direction, one in directions.items()
+        },
+        "measured": "the translation as saved, rounded to its stored type",
+        "intervals": f"95 %: percentile bootstrap over {over}; kernel distance 1.96 "
+        "jackknife standard errors",
+        "seed": first.tools.seed,
+    }
+    for one in directions.values():
+        said |= one.scorer.protocol()
+    if "in body" in said or any(one.measures_labels for one in directions.values()):
+        said["label maps"] = dataset.slices.masks_from or "as they came with the data"
+    packages = ("cyclegan_tf", "tensorflow", "keras", "numpy")
+    return said | {"versions": {name: version(name) for name in packages}}
 
 
 class Direction:
@@ -213,18 +123,13 @@ class Direction:
         self.training = getattr(dataset, f"train_{target}")
         reference = self._target(self.reference)
         self.scorer = Scorer(
+            tools,
             reference,
             self._source(self.inputs),
             reference if paired else None,
             masks=target_masks,
             patients=self.patients,
-            names=tools.names,
-            extractor=tools.extractor,
-            perceptual=tools.perceptual,
             back=back,
-            missing=tools.missing,
-            seed=tools.seed,
-            progress=tools.progress,
         )
 
     def _source(self, images):
@@ -234,9 +139,10 @@ class Direction:
     def _target(self, images):
         return _without_neighbours(images, self.neighbours[1])
 
-    def quiet(self):
-        """Shows no more progress bars."""
-        self.tools.progress = self.scorer.progress = False
+    @property
+    def measures_labels(self):
+        """Whether cycles are scored label by label."""
+        return self.source_masks is not None and "cycle_consistency" in self.scorer.names
 
     def translated(self, there, back):
         """Translates, and scores the translations.
@@ -247,25 +153,16 @@ class Direction:
         _fits(there, self.inputs, self.reference, self.names)
         if back is not None:
             _fits(back, self.reference, self.inputs, self.names[::-1])
-        progress = self.tools.progress
-
-        def gen_there(images):
-            return _apply(there, images, " → ".join(self.names), progress, self.tools.seed)
-
-        def gen_back(images):
-            names = self.names[::-1]
-            return _apply(back, images, " → ".join(names), progress, self.tools.seed)
-
-        normalized = self.inputs.normalized
-        fake = gen_there(normalized)
-        translations, cycles, hidden = self._target(self.reference.stored(fake)), None, None
+        there = functools.partial(self._translate, there, " → ".join(self.names))
         if back is not None:
-            cycles = self._source(self.inputs.stored(gen_back(fake)))
-            if self.scorer.looks_for_hidden:
-                hidden = hidden_information(
-                    lambda _: fake, gen_back, normalized, noise=NOISE, seed=self.tools.seed
-                )
-        return self.scorer.score(translations, cycles, hidden), translations, cycles
+            back = functools.partial(self._translate, back, " → ".join(self.names[::-1]))
+        seen = self.inputs.normalized
+        fake = there(seen)
+        translations, cycles, way = self._target(self.reference.stored(fake)), None, {}
+        if back is not None:
+            cycles = self._source(self.inputs.stored(back(fake)))
+            way = {"cycled": cycles, "there": lambda _: fake, "back": back, "seen": seen}
+        return self.scorer.score(translations, **way), translations, cycles
 
     def result(self, there, back):
         """Scores all rows."""
@@ -273,7 +170,7 @@ class Direction:
         scores, translations, cycles = self.translated(there, back)
         rows = {"untranslated": scorer.score(scorer.inputs.like(scorer.reference))}
         if scorer.partners is not None:
-            rows["training_mean"] = scorer.as_pairs(self._target(self._training_mean()))
+            rows["training_mean"] = scorer.score(self._target(self._training_mean()), group="pairs")
         rows["translated"] = scores
         if self.other is not None:
             # Fewer than the inputs where there are no more; none are compared twice.
@@ -282,7 +179,7 @@ class Direction:
         by_label = {}
         if cycles is not None:
             columns.append(("and back", cycles))
-            if self.source_masks is not None and "cycle_consistency" in scorer.names:
+            if self.measures_labels:
                 by_label = scorer.by_label(cycles, self.source_masks, self.labels)
         if scorer.partners is not None:
             columns.append(("truth", scorer.partners))
@@ -297,6 +194,29 @@ class Direction:
         mean = self.reference.stored(normalize(total / count, self.reference.value_range))
         images = np.broadcast_to(mean.images, self.reference.images.shape)
         return Images(images, mean.value_range)
+
+    def _translate(self, generator, label, images):
+        """Calls the generator on a few images at a time."""
+        results, network = [], CompiledGenerator(generator)
+        given = generator_file.inputs(generator, images, self.tools.seed)
+        hidden = not self.tools.progress
+        with tqdm(total=len(images), desc=label, unit="image", disable=hidden) as bar:
+            for start in range(0, len(images), 16):
+                batch = [x[start : start + 16] for x in given]
+                results.append(network(*batch))
+                bar.update(len(batch[0]))
+        results = np.concatenate(results)
+        if results.shape[:3] != images.shape[:3]:
+            raise InputError(
+                f"The generator {label} gives images of {results.shape[1:3]} pixels for those of "
+                f"{images.shape[1:3]}: give one that keeps the size."
+            )
+        if not np.isfinite(results).all():
+            raise InputError(
+                f"The generator {label} gives NaN or infinite values: its training diverged, take "
+                "an earlier one."
+            )
+        return results
 
 
 def _fits(generator, source, target, names):
@@ -345,26 +265,3 @@ def _some(draw, count, limit):
     if limit is None or limit >= count:
         return np.arange(count)
     return np.sort(draw.permutation(count)[:limit])
-
-
-def _apply(generator, images, label, progress, seed):
-    """Calls the generator on a few images at a time."""
-    results, network = [], CompiledGenerator(generator)
-    given = generator_file.inputs(generator, images, seed)
-    with tqdm(total=len(images), desc=label, unit="image", disable=not progress) as bar:
-        for start in range(0, len(images), 16):
-            batch = [x[start : start + 16] for x in given]
-            results.append(network(*batch))
-            bar.update(len(batch[0]))
-    results = np.concatenate(results)
-    if results.shape[:3] != images.shape[:3]:
-        raise InputError(
-            f"The generator {label} gives images of {results.shape[1:3]} pixels for those of "
-            f"{images.shape[1:3]}: give one that keeps the size."
-        )
-    if not np.isfinite(results).all():
-        raise InputError(
-            f"The generator {label} gives NaN or infinite values: its training diverged, take an "
-            "earlier one."
-        )
-    return results

@@ -1,80 +1,83 @@
-"""What the scores are called, and one score with its uncertainty."""
+"""The registry of metrics, and one score with its uncertainty."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
+#: What metrics compare, by the name of their group; there is a table for each.
+GROUPS = {
+    "set": "As a set, against real images of the target domain",
+    "pairs": "Each image against its true partner",
+    "input": "Each image against its input",
+    "hidden": "Hidden information: mean error of the cycle, as a share of the value range",
+}
 #: Resamplings behind each bootstrapped interval.
 RESAMPLINGS = 1000
 
 
 @dataclass(frozen=True)
 class Metric:
-    """How a score is shown.
+    """One metric, as `metric` registers it.
 
     Attributes:
         title: Head of its column.
-        group: What it compares: "set" (translations and real images as sets), "pairs" (each
-            with its true partner), "input" (each with its input), "hidden" (each input with
-            what comes back).
+        group: One of `GROUPS`.
         better: "lower" or "higher".
+        function: Computes it.
+        takes: Dictionary from each argument of the function to the name of what it is given: one
+            of `scorer.Scorer.materials`. Where that does not exist, the metric does not apply.
+        pick: Function from what `function` returns to the metric's part of it: an array `(n,)`
+            with a number for each image, one number, or a `Score`; None takes all of it.
         scale: Factor of the value in tables.
+        features: "inception" or "random" where it takes features; else None.
+        least_images: How many images of each domain it needs.
+        least_side: How many pixels the smaller side of an image needs.
+        protocol: What to say beside the tables where the metric is in them.
     """
 
     title: str
     group: str
     better: str
+    function: Callable | None = None
+    takes: dict = field(default_factory=dict)
+    pick: Callable | None = None
     scale: float = 1.0
+    features: str | None = None
+    least_images: int = 1
+    least_side: int = 1
+    protocol: dict = field(default_factory=dict)
 
 
-SET = {
-    "fid": Metric("FID", "set", "lower"),
-    "kid": Metric("KID", "set", "lower", 1000.0),
-    "precision": Metric("precision", "set", "higher"),
-    "recall": Metric("recall", "set", "higher"),
-    "density": Metric("density", "set", "higher"),
-    "coverage": Metric("coverage", "set", "higher"),
-    "realism": Metric("realism", "set", "higher"),
-}
-#: The same quantities on untrained features: never called FID or KID.
-SET_RANDOM = {
-    "frechet_random": Metric("Fréchet (random)", "set", "lower"),
-    "kernel_random": Metric("kernel (random)", "set", "lower"),
-    "precision_random": Metric("precision (random)", "set", "higher"),
-    "recall_random": Metric("recall (random)", "set", "higher"),
-    "density_random": Metric("density (random)", "set", "higher"),
-    "coverage_random": Metric("coverage (random)", "set", "higher"),
-    "realism_random": Metric("realism (random)", "set", "higher"),
-}
-PAIRS = {
-    "mae": Metric("MAE", "pairs", "lower"),
-    "mse": Metric("MSE", "pairs", "lower"),
-    "psnr": Metric("PSNR", "pairs", "higher"),
-    "ssim": Metric("SSIM", "pairs", "higher"),
-    "ms_ssim": Metric("MS-SSIM", "pairs", "higher"),
-    "lpips": Metric("LPIPS", "pairs", "lower"),
-}
-#: Of slices of a body: what lies outside of it counts in none of these.
-BODY = {
-    "mae_body": Metric("MAE in body", "pairs", "lower"),
-    "psnr_body": Metric("PSNR in body", "pairs", "higher"),
-    "ssim_body": Metric("SSIM in body", "pairs", "higher"),
-}
-INPUT = {
-    "edge_preservation": Metric("edges", "input", "higher"),
-    "colour_consistency": Metric("colours", "input", "higher"),
-    "structural_similarity": Metric("structure", "input", "higher"),
-    "texture": Metric("texture", "input", "higher"),
-    "perceptual_loss": Metric("perceptual loss", "input", "lower"),
-    "cycle_consistency": Metric("cycle", "input", "higher"),
-}
-HIDDEN = {
-    "cycle_error": Metric("as it is", "hidden", "lower"),
-    "cycle_error_rounded": Metric("rounded to 8 bits", "hidden", "lower"),
-    "cycle_error_noisy": Metric("with noise", "hidden", "lower"),
-}
-#: Every score by its name in files, in the order of the tables.
-METRICS = SET | SET_RANDOM | PAIRS | BODY | INPUT | HIDDEN
+#: Every metric by its name in files, in the order of the tables; complete once
+#: `evaluation.metrics` is imported.
+METRICS = {}
+
+
+def metric(name, title, group, better, takes, **more):
+    """Registers a function as a metric: a column of the tables, a key of the files, a choice.
+
+    Of several such decorators of one function the lowest comes first in the tables.
+
+    Args:
+        name: Its name in files and arguments.
+        title: As for `Metric`.
+        group: As for `Metric`.
+        better: As for `Metric`.
+        takes: As for `Metric`.
+        **more: Further attributes of `Metric`.
+
+    Example:
+        >>> @metric("bias", "bias", "pairs", "lower", {"x": "true", "y": "translated"})
+        ... def bias(x, y):
+        ...     return np.abs((y.astype(float) - x).mean(axis=(1, 2, 3)))
+    """
+
+    def register(function):
+        METRICS[name] = Metric(title, group, better, function, takes, **more)
+        return function
+
+    return register
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,8 @@ import numpy as np
 from cyclegan_tf.common import plotting
 from cyclegan_tf.common.atomic_files import replacing, write_text
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.evaluation.registry import METRICS, Metric
+from cyclegan_tf.evaluation.registry import GROUPS, METRICS, Metric
 
-#: What each table compares.
-GROUPS = {
-    "set": "As a set, against real images of the target domain",
-    "pairs": "Each image against its true partner",
-    "input": "Each image against its input",
-    "hidden": "Hidden information: mean error of the cycle, as a share of the value range",
-}
 #: What each row is, by its name in files.
 ROWS = {
     "untranslated": "{0}, untranslated",
@@ -35,13 +28,13 @@ class Result:
     Attributes:
         names: What the input's and the target's domains are called.
         rows: Dictionary from "untranslated", "training_mean", "translated" and "other_real" to a
-            dictionary from metric to `scores.Score`. Without pairs there is no "training_mean",
+            dictionary from metric to `registry.Score`. Without pairs there is no "training_mean",
             without a ceiling's images no "other_real".
         left_out: Dictionary from metric to the reason.
         index: Which images of the split were translated.
         columns: List of `(label, Images)`: inputs, translations, cycles, partners.
-        by_label: Dictionary from each label of the inputs' label maps to the `scores.Score` of the
-            cycle's mean absolute error within it; empty without label maps or a way back.
+        by_label: Dictionary from each label of the inputs' label maps to the `registry.Score` of
+            the cycle's mean absolute error within it; empty without label maps or a way back.
     """
 
     names: tuple[str, str]

@@ -1,14 +1,17 @@
-"""The scores of one direction of translation: where each applies, and its value."""
+"""The scores of images as translations in one direction: which apply, and their values."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
+from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.evaluation import metrics
-from cyclegan_tf.evaluation.metrics import arrays, features, masked
-from cyclegan_tf.evaluation.registry import BODY, HIDDEN, METRICS, PAIRS, SET, SET_RANDOM, Score
+from cyclegan_tf.evaluation.metrics import arrays, inception_features, perceptual
+from cyclegan_tf.evaluation.metrics.features import RandomFeatures, cached
+from cyclegan_tf.evaluation.registry import METRICS, Score
 
 
 @dataclass(frozen=True)
@@ -54,125 +57,216 @@ class Images:
         return Images(images, self.value_range)
 
 
+class Tools:
+    """What scoring needs beside images: names of metrics, pretrained networks, a seed.
+
+    Args:
+        names: List or tuple of names of `registry.METRICS`, or None for all that apply.
+        features: "inception", "random", "none", or None: inception where it can be had, and random
+            where `names` has scores of that.
+        weights: File of the Inception weights.
+        resize: "clean" or "legacy".
+        lpips: "alex", "vgg", "none", or None: alex where it can be had.
+        lpips_weights: File of the LPIPS weights.
+        seed: Of the choice of images, the noise and the bootstrap.
+        progress: Whether to show progress bars.
+
+    Attributes:
+        extractor: Feature extractor (see `metrics.features`), or None.
+        perceptual: `metrics.perceptual.Lpips`, or None.
+        missing: Dictionary from "features" and "lpips" to the sentence why there is none.
+
+    Raises:
+        InputError: If an argument is none of these, or weights that were asked for, by name or
+            through a metric, cannot be had.
+    """
+
+    def __init__(
+        self,
+        names=None,
+        *,
+        features=None,
+        weights=None,
+        resize="clean",
+        lpips=None,
+        lpips_weights=None,
+        seed=0,
+        progress=False,
+    ):
+        if names is not None:
+            listed = isinstance(names, (list, tuple)) and names
+            if not listed or not all(isinstance(name, str) for name in names):
+                raise InputError(
+                    "metrics must name at least one score in a list, such as ['kid'], received "
+                    f"{names!r}."
+                )
+            if unknown := [name for name in names if name not in METRICS]:
+                raise InputError(
+                    f"metrics must be among {', '.join(METRICS)}, received {', '.join(unknown)}."
+                )
+        check_whole("seed", seed, 0)
+        for name, value, choices in (
+            ("features", features, ("inception", "random", "none")),
+            ("resize", resize, ("clean", "legacy")),
+            ("lpips", lpips, ("alex", "vgg", "none")),
+        ):
+            if value is not None and value not in choices:
+                listed = ", ".join(repr(choice) for choice in choices)
+                raise InputError(f"{name} must be one of {listed}, received {value!r}.")
+        self.names, self.seed, self.progress = names, int(seed), progress
+        self.missing = {}
+        self.extractor = self.perceptual = None
+        wanted = [METRICS[name] for name in names or METRICS]
+        kinds = {metric.features for metric in wanted} - {None}
+        if features is None and names is not None and "random" in kinds:
+            features = "random"
+        if kinds:
+            load = functools.partial(inception_features.load, weights, resize)
+            if features == "random":
+                load = RandomFeatures
+            self.extractor = self._load("features", features, load, weights)
+        if any("lpips" in metric.takes.values() for metric in wanted):
+            load = functools.partial(perceptual.load, lpips or "alex", lpips_weights)
+            self.perceptual = self._load("lpips", lpips, load, lpips_weights)
+
+    def _load(self, kind, choice, load, weights):
+        if choice == "none":
+            self.missing[kind] = f"it was switched off by {kind}='none'."
+            return None
+        try:
+            return load()
+        except InputError as error:
+            # What was asked for must be there; what comes by default may be missing.
+            if choice is not None or weights is not None or self.names is not None:
+                raise
+            self.missing[kind] = str(error)
+            return None
+
+
 class Scorer:
     """Computes the scores that apply.
 
     Args:
+        tools: `Tools`.
         reference: `Images`: real ones of the target domain.
         inputs: `Images`: what is translated.
         partners: `Images`: the true translation of each input, or None.
         masks: Label maps of the partners, `(n, height, width, 1)`; 0 lies outside of the body. None
             without any.
         patients: A whole number for each input, of slices; None where all images are independent.
-        names: Which scores; by default all that apply.
-        extractor: Feature extractor (see `metrics.features`), or None.
-        perceptual: `metrics.perceptual.Lpips`, or None.
         back: Whether there is a generator for the way back.
-        missing: Mapping "features" and "lpips" to the sentence why there is none.
-        seed: Of the bootstrap.
-        progress: Whether to show progress bars.
 
     Attributes:
         names: The scores that it computes.
-        left_out: Mapping from each other score to the reason; empty where `names` were given,
-            since then nothing was left out.
+        left_out: Dictionary from each other score to the reason; empty where the tools name the
+            scores, since then nothing was left out.
 
     Raises:
-        InputError: If a score of `names` is unknown or does not apply.
+        InputError: If a score that the tools name does not apply.
     """
 
     def __init__(
-        self,
-        reference,
-        inputs,
-        partners=None,
-        *,
-        masks=None,
-        patients=None,
-        names=None,
-        extractor=None,
-        perceptual=None,
-        back=True,
-        missing=None,
-        seed=0,
-        progress=False,
+        self, tools, reference, inputs, partners=None, *, masks=None, patients=None, back=True
     ):
-        self.reference, self.inputs, self.partners = reference, inputs, partners
+        self.tools, self.reference, self.inputs, self.partners = tools, reference, inputs, partners
         self.masks, self.patients = masks, patients
-        self.extractor, self.perceptual = extractor, perceptual
-        self.seed, self.progress = seed, progress
         self.height, self.width = reference.images.shape[1:3]
-        self.scales = metrics.ms_ssim_scales(self.height, self.width)
-        unknown = [name for name in names or () if name not in METRICS]
-        if unknown:
-            raise InputError(
-                f"metrics must be among {', '.join(METRICS)}, received {', '.join(unknown)}."
-            )
-        reasons = {name: self._reason(name, back, missing or {}) for name in METRICS}
-        for name in names or ():
+        reasons = {name: self._reason(METRICS[name], back) for name in METRICS}
+        for name in tools.names or ():
             if reasons[name]:
                 raise InputError(f"{name} cannot be computed: {reasons[name]}")
-        self.names = [name for name in METRICS if not reasons[name]] if names is None else names
-        unasked = SET if extractor and extractor.name != "inception" else SET_RANDOM
-        if masks is None:
-            unasked = unasked | BODY
-        self.left_out = {
-            name: reason
-            for name, reason in reasons.items()
-            if reason and names is None and name not in unasked
-        }
-
-        if self._wanted(*SET, *SET_RANDOM):
+        self.left_out = {}
+        self.names = tools.names
+        if self.names is None:
+            self.names = [name for name in METRICS if not reasons[name]]
+            self.left_out = {n: r for n, r in reasons.items() if r and self._expected(METRICS[n])}
+        if any(METRICS[name].features for name in self.names):
             # At once, so that weights that do not fit are told before any training.
-            self._real = features.cached(extractor, reference.eight_bit, progress)
+            self._real = self._features(reference)
 
-    @property
-    def looks_for_hidden(self):
-        """Whether `score` wants `hidden`."""
-        return self._wanted(*HIDDEN)
-
-    def score(self, images, cycled=None, hidden=None):
+    def score(self, images, *, cycled=None, there=None, back=None, seen=None, group=None):
         """Scores images as translations.
 
         Args:
             images: `Images` in the target domain's range, at most as many as `inputs`.
             cycled: `Images`: the inputs after the way there and back, or None.
-            hidden: What `metrics.hidden_information` gave, or None.
+            there: As for `metrics.hidden_information`, or None, as the next two.
+            back: As for `metrics.hidden_information`.
+            seen: The inputs as the generators see them, in [-1, 1].
+            group: Only scores of this group; by default all.
 
         Returns:
             Dictionary from each name to its `Score`, without those that need what is None.
         """
-        scores = self._as_set(images) | self.as_pairs(images)
-        scores |= self._as_translations(images, cycled)
-        if hidden is not None:
-            scores |= self._per_image(
-                {
-                    name: lambda kind=kind: hidden[kind]
-                    for name, kind in zip(HIDDEN, ("as_is", "rounded", "noisy"), strict=True)
-                }
-            )
-        return {name: scores[name] for name in self.names if name in scores}
+        materials, results, scores = self.materials(images, cycled, there, back, seen), {}, {}
+        for name in self.names:
+            metric = METRICS[name]
+            unlike = group not in (None, metric.group)
+            if unlike or not materials.keys() >= set(metric.takes.values()):
+                continue
+            # Metrics that are parts of one result share it.
+            key = metric.function, *metric.takes.items()
+            if key not in results:
+                given = {argument: materials[one]() for argument, one in metric.takes.items()}
+                results[key] = metric.function(**given)
+            found = results[key] if metric.pick is None else metric.pick(results[key])
+            scores[name] = self._as_score(found)
+        return scores
 
-    def as_pairs(self, images):
-        """Only those of `score` that compare each image with its true partner."""
-        if not self._wanted(*PAIRS, *BODY):
-            return {}
-        x, y = self.partners.images[: len(images)], images.images
-        value_range = self.reference.value_range
-        masks = None if self.masks is None else self.masks[: len(y)]
-        compute = {
-            "mae": lambda: metrics.mae(x, y),
-            "mse": lambda: metrics.mse(x, y),
-            "psnr": lambda: metrics.psnr(x, y, value_range),
-            "ssim": lambda: metrics.ssim(x, y, value_range),
-            "ms_ssim": lambda: metrics.ms_ssim(x, y, value_range, scales=self.scales),
-            "lpips": lambda: self._perceptual(self.partners, images),
-            "mae_body": lambda: masked.mae(x, y, masks),
-            "psnr_body": lambda: masked.psnr(x, y, masks, value_range),
-            "ssim_body": lambda: masked.ssim(x, y, masks, value_range),
+    def protocol(self):
+        """What the scores depend on, beside the images and the generators: a dictionary."""
+        used = [METRICS[name] for name in METRICS if name in self.names]
+        taken = {one for metric in used for one in metric.takes.values()}
+        protocol = self.tools.extractor.protocol if "real_features" in taken else {}
+        for metric in used:
+            protocol = protocol | metric.protocol
+        if "lpips" in taken:
+            protocol["lpips"] = self.tools.perceptual.protocol
+        if "masks" in taken:
+            protocol["in body"] = "where the true image's label map is not 0; MAE in stored units"
+        if "ms_ssim_scales" in taken:
+            scales = metrics.ms_ssim_scales(self.height, self.width)
+            protocol["ms_ssim"] = f"{scales} of 5 scales"
+        return protocol
+
+    def materials(self, images, cycled=None, there=None, back=None, seen=None):
+        """All that metrics may take, by name: functions, so that only what is used is made.
+
+        Args:
+            images: As for `score`.
+            cycled: As for `score`.
+            there: As for `score`.
+            back: As for `score`.
+            seen: As for `score`.
+        """
+        some = slice(len(images))
+        inputs, tools = self.inputs[some], self.tools
+        made = {
+            # Stored values, and what is black and white in them.
+            "inputs": lambda: inputs.images,
+            "translated": lambda: images.images,
+            "input_range": lambda: inputs.value_range,
+            "target_range": lambda: self.reference.value_range,
+            # float32 in [-1, 1].
+            "normalized_inputs": lambda: inputs.normalized,
+            "normalized_translated": lambda: images.normalized,
+            # Of the reference and of the translations.
+            "real_features": lambda: self._real,
+            "fake_features": lambda: self._features(images),
+            "lpips": lambda: tools.perceptual,
+            "ms_ssim_scales": lambda: metrics.ms_ssim_scales(self.height, self.width),
+            "seed": lambda: tools.seed,
         }
-        scores = self._per_image(compute)
-        return {name: scores[name] for name in self.names if name in scores}
+        if self.partners is not None:
+            true = self.partners[some]
+            made |= {"true": lambda: true.images, "normalized_true": lambda: true.normalized}
+        if self.masks is not None:
+            made["masks"] = lambda: self.masks[some]
+        if cycled is not None:
+            made["cycled"] = lambda: cycled.images
+        if back is not None:
+            made |= {"there": lambda: there, "back": lambda: back, "seen": lambda: seen}
+        return {name: functools.cache(make) for name, make in made.items()}
 
     def by_label(self, cycled, masks, names):
         """How far the inputs after the way there and back are from the inputs, label by label.
@@ -180,125 +274,66 @@ class Scorer:
         Args:
             cycled: `Images`: the inputs after the way there and back.
             masks: Label maps of the inputs `(n, height, width, 1)`.
-            names: Mapping from labels, as strings, to their names.
+            names: Dictionary from labels, as strings, to their names.
 
         Returns:
             Dictionary from each label's name to its `Score`, the mean absolute error within it.
         """
-        errors = masked.by_label(self.inputs.images, cycled.images, masks)
-        return {names.get(str(n), f"label {n}"): self._score(e) for n, e in errors.items()}
+        errors = metrics.masked.by_label(self.inputs.images, cycled.images, masks)
+        return {names.get(str(n), f"label {n}"): self._as_score(e) for n, e in errors.items()}
 
-    def _score(self, of_images):
-        patients = None if self.patients is None else self.patients[: len(of_images)]
-        return Score.of_images(of_images, self.seed, patients)
+    def _as_score(self, found):
+        if isinstance(found, Score):
+            return found
+        if np.ndim(found) == 0:
+            return Score(float(found))
+        patients = None if self.patients is None else self.patients[: len(found)]
+        return Score.of_images(found, self.tools.seed, patients)
 
-    def _wanted(self, *names):
-        return any(name in self.names for name in names)
+    def _features(self, images):
+        return cached(self.tools.extractor, images.eight_bit, self.tools.progress)
 
-    def _as_set(self, images):
-        if not self._wanted(*SET, *SET_RANDOM):
-            return {}
-        real = self._real
-        fake = features.cached(self.extractor, images.eight_bit, self.progress)
-        names = dict(zip(SET, SET_RANDOM, strict=True))
-        if self.extractor.name == "inception":
-            names = {name: name for name in SET}
-        scores = {}
-        if self._wanted(names["fid"]):
-            scores[names["fid"]] = Score(metrics.frechet_distance(real, fake))
-        if self._wanted(names["kid"]):
-            value, error = metrics.kernel_distance(real, fake)
-            interval = (value - 1.96 * error, value + 1.96 * error)
-            scores[names["kid"]] = Score(value, interval, error)
-        if self._wanted(names["precision"], names["recall"]):
-            precision, recall = metrics.precision_recall(real, fake)
-            scores |= {names["precision"]: Score(precision), names["recall"]: Score(recall)}
-        if self._wanted(names["density"], names["coverage"]):
-            density, coverage = metrics.density_coverage(real, fake)
-            scores |= {names["density"]: Score(density), names["coverage"]: Score(coverage)}
-        if self._wanted(names["realism"]):
-            inside = metrics.realism(real, fake)
-            # A copy of a real image is infinitely real: the median bears it, the mean does not.
-            scores[names["realism"]] = Score(float(np.median(inside)), images=inside)
-        return scores
+    def _expected(self, metric):
+        """Whether a reader asks why there is no such score."""
+        if "masks" in metric.takes.values():
+            return self.masks is not None
+        extractor = self.tools.extractor
+        return metric.features in (None, extractor.name if extractor else "inception")
 
-    def _as_translations(self, images, cycled):
-        x, y = self.inputs.images[: len(images)], images.images
-        ranges = self.inputs.value_range, images.value_range
-        compute = {
-            name: lambda function=function: function(x, y, *ranges)
-            for name, function in (
-                ("edge_preservation", metrics.edge_preservation),
-                ("colour_consistency", metrics.colour_consistency),
-                ("structural_similarity", metrics.structural_similarity),
-                ("texture", metrics.texture),
-            )
-        }
-        compute["perceptual_loss"] = lambda: self._perceptual(self.inputs, images)
-        if cycled is not None:
-            compute["cycle_consistency"] = lambda: metrics.cycle_consistency(
-                x, cycled.images, ranges[0]
-            )
-        return self._per_image(compute)
-
-    def _per_image(self, compute):
-        return {
-            name: self._score(function())
-            for name, function in compute.items()
-            if name in self.names
-        }
-
-    def _perceptual(self, x, y):
-        return self.perceptual(x[: len(y)].normalized, y.normalized)
-
-    def _reason(self, name, back, missing):
+    def _reason(self, metric, back):
         """Why a score does not apply; empty where it does."""
-        metric = METRICS[name]
-        if metric.group == "set":
-            return self._reason_of_set(name, missing)
-        if metric.group == "pairs" and self.partners is None:
+        takes, missing = set(metric.takes.values()), self.tools.missing
+        if takes & {"true", "normalized_true"} and self.partners is None:
             return "the images of this split are not paired."
-        if name in BODY and self.masks is None:
+        if "masks" in takes and self.masks is None:
             return "the data hold no label maps of this split."
-        if (name == "cycle_consistency" or metric.group == "hidden") and not back:
+        if takes & {"cycled", "back"} and not back:
             return "there is no generator for the way back: give both."
-        if name in ("ssim", "ssim_body", "structural_similarity") and not self.scales:
-            return f"it needs images of at least 11 pixels, received {self.height}x{self.width}."
-        if name == "texture" and min(self.height, self.width) < 3:
-            return f"it needs images of at least 3 pixels, received {self.height}x{self.width}."
-        if name == "ms_ssim" and self.scales < 2:
-            return f"it needs images of at least 22 pixels, received {self.height}x{self.width}."
-        if name in ("lpips", "perceptual_loss"):
-            return self._reason_of_lpips(missing)
-        return ""
-
-    def _reason_of_set(self, name, missing):
-        if self._reason_of_channels():
-            return self._reason_of_channels()
-        wanted = "inception" if name in SET else "random"
-        if self.extractor is None or self.extractor.name != wanted:
-            return missing.get("features", f"it needs features={wanted!r}.")
-        least = 2 if name in ("fid", "frechet_random") else 3 if name.startswith("k") else 6
-        for images in (self.reference, self.inputs):
-            if len(images) < least:
-                return f"it needs at least {least} images of each domain, received " + (
-                    f"{len(images)}."
+        if min(self.height, self.width) < metric.least_side:
+            return (
+                f"it needs images of at least {metric.least_side} pixels, received "
+                f"{self.height}x{self.width}."
+            )
+        channels = [images.images.shape[-1] for images in (self.reference, self.inputs)]
+        other = [count for count in channels if count not in (1, 3)]
+        if other and takes & {"real_features", "lpips"}:
+            return f"it needs 1 or 3 channels, received {other[0]}."
+        if metric.features:
+            extractor = self.tools.extractor
+            if extractor is None or extractor.name != metric.features:
+                return missing.get("features", f"it needs features={metric.features!r}.")
+            count = min(len(self.reference), len(self.inputs))
+            if count < metric.least_images:
+                return (
+                    f"it needs at least {metric.least_images} images of each domain, received "
+                    f"{count}."
                 )
-        return ""
-
-    def _reason_of_lpips(self, missing):
-        if self._reason_of_channels():
-            return self._reason_of_channels()
-        if self.perceptual is None:
-            return missing.get("lpips", "it needs the LPIPS weights.")
-        try:
-            self._perceptual(self.inputs[:1], self.inputs[:1])
-        except InputError as error:
-            return str(error)
-        return ""
-
-    def _reason_of_channels(self):
-        for images in (self.reference, self.inputs):
-            if images.images.shape[-1] not in (1, 3):
-                return f"it needs 1 or 3 channels, received {images.images.shape[-1]}."
+        if "lpips" in takes:
+            if self.tools.perceptual is None:
+                return missing.get("lpips", "it needs the LPIPS weights.")
+            one = self.inputs[:1].normalized
+            try:
+                self.tools.perceptual(one, one)
+            except InputError as error:
+                return str(error)
         return ""

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.evaluation.evaluate import Evaluate, evaluate
+from cyclegan_tf.evaluation.callback import Evaluate
+from cyclegan_tf.evaluation.evaluate import evaluate
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training import report
 from cyclegan_tf.training.callbacks import read_history

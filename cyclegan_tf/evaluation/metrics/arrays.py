@@ -1,4 +1,4 @@
-"""What every metric asks of the images that it is given."""
+"""Checks and conversions of arrays of images that all metrics share."""
 
 import numpy as np
 

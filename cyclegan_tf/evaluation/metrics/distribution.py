@@ -1,17 +1,42 @@
-"""How far apart two sets of images are, from their features: no pairs are needed.
+"""Fréchet and kernel distance, precision and recall, density and coverage, realism of features.
 
-Every function takes features, an array `(n, d)` per set. With those of `inception.load` the
-first two are FID and KID; with any other network they are what their names say, and no more.
+Every function takes features, an array `(n, d)` per set; no pairs are needed. With features of
+`inception_features.load` the first two are FID and KID; with those of any other network they are
+what their names say, and no more.
 """
+
+import dataclasses
+from operator import itemgetter
 
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.evaluation.registry import METRICS, Score, metric
 
 #: Rows per block of a kernel or distance matrix: bounds the memory, not the result.
 BLOCK = 1024
 
+_SETS = {"group": "set", "features": "inception"}
+_DISTANCE = _SETS | {"better": "lower", "takes": {"x": "real_features", "y": "fake_features"}}
+_MANIFOLD = _SETS | {
+    "better": "higher",
+    "takes": {"real": "real_features", "fake": "fake_features"},
+}
+_OF_3 = _MANIFOLD | {"least_images": 6, "protocol": {"precision, recall, realism": "k = 3"}}
+_OF_5 = _MANIFOLD | {"least_images": 6, "protocol": {"density, coverage": "k = 5"}}
 
+
+def _with_interval(found):
+    value, error = found
+    return Score(value, (value - 1.96 * error, value + 1.96 * error), error)
+
+
+def _median(of_images):
+    """A copy of a real image is infinitely real: the median bears it, the mean does not."""
+    return Score(float(np.median(of_images)), images=of_images)
+
+
+@metric("fid", "FID", least_images=2, **_DISTANCE)
 def frechet_distance(x, y):
     """Fréchet distance of the two normal distributions that have the sets' moments.
 
@@ -50,6 +75,7 @@ def _covariance_factor(x):
     return np.linalg.qr(centred, mode="r") if len(x) > x.shape[1] else centred
 
 
+@metric("kid", "KID", least_images=3, scale=1000.0, pick=_with_interval, **_DISTANCE)
 def kernel_distance(x, y):
     """Squared maximum mean discrepancy under the cubic kernel (x·y / d + 1)³, unbiased.
 
@@ -104,6 +130,63 @@ def _kernel_sums(x, y, skip_diagonal=False):
     return rows, columns
 
 
+@metric("recall", "recall", pick=itemgetter(1), **_OF_3)
+@metric("precision", "precision", pick=itemgetter(0), **_OF_3)
+def precision_recall(real, fake, k=3):
+    """Improved precision and recall.
+
+    Precision is the share of generated images inside the manifold of the real ones
+    (`realism` of at least 1): are they good? Recall is the share of real images inside the
+    manifold of the generated ones: are they as varied?
+
+    Args:
+        real: Features `(n, d)`, n above `k`.
+        fake: Features `(m, d)`, m above `k`.
+        k: Which neighbour sets the radius; 3 in the paper.
+
+    Returns:
+        `(precision, recall)`, each in [0, 1].
+
+    Raises:
+        InputError: As for `realism`.
+
+    Reference:
+        Kynkäänniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991
+    """
+    real, fake = _check(real, fake, _more_than(k), _more_than(k), ("real", "fake"))
+    return float((realism(real, fake, k) >= 1).mean()), float((realism(fake, real, k) >= 1).mean())
+
+
+@metric("coverage", "coverage", pick=itemgetter(1), **_OF_5)
+@metric("density", "density", pick=itemgetter(0), **_OF_5)
+def density_coverage(real, fake, k=5):
+    """Density and coverage: precision and recall that outliers sway less.
+
+    Density counts, per generated image, the balls around real images that hold it,
+    divided by k: 1 on average for two sets of one distribution. Coverage is the share of
+    real images whose ball holds a generated one.
+
+    Args:
+        real: Features `(n, d)`, n above `k`.
+        fake: Features `(m, d)`.
+        k: Which neighbour sets the radius; 5 in the paper.
+
+    Returns:
+        `(density, coverage)`, from 0 on; coverage at most 1.
+
+    Raises:
+        InputError: As for `realism`.
+
+    Reference:
+        Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models",
+        equations 3 and 4, https://arxiv.org/abs/2002.09797
+    """
+    real, fake = _check(real, fake, _more_than(k), 1, ("real", "fake"))
+    inside = _distances(real, fake) <= _radii(real, k)[:, None]
+    return float(inside.sum(axis=0).mean() / k), float(inside.any(axis=1).mean())
+
+
+@metric("realism", "realism", pick=_median, **_OF_3)
 def realism(real, fake, k=3):
     """How far inside the manifold of the real images each generated one lies.
 
@@ -134,56 +217,14 @@ def realism(real, fake, k=3):
     return np.nan_to_num(quotients, nan=np.inf, posinf=np.inf).max(axis=0)
 
 
-def precision_recall(real, fake, k=3):
-    """Improved precision and recall.
-
-    Precision is the share of generated images inside the manifold of the real ones
-    (`realism` of at least 1): are they good? Recall is the share of real images inside the
-    manifold of the generated ones: are they as varied?
-
-    Args:
-        real: Features `(n, d)`, n above `k`.
-        fake: Features `(m, d)`, m above `k`.
-        k: Which neighbour sets the radius; 3 in the paper.
-
-    Returns:
-        `(precision, recall)`, each in [0, 1].
-
-    Raises:
-        InputError: As for `realism`.
-
-    Reference:
-        Kynkäänniemi et al. 2019, equation 2, https://arxiv.org/abs/1904.06991
-    """
-    real, fake = _check(real, fake, _more_than(k), _more_than(k), ("real", "fake"))
-    return float((realism(real, fake, k) >= 1).mean()), float((realism(fake, real, k) >= 1).mean())
-
-
-def density_coverage(real, fake, k=5):
-    """Density and coverage: precision and recall that outliers sway less.
-
-    Density counts, per generated image, the balls around real images that hold it,
-    divided by k: 1 on average for two sets of one distribution. Coverage is the share of
-    real images whose ball holds a generated one.
-
-    Args:
-        real: Features `(n, d)`, n above `k`.
-        fake: Features `(m, d)`.
-        k: Which neighbour sets the radius; 5 in the paper.
-
-    Returns:
-        `(density, coverage)`, from 0 on; coverage at most 1.
-
-    Raises:
-        InputError: As for `realism`.
-
-    Reference:
-        Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models",
-        equations 3 and 4, https://arxiv.org/abs/2002.09797
-    """
-    real, fake = _check(real, fake, _more_than(k), 1, ("real", "fake"))
-    inside = _distances(real, fake) <= _radii(real, k)[:, None]
-    return float(inside.sum(axis=0).mean() / k), float(inside.any(axis=1).mean())
+#: The same quantities on untrained features: never called FID or KID.
+for _name, _metric in list(METRICS.items()):
+    _name, _title = {"fid": ("frechet", "Fréchet"), "kid": ("kernel", "kernel")}.get(
+        _name, (_name, _metric.title)
+    )
+    METRICS[f"{_name}_random"] = dataclasses.replace(
+        _metric, title=f"{_title} (random)", features="random", scale=1.0
+    )
 
 
 def _radii(x, k):

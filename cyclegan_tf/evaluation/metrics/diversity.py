@@ -1,4 +1,4 @@
-"""How much the outputs differ that a method with several of them gives for one input."""
+"""Diversity: the mean distance between several translations of one input."""
 
 import itertools
 

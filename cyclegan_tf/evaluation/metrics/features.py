@@ -1,8 +1,8 @@
-"""Features of images: kept on disk once computed, and a stand-in for the published network.
+"""Features of images: a cache on disk, and an untrained extractor beside Inception.
 
 An extractor is a callable from uint8 images `(n, height, width, 1 or 3)` to float32 features
 `(n, d)`, with `name`, `key` (tells extractors apart) and `protocol` (what to print beside a
-score). `inception.load` gives the published one.
+score). `inception_features.load` gives the published one.
 """
 
 import hashlib

@@ -1,13 +1,29 @@
-"""Whether a translation hides its input where no eye sees it."""
+"""Hidden information (steganography): cycle errors of whole and of disturbed translations."""
+
+from operator import itemgetter
 
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.evaluation.metrics import arrays
+from cyclegan_tf.evaluation.registry import metric
+
+#: Standard deviation of the noise, as a share of the value range: two of 255 grey levels.
+NOISE = 2 / 255
+
+_CYCLE = {
+    "group": "hidden",
+    "better": "lower",
+    "takes": {"gen_there": "there", "gen_back": "back", "images": "seen", "seed": "seed"},
+    "protocol": {"noise": f"{NOISE * 255:.3g}/255 of the value range"},
+}
 
 
-def hidden_information(gen_there, gen_back, images, *, noise=2 / 255, seed=0):
+@metric("cycle_error_noisy", "with noise", pick=itemgetter("noisy"), **_CYCLE)
+@metric("cycle_error_rounded", "rounded to 8 bits", pick=itemgetter("rounded"), **_CYCLE)
+@metric("cycle_error", "as it is", pick=itemgetter("as_is"), **_CYCLE)
+def hidden_information(gen_there, gen_back, images, *, noise=NOISE, seed=0):
     """Cycle errors when the translated image goes back whole, and slightly disturbed.
 
     Trained to give the input back, generators learn to write it into the translation as a faint

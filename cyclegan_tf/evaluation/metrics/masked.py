@@ -1,4 +1,4 @@
-"""`paired` within a mask: most of a slice through a body may be air, which is easy to get right.
+"""MAE, PSNR and SSIM within a mask: most of a slice may be air, which is easy to get right.
 
 An image whose mask holds nothing has no score: NaN.
 """
@@ -7,10 +7,14 @@ import numpy as np
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.evaluation.metrics import arrays, paired
+from cyclegan_tf.evaluation.registry import metric
 
 _BORDER = paired.WINDOW // 2
+_PAIR = paired.PAIR | {"masks": "masks"}
+_PAIR_IN_RANGE = paired.PAIR_IN_RANGE | {"masks": "masks"}
 
 
+@metric("mae_body", "MAE in body", "pairs", "lower", _PAIR)
 def mae(x, y, masks):
     """Mean absolute error within a mask; see `paired.mae`.
 
@@ -28,6 +32,7 @@ def mae(x, y, masks):
     return _of_pixels(paired.mae, x, y, masks)
 
 
+@metric("psnr_body", "PSNR in body", "pairs", "higher", _PAIR_IN_RANGE)
 def psnr(x, y, masks, value_range=None):
     """Peak signal-to-noise ratio within a mask; see `paired.psnr`.
 
@@ -48,6 +53,7 @@ def psnr(x, y, masks, value_range=None):
     return _of_pixels(lambda a, b: paired.psnr(a, b, value_range), x, y, masks)
 
 
+@metric("ssim_body", "SSIM in body", "pairs", "higher", _PAIR_IN_RANGE, least_side=paired.WINDOW)
 def ssim(x, y, masks, value_range=None):
     """Structural similarity, averaged over the windows whose centre is in a mask.
 

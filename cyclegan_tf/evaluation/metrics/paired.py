@@ -1,4 +1,4 @@
-"""How near images come to their true partners: one number per pair."""
+"""MAE, MSE, PSNR, SSIM and MS-SSIM of images and their true partners: a number per pair."""
 
 from functools import partial
 
@@ -8,6 +8,11 @@ import numpy as np
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import FULL_RANGE
 from cyclegan_tf.evaluation.metrics import arrays
+from cyclegan_tf.evaluation.registry import metric
+
+#: What metrics of pairs take.
+PAIR = {"x": "true", "y": "translated"}
+PAIR_IN_RANGE = PAIR | {"value_range": "target_range"}
 
 #: Side of SSIM's window in pixels; a smaller image has no SSIM.
 WINDOW = 11
@@ -18,29 +23,13 @@ MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _C1, _C2 = 0.01**2, 0.03**2
 
 
-def mse(x, y):
-    """Mean squared error.
-
-    Args:
-        x: Array `(n, height, width, channels)`: uint8, uint16 or floating point.
-        y: The same shape and kind of values; image i belongs to image i of `x`.
-
-    Returns:
-        float64 array `(n,)`: mean of (x - y)² over pixels and channels, in squared units of the
-        stored values; 0 is best.
-
-    Raises:
-        InputError: If the arrays are no such pairs.
-    """
-    return _scores(_mean_square, *_pair(x, y), _float64)
-
-
+@metric("mae", "MAE", "pairs", "lower", PAIR)
 def mae(x, y):
     """Mean absolute error.
 
     Args:
-        x: Array as for `mse`.
-        y: Array as for `mse`.
+        x: Array `(n, height, width, channels)`: uint8, uint16 or floating point.
+        y: The same shape and kind of values; image i belongs to image i of `x`.
 
     Returns:
         float64 array `(n,)`: mean of |x - y| over pixels and channels, in units of the stored
@@ -52,12 +41,31 @@ def mae(x, y):
     return _scores(lambda a, b: np.mean(np.abs(a - b)), *_pair(x, y), _float64)
 
 
+@metric("mse", "MSE", "pairs", "lower", PAIR)
+def mse(x, y):
+    """Mean squared error.
+
+    Args:
+        x: Array as for `mae`.
+        y: Array as for `mae`.
+
+    Returns:
+        float64 array `(n,)`: mean of (x - y)² over pixels and channels, in squared units of the
+        stored values; 0 is best.
+
+    Raises:
+        InputError: If the arrays are no such pairs.
+    """
+    return _scores(_mean_square, *_pair(x, y), _float64)
+
+
+@metric("psnr", "PSNR", "pairs", "higher", PAIR_IN_RANGE)
 def psnr(x, y, value_range=None):
     """Peak signal-to-noise ratio.
 
     Args:
-        x: Array as for `mse`.
-        y: Array as for `mse`.
+        x: Array as for `mae`.
+        y: Array as for `mae`.
         value_range: `(low, high)`, the values of black and white, by default the full range of
             an integer type; values outside count as its ends.
 
@@ -73,6 +81,7 @@ def psnr(x, y, value_range=None):
         return -10.0 * np.log10(errors)
 
 
+@metric("ssim", "SSIM", "pairs", "higher", PAIR_IN_RANGE, least_side=WINDOW)
 def ssim(x, y, value_range=None):
     """Structural similarity, Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861.
 
@@ -83,8 +92,8 @@ def ssim(x, y, value_range=None):
     so that scores do not depend on how images are stored.
 
     Args:
-        x: Array as for `mse`, at least 11 pixels high and wide.
-        y: Array as for `mse`.
+        x: Array as for `mae`, at least 11 pixels high and wide.
+        y: Array as for `mae`.
         value_range: As for `psnr`.
 
     Returns:
@@ -125,6 +134,14 @@ def ssim_map(x, y, value_range=None):
     return _scores(score, x, y, partial(arrays.unit, given=value_range))
 
 
+@metric(
+    "ms_ssim",
+    "MS-SSIM",
+    "pairs",
+    "higher",
+    PAIR_IN_RANGE | {"scales": "ms_ssim_scales"},
+    least_side=2 * WINDOW,
+)
 def ms_ssim(x, y, value_range=None, *, scales=5):
     """Multi-scale structural similarity, Wang, Simoncelli and Bovik 2003.
 
@@ -135,9 +152,9 @@ def ms_ssim(x, y, value_range=None, *, scales=5):
     counts as 0, as in `tf.image.ssim_multiscale`, which this equals up to its 32 bits.
 
     Args:
-        x: Array as for `mse`; its smaller side is at least 11 pixels at the coarsest scale
+        x: Array as for `mae`; its smaller side is at least 11 pixels at the coarsest scale
             (176 pixels for five scales).
-        y: Array as for `mse`.
+        y: Array as for `mae`.
         value_range: As for `psnr`.
         scales: From 1 to 5. The paper has five; fewer take the first weights, scaled to the same
             sum, and are another measure, to be named beside the number.

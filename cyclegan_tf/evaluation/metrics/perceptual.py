@@ -1,4 +1,4 @@
-"""LPIPS: how different two images look, by the features of a classifier."""
+"""LPIPS, a perceptual distance of two images by the features of a classifier."""
 
 import functools
 
@@ -9,6 +9,7 @@ from tqdm import tqdm
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.evaluation.metrics import arrays
+from cyclegan_tf.evaluation.registry import metric
 from cyclegan_tf.networks.pretrained import classifiers
 from cyclegan_tf.networks.pretrained import weights as weight_source
 
@@ -53,7 +54,7 @@ def load(network="alex", weights=None):
     Args:
         network: "alex" or "vgg".
         weights: One file with the network and its heads, or two, one with each; by default as
-            `metrics.weights.locate` finds them.
+            `networks.pretrained.weights.locate` finds them.
 
     Returns:
         `Lpips`.
@@ -93,6 +94,13 @@ class Lpips:
         images = tf.TensorSpec((None, None, None, 3), tf.float32)
         self._distance = tf.function(self._distance, [images, images])
 
+    @metric(
+        "lpips",
+        "LPIPS",
+        "pairs",
+        "lower",
+        {"self": "lpips", "x": "normalized_true", "y": "normalized_translated"},
+    )
     def __call__(self, x, y, progress=False):
         """Measures the distance of each pair.
 

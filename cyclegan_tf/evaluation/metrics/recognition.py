@@ -1,4 +1,4 @@
-"""A small classifier, trained on the spot: does an image show what was asked for?
+"""Recognition: a small classifier, trained on the spot, says whether images show what was asked.
 
 Its features serve a Fréchet distance between sets of such small images, too. That is not FID, and
 no published number compares with it: FID's network has never seen digits. Beside it belongs the

@@ -1,9 +1,10 @@
-"""The report card: how well a translation keeps what its input shows.
+"""Content preservation, a report card: how well a translation keeps what its input shows.
 
-Every mark lies in [0, 1], and 1 is best. None of them needs a true partner, and none alone says
-that a translation is good: an untouched input earns 1 throughout. Brightness is the luma of RGB,
-of other images the mean of their channels; values outside the range count as its ends. Where
-8 bits are said, values are rounded to 0..255, so that floating-point noise decides nothing.
+Every mark lies in [0, 1], and 1 is best; only `perceptual_loss` is a distance. None needs a true
+partner, and none alone says that a translation is good: an untouched input has full marks
+throughout. Brightness is the luma of RGB, of other images the mean of their channels; values
+outside the range count as its ends. Where 8 bits are said, values are rounded to 0..255, so that
+floating-point noise decides nothing.
 """
 
 import cv2
@@ -11,6 +12,14 @@ import numpy as np
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.evaluation.metrics import arrays, paired
+from cyclegan_tf.evaluation.registry import metric
+
+_TRANSLATION = {
+    "x": "inputs",
+    "y": "translated",
+    "range_x": "input_range",
+    "range_y": "target_range",
+}
 
 # Pixels around a pixel, in circular order from the upper left, as (row, column) from there.
 _AROUND = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
@@ -21,6 +30,7 @@ _CHANGES = np.abs(np.diff(_BITS, axis=1, append=_BITS[:, :1])).sum(axis=1)
 _PATTERNS = np.where(_CHANGES <= 2, _BITS.sum(axis=1), 9)
 
 
+@metric("edge_preservation", "edges", "input", "higher", _TRANSLATION)
 def edge_preservation(x, y, range_x=None, range_y=None):
     """F-measure of edges, matched with a tolerance of one pixel.
 
@@ -50,6 +60,7 @@ def edge_preservation(x, y, range_x=None, range_y=None):
     return np.array([_f_measure(_edges(a), _edges(b)) for a, b in pairs])
 
 
+@metric("colour_consistency", "colours", "input", "higher", _TRANSLATION)
 def colour_consistency(x, y, range_x=None, range_y=None):
     """Intersection of colour histograms, wherever in the image the colours lie.
 
@@ -80,6 +91,14 @@ def colour_consistency(x, y, range_x=None, range_y=None):
     return np.array([_intersection(bins(a), bins(b), 8**3) for a, b in pairs])
 
 
+@metric(
+    "structural_similarity",
+    "structure",
+    "input",
+    "higher",
+    _TRANSLATION,
+    least_side=paired.WINDOW,
+)
 def structural_similarity(x, y, range_x=None, range_y=None):
     """SSIM of brightness, negative values counted as 0; see `paired.ssim`.
 
@@ -103,6 +122,7 @@ def structural_similarity(x, y, range_x=None, range_y=None):
     return np.array([ssim(a, b) for a, b in _pairs(x, y, range_x, range_y)])
 
 
+@metric("texture", "texture", "input", "higher", _TRANSLATION, least_side=3)
 def texture(x, y, range_x=None, range_y=None):
     """Intersection of histograms of local binary patterns.
 
@@ -134,6 +154,34 @@ def texture(x, y, range_x=None, range_y=None):
     return np.array([_intersection(_patterns(a), _patterns(b), 10) for a, b in pairs])
 
 
+@metric(
+    "perceptual_loss",
+    "perceptual loss",
+    "input",
+    "lower",
+    {"distance": "lpips", "x": "normalized_inputs", "y": "normalized_translated"},
+)
+def perceptual_loss(distance, x, y):
+    """LPIPS between inputs and translations; see `perceptual.lpips`.
+
+    Args:
+        distance: `perceptual.Lpips`.
+        x: Inputs, float array `(n, height, width, 1 or 3)` in [-1, 1].
+        y: Their translations, likewise.
+
+    Returns:
+        float64 array `(n,)`; 0 is an untouched input.
+    """
+    return distance(x, y)
+
+
+@metric(
+    "cycle_consistency",
+    "cycle",
+    "input",
+    "higher",
+    {"x": "inputs", "cycled": "cycled", "value_range": "input_range"},
+)
 def cycle_consistency(x, cycled, value_range=None):
     """How much of the input comes back: 1 - mean |x - cycled| / (high - low).
 
