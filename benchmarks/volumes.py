@@ -58,9 +58,9 @@ def translate(shape, axes, run):
     """Prints seconds and the peak of memory before and after a translation."""
     import resource
 
-    from cyclegan_tf.common.silence import tensorflow_without_chatter
+    from cyclegan_tf.common.silence import import_tensorflow
 
-    tensorflow_without_chatter()
+    import_tensorflow()
     from cyclegan_tf import recipes
     from cyclegan_tf.data.slice_metadata import SPLITS, Slices
     from cyclegan_tf.inference import load as images
@@ -78,14 +78,14 @@ def translate(shape, axes, run):
     else:
         model = recipes.mri_to_ct((*shape[:2], 1), filters=16, blocks=6)
         rules = [
-            intensity.described(rule) for rule in (intensity.Percentiles(), intensity.Window())
+            intensity.to_json(rule) for rule in (intensity.Percentiles(), intensity.Window())
         ]
         slices = Slices(
             modalities=("MR", "CT"), intensities=rules, patients={name: [] for name in SPLITS}
         )
         known = Translation(
             *("MR", "CT", (0, 1), (-1000, 2000), "float32", tuple(shape[:2])),
-            slices=slices.translated("ab"),
+            slices=slices.for_generator("ab"),
         )
         translator = Translator(model.gen_ab, known)
     source = volume.Volume(_Generated(shape), np.diag([1.0, 1.0, 1.0, 1.0]), "MR")

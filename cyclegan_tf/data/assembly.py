@@ -1,4 +1,4 @@
-"""What every source of images shares: its arguments, its held-back part and its arrays."""
+"""Assembling data sets: the arguments, the held-out split and the arrays of every source."""
 
 import warnings
 from pathlib import Path
@@ -73,7 +73,7 @@ def domain_names(names, *folders):
     return tuple(given) if len(set(given)) == 2 else ("A", "B")
 
 
-def hold_back(items, fraction, key):
+def hold_out(items, fraction, key):
     """Divides a list at random, keeping its order.
 
     Args:
@@ -93,7 +93,7 @@ def hold_back(items, fraction, key):
     return train, [items[i] for i in sorted(held)]
 
 
-def fitted(image, shape, how, value_range=None, name="image"):
+def fit_image(image, shape, how, value_range=None, name="image"):
     """Brings an image to its place in a data set.
 
     Args:
@@ -120,7 +120,7 @@ def require_training(train, skipped, source):
         raise InputError(f"No image of {source} can be used for training{reason}")
 
 
-def one_dtype(dtypes, domain, value_range=None):
+def common_dtype(dtypes, domain, value_range=None):
     """The type of a domain: float32, or else uint16 if any image is, otherwise uint8.
 
     Args:
@@ -155,16 +155,16 @@ def stack(train, test, shape, domain="a domain", value_range=None):
         train: List of arrays of `shape`, for training.
         test: The same for testing; either list may be empty, but not both.
         shape: `(height, width, channels)`.
-        domain: As for `one_dtype`.
-        value_range: As for `one_dtype`.
+        domain: As for `common_dtype`.
+        value_range: As for `common_dtype`.
 
     Returns:
         Two arrays `(n, height, width, channels)`. It warns of 16-bit images that use few bits.
 
     Raises:
-        InputError: As from `one_dtype`.
+        InputError: As from `common_dtype`.
     """
-    dtype = one_dtype([image.dtype for image in train + test], domain, value_range)
+    dtype = common_dtype([image.dtype for image in train + test], domain, value_range)
     highest = max(image.max() for image in train + test)
     if dtype == np.uint16 and value_range is None and highest < 65536 / 4:
         full = 2 ** max(int(highest).bit_length(), 8) - 1  # of 12 bits: 4095

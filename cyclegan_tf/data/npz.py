@@ -176,7 +176,7 @@ def save(path, dataset):
     }
     stored = {_KEYS[name]: array for name, array in arrays.items()}
     if dataset.slices is not None:
-        metadata["slices"] = dataset.slices.described()
+        metadata["slices"] = dataset.slices.to_json()
         stored |= {_MASKS[name]: masks for name, masks in (dataset.slices.masks or {}).items()}
     # Through an open file, since NumPy appends ".npz" to names without it.
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -310,7 +310,7 @@ def _digest(dataset):
         digest.update(array.data if array.size else b"")
     described = [dataset.names, dataset.ranges, sorted(dataset.paired.items())]
     if dataset.slices is not None:
-        described.append(dataset.slices.described())
+        described.append(dataset.slices.to_json())
         for masks in (dataset.slices.masks or {}).values():
             digest.update(np.ascontiguousarray(masks).data)
     digest.update(json.dumps(described).encode())

@@ -1,4 +1,4 @@
-"""From a dataset to batches `(a, b)` in [-1, 1], as a pure function of (seed, step).
+"""Input pipeline: from a data set to batches in [-1, 1], as a pure function of (seed, step).
 
 Nothing here remembers where it was: sample k of a run is computed from the seed and k, so a
 resumed run starts its pipeline at its step and sees what it would have seen.

@@ -1,4 +1,4 @@
-"""From images to a data set: folders, side-by-side pairs, TensorFlow Datasets, drawn faces."""
+"""Preparation of data sets: from folders, side-by-side pairs, TensorFlow Datasets, drawn faces."""
 
 import functools
 import hashlib
@@ -10,10 +10,10 @@ import numpy as np
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data.assembly import (
+    common_dtype,
     domain_names,
-    fitted,
+    fit_image,
     image_shapes,
-    one_dtype,
     stack,
     value_ranges,
     warn_skipped,
@@ -151,7 +151,7 @@ def from_pairs(
     def decode(path):
         halves = read_halves(path)[:: 1 if direction == "ab" else -1]
         return [
-            fitted(half, shape, how, clip, path)
+            fit_image(half, shape, how, clip, path)
             for half, shape, clip in zip(halves, shapes, clips, strict=True)
         ]
 
@@ -259,7 +259,7 @@ def stream(
         checked = functools.partial(check, channels=shape[2])
         label = f"check {domain.upper()}"
         train, test, unreadable = decode_all(*paths, checked, label, strict, progress)
-        dtype = one_dtype([found for _, found in train + test], name, clip)
+        dtype = common_dtype([found for _, found in train + test], name, clip)
         for split, files in (("train", train), ("test", test)):
             paths = tuple(path for path, _ in files)
             arrays[f"{split}_{domain}"] = FolderImages(paths, shape, how, dtype, clip)

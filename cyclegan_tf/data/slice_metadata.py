@@ -1,4 +1,4 @@
-"""What a data set of slices knows of the volumes that they were cut from."""
+"""Slice metadata: what a data set knows of the volumes that its slices were cut from."""
 
 import dataclasses
 from typing import Any
@@ -91,12 +91,12 @@ class Slices:
             masks=masks,
         )
 
-    def described(self):
+    def to_json(self):
         """All but the label maps, as what JSON can hold."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: value for name, value in fields.items() if name != "masks"}
 
-    def translated(self, direction):
+    def for_generator(self, direction):
         """What a generator must know to translate volumes, as what JSON can hold.
 
         Args:

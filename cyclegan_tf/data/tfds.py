@@ -1,4 +1,4 @@
-"""From TensorFlow Datasets to a data set."""
+"""TensorFlow Datasets as a source of data sets."""
 
 import functools
 
@@ -9,8 +9,8 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data.assembly import (
     check_division,
     domain_names,
-    fitted,
-    hold_back,
+    fit_image,
+    hold_out,
     image_shapes,
     require_training,
     stack,
@@ -88,7 +88,7 @@ def from_tfds(
             unreadable += more
         else:
             train, unreadable = fetch(split)
-            train, test = hold_back(train, test_fraction, [seed, i])
+            train, test = hold_out(train, test_fraction, [seed, i])
         require_training(train, unreadable, builder.info.full_name)
         arrays[f"train_{domain}"], arrays[f"test_{domain}"] = stack(train, test, shape)
         skipped += unreadable
@@ -153,7 +153,7 @@ def _builder(name, data_dir):
 
 
 def _images(builder, limit, split, *, shape, how, strict, progress):
-    """The images of a split, fitted, and a sentence about each that cannot be used."""
+    """The images of a split, fit_image, and a sentence about each that cannot be used."""
     key, examples = _examples(builder, split, limit)
     source = builder.info.full_name
     images, unusable = [], []
@@ -161,7 +161,7 @@ def _images(builder, limit, split, *, shape, how, strict, progress):
     for i, example in enumerate(bar):
         image = example[key]
         if image.dtype in (np.uint8, np.uint16):
-            images.append(fitted(image, shape, how))
+            images.append(fit_image(image, shape, how))
             continue
         unusable.append(f"Image {i} of {source} holds {image.dtype}, not uint8 or uint16.")
         if strict:

@@ -45,7 +45,7 @@ def translation(dataset, direction):
         tuple(int(side) for side in images.shape[1:3]),
         source_dtype=types[source],
         likeness=None if source == "z" else dataset.statistics["ab".index(source)],
-        slices=dataset.slices.translated(direction) if of_volumes else None,
+        slices=dataset.slices.for_generator(direction) if of_volumes else None,
     )
 
 

@@ -268,7 +268,7 @@ def _description(model, dataset, settings):
                 name: len(getattr(dataset, name))
                 for name in ("train_a", "train_b", "test_a", "test_b")
             },
-            **({"slices": dataset.slices.translated("ab")} if dataset.slices else {}),
+            **({"slices": dataset.slices.for_generator("ab")} if dataset.slices else {}),
         },
         "devices": {
             "replicas": model.strategy.num_replicas_in_sync,

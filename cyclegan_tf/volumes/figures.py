@@ -1,4 +1,4 @@
-"""Slices of volumes drawn for people: true to scale, with letters, millimetres and a colour bar.
+"""Figures of slices: true to scale, with letters, millimetres and a colour bar.
 
 Research only, not for diagnosis.
 """

@@ -1,4 +1,4 @@
-"""What the values of a volume mean, and how they become the stored values of a data set.
+"""Intensity normalization: how the values of a volume become the stored values of a data set.
 
 Each domain has one rule. Of a volume the rule finds a gain and an offset; then
 `stored = (value - offset) / gain`, and the way back is exact. Of MR, whose scale differs from scan
@@ -264,15 +264,15 @@ class ZScore:
 _KINDS = {rule.kind: rule for rule in (Window, Percentiles, ZScore)}
 
 
-def described(rule):
+def to_json(rule):
     """A rule as what JSON can hold, and gives back as it is."""
     fields = dataclasses.asdict(rule).items()
     values = {name: list(v) if isinstance(v, tuple) else v for name, v in fields}
     return {"kind": rule.kind} | values
 
 
-def of_description(description):
-    """The rule that `described` wrote.
+def from_json(description):
+    """The rule that `to_json` wrote.
 
     Raises:
         InputError: If it is none.
@@ -287,7 +287,7 @@ def of_description(description):
         ) from error
 
 
-def of_words(text):
+def from_words(text):
     """The rule that a command line asks for.
 
     Args:
@@ -309,7 +309,7 @@ def of_words(text):
     return _KINDS[kind](*values)
 
 
-def of_modality(modality):
+def default_rule(modality):
     """The usual rule of a modality: a window of -1000 to 2000 HU for "CT", else percentiles."""
     return Window() if modality == "CT" else Percentiles()
 

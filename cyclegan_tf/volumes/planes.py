@@ -1,4 +1,4 @@
-"""A volume as a row of slices, as radiologists look at them, and the slices as a volume again.
+"""Anatomical planes: a volume as slices, as radiologists look at them, and the way back.
 
 Axial slices show the patient's right on the left and the front above; coronal ones the right on the
 left and the head above; sagittal ones the front on the left and the head above. Oblique volumes are

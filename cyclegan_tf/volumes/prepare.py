@@ -1,4 +1,4 @@
-"""Folders of volumes to a data set of slices, divided by patient."""
+"""Preparation of volumes: from folders to a data set of slices, split by patient."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ import numpy as np
 
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.assembly import check_division, domain_names, hold_back
+from cyclegan_tf.data.assembly import check_division, domain_names, hold_out
 from cyclegan_tf.data.io import image_file
 from cyclegan_tf.volumes import intensity, slicing, volume
 from cyclegan_tf.volumes.planes import AXES
@@ -162,7 +162,7 @@ def _held_back(a, b, fraction, seed):
     """The patients for testing: of those in both domains, and of those in one."""
     held = set()
     for i, part in enumerate((a & b, a - b, b - a)):
-        held |= set(hold_back(sorted(part), fraction, [seed, i])[1])
+        held |= set(hold_out(sorted(part), fraction, [seed, i])[1])
     return held
 
 
@@ -181,8 +181,8 @@ def _modality(scans, given, usual):
 
 def _rule(rule, modality):
     if rule is None:
-        return intensity.of_modality(modality)
-    return intensity.of_words(rule) if isinstance(rule, str) else rule
+        return intensity.default_rule(modality)
+    return intensity.from_words(rule) if isinstance(rule, str) else rule
 
 
 def _names(modalities):
@@ -233,7 +233,7 @@ def describe(dataset):
     for name, stored, number in zip(
         dataset.names, dataset.slices.intensities, dataset.slices.neighbours, strict=True
     ):
-        rule = intensity.of_description(stored)
+        rule = intensity.from_json(stored)
         words = f"{name}: {rule.kind} {np.round(rule.value_range, 3).tolist()} {rule.unit}".strip()
         lines.append(words + (f", with {number} neighbours on either side" if number else ""))
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""From a slice's own pixels to those of the networks, and back."""
+"""Resampling: from a slice's own pixels to those of the networks, and back; and body masks."""
 
 import dataclasses
 
@@ -38,7 +38,7 @@ class Grid:
         inner = tuple(max(1, round(length / spacing)) for length in lengths)
         return cls(plane.shape, inner, tuple(size))
 
-    def whole(self, multiple):
+    def uncropped(self, multiple):
         """The grid for translation: nothing is cut off, and sides are multiples of `multiple`."""
         outer = tuple(
             -(-max(pair) // multiple) * multiple
@@ -70,11 +70,11 @@ class Grid:
         placed[rows[1], columns[1]] = labels[rows[0], columns[0]]
         return placed
 
-    def back(self, placed):
+    def restore(self, placed):
         """Brings what the networks made of a slice to its own pixels.
 
         Args:
-            placed: Array `(*outer, channels)`, of a grid that is `whole`.
+            placed: Array `(*outer, channels)`, of a grid that is `uncropped`.
 
         Returns:
             Array `(*shape, channels)`.
@@ -90,7 +90,7 @@ class Grid:
             yield slice(start, start + shared), slice(at, at + shared)
 
 
-def body(image, level):
+def body_mask(image, level):
     """Where the body is in a slice.
 
     What lies above the level, without specks and with everything that is inside of it: air in the

@@ -1,4 +1,4 @@
-"""From volumes to a data set of slices."""
+"""Slicing: from volumes to a data set of slices."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from cyclegan_tf.data.npz import Dataset
 from cyclegan_tf.data.slice_metadata import SPLITS, Slices
 from cyclegan_tf.volumes import intensity
 from cyclegan_tf.volumes.planes import plane
-from cyclegan_tf.volumes.resampling import Grid, body
+from cyclegan_tf.volumes.resampling import Grid, body_mask
+from cyclegan_tf.volumes.volume import check_same_grid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Cut:
             return np.clip(grid.place(image[..., None], background), *low_high)[..., 0]
 
         flat = np.stack([placed(k) for k in range(len(cut))])
-        bodies = np.stack([body(image, rule.body_level) for image in flat])
+        bodies = np.stack([body_mask(image, rule.body_level) for image in flat])
         maps = bodies
         if labels is not None:
             marked = plane(labels, self.axis)
@@ -164,7 +165,7 @@ def dataset(scans, rules, cuts, *, paired, modalities, names, labels=None, progr
             axis=cuts[0].axis,
             modalities=modalities,
             intensities=tuple(
-                intensity.described(rule.learned(found))
+                intensity.to_json(rule.learned(found))
                 for rule, found in zip(rules, scales, strict=True)
             ),
             neighbours=tuple(cut.neighbours for cut in cuts),
@@ -198,7 +199,7 @@ def _slices(volume, scan, rule, cut, modality, maps):
         intensity.check_modality(volume, scale.lowest, modality)
         labels = scan.labels() if maps and scan.labels is not None else None
         if labels is not None:
-            _check_same_grid(volume, labels, "its label map")
+            check_same_grid(volume, labels, "its label map")
         return scale, *cut.slices(volume, rule, scale, labels)
     except InputError as error:
         raise InputError(f"{scan.name} cannot be used: {error}") from error
@@ -207,15 +208,6 @@ def _slices(volume, scan, rule, cut, modality, maps):
 def _check_grids(volumes, group):
     for other, (_, scan) in list(zip(volumes, group, strict=True))[1:]:
         try:
-            _check_same_grid(volumes[0], other, "its partner")
+            check_same_grid(volumes[0], other, "its partner")
         except InputError as error:
             raise InputError(f"{scan.name} cannot be used: {error}") from error
-
-
-def _check_same_grid(volume, other, what):
-    same = volume.voxels.shape == other.voxels.shape
-    if not same or not np.allclose(volume.affine, other.affine, atol=1e-2):
-        raise InputError(
-            f"{what} lies on another grid ({tuple(other.voxels.shape)} voxels; "
-            f"{tuple(volume.voxels.shape)} were expected, at the same place): resample it first."
-        )

@@ -1,4 +1,4 @@
-"""Volumes to look at: three planes through a point, where two differ, many slices, and sliders.
+"""Volume viewer: three planes through a point, where two differ, many slices, and sliders.
 
 Slices are shown as radiologists look at them, with R, L, A, P, S and I (right, left, anterior,
 posterior, superior and inferior of the patient) at the edges. Nothing of a file but its voxels,
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.volumes import figures
 from cyclegan_tf.volumes.figures import (
@@ -22,6 +23,7 @@ from cyclegan_tf.volumes.figures import (
     subsampled,
 )
 from cyclegan_tf.volumes.planes import AXES, plane
+from cyclegan_tf.volumes.volume import check_same_grid
 from cyclegan_tf.volumes.windows import WINDOWS
 
 
@@ -98,8 +100,7 @@ def montage(volume, axis="axial", count=20, *, window=None, side=150):
         InputError: If an argument is another.
     """
     cut = plane(volume, axis)
-    if not isinstance(count, (int, np.integer)) or count < 1:
-        raise InputError(f"count must be a whole number of at least 1, received {count!r}.")
+    check_whole("count", count, 1)
     _check_side(side)
     (row,) = _rows({"": volume}, window)
     count = min(int(count), len(cut))
@@ -226,7 +227,9 @@ def _rows(volumes, window, difference=None, difference_window=None):
     """What is shown of volumes: a list of `Row`."""
     if not volumes:
         raise InputError("volumes must name at least one volume, received none.")
-    _check_same_grid(volumes)
+    first, *others = volumes.values()
+    for name, other in zip([*volumes][1:], others, strict=True):
+        check_same_grid(first, other, name)
     if isinstance(window, Mapping) and (unknown := set(window) - set(volumes)):
         raise InputError(f"window names {sorted(unknown)}: the volumes are {list(volumes)}.")
     looked_at = functools.cache(lambda name: subsampled(volumes[name].voxels))
@@ -262,22 +265,6 @@ def _names(pair):
     if len(pair) == 1 or (all(modalities) and modalities[0] != modalities[1]):
         return modalities
     return ["first", "second"]
-
-
-def _check_same_grid(volumes):
-    (first, volume), *others = volumes.items()
-    for name, other in others:
-        if tuple(other.voxels.shape) != tuple(volume.voxels.shape):
-            what = f"{_shape(other)} voxels, and {first} {_shape(volume)}"
-        elif not np.allclose(other.affine, volume.affine, atol=1e-2):
-            what = f"an affine that differs from that of {first}"
-        else:
-            continue
-        raise InputError(f"{name} has {what}: resample one to the grid of the other first.")
-
-
-def _shape(volume):
-    return "x".join(map(str, volume.voxels.shape))
 
 
 def _compared(volumes, difference):

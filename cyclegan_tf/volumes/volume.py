@@ -75,6 +75,17 @@ class FoundVolume:
     modality: str = ""
 
 
+def check_same_grid(volume, other, name):
+    """Raises InputError, which calls the other `name`, unless two volumes lie on one grid."""
+    same = tuple(volume.voxels.shape) == tuple(other.voxels.shape)
+    if not same or not np.allclose(volume.affine, other.affine, atol=1e-2):
+        shape, expected = ("x".join(map(str, v.voxels.shape)) for v in (other, volume))
+        raise InputError(
+            f"{name} lies on another grid ({shape} voxels; {expected} were expected, at the same "
+            "place): resample it first."
+        )
+
+
 def is_volume(path):
     """Whether `read` is meant for a path: by its suffix, or a folder of DICOM without images."""
     path = Path(path)

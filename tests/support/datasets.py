@@ -92,7 +92,7 @@ def make_slices(train=2, test=3, slices=4, size=16, neighbours=(0, 0), paired=Tr
         slices=Slices(
             modalities=("MR", "CT"),
             intensities=tuple(
-                intensity.described(rule) for rule in (intensity.Percentiles(), intensity.Window())
+                intensity.to_json(rule) for rule in (intensity.Percentiles(), intensity.Window())
             ),
             neighbours=neighbours,
             patients={n: np.repeat(w, slices).tolist() for n, w in zip(SPLITS, who, strict=True)},

@@ -78,17 +78,17 @@ def test_a_translation_is_given_the_scale_of_a_typical_volume():
     ids=lambda rule: rule.kind,
 )
 def test_a_rule_survives_json(rule):
-    assert intensity.of_description(json.loads(json.dumps(intensity.described(rule)))) == rule
+    assert intensity.from_json(json.loads(json.dumps(intensity.to_json(rule)))) == rule
 
 
 def test_words_of_the_command_line():
-    assert intensity.of_words("window:-160,240") == intensity.Window(-160, 240)
-    assert intensity.of_words("window") == intensity.of_modality("CT")
-    assert intensity.of_words("percentiles:1,99") == intensity.Percentiles(1, 99)
-    assert intensity.of_words("z-score:3") == intensity.ZScore(3)
+    assert intensity.from_words("window:-160,240") == intensity.Window(-160, 240)
+    assert intensity.from_words("window") == intensity.default_rule("CT")
+    assert intensity.from_words("percentiles:1,99") == intensity.Percentiles(1, 99)
+    assert intensity.from_words("z-score:3") == intensity.ZScore(3)
     for wrong in ("window:1", "hounsfield", "z-score:1,2", "percentiles:a,b"):
         with pytest.raises(InputError, match="must be like window"):
-            intensity.of_words(wrong)
+            intensity.from_words(wrong)
 
 
 def test_what_cannot_be_used():
@@ -107,7 +107,7 @@ def test_what_cannot_be_used():
         lambda: intensity.Window(3, 3),
         lambda: intensity.Percentiles(60, 40),
         lambda: intensity.ZScore(0),
-        lambda: intensity.of_description({"kind": "gamma"}),
+        lambda: intensity.from_json({"kind": "gamma"}),
     ):
         with pytest.raises(InputError, match="must be"):
             make()

@@ -58,7 +58,7 @@ def test_slices_are_what_the_volume_holds():
     assert dataset.ranges == ((0, 1), (-1000, 2000))
     body = dataset.slices.masks["test_b"]
     assert body.shape == dataset.test_b.shape and body.sum() == 8 * 8 * 10
-    learned = intensity.of_description(dataset.slices.intensities[0])
+    learned = intensity.from_json(dataset.slices.intensities[0])
     assert learned.typical_values == (voxels.min(), voxels.max())
 
 
@@ -117,8 +117,8 @@ def test_the_file_keeps_all(tmp_path):
     npz.save(tmp_path / "slices.npz", dataset)
     loaded = npz.load(tmp_path / "slices.npz")
     assert loaded.hash == dataset.hash
-    described = dataset.slices.described()
-    assert loaded.slices.described() == described
+    described = dataset.slices.to_json()
+    assert loaded.slices.to_json() == described
     for name, masks in dataset.slices.masks.items():
         np.testing.assert_array_equal(loaded.slices.masks[name], masks)
     swapped = loaded.swapped().slices
@@ -137,7 +137,7 @@ def test_what_does_not_fit():
         ({"patients": patients}, "one number for each of 8 images, received 0"),
         ({"masks": {"test_a": np.zeros((1, 2, 2, 1), np.uint8)}}, "must be uint8 of shape"),
     ):
-        fields = dataset.slices.described() | {"masks": None} | wrong
+        fields = dataset.slices.to_json() | {"masks": None} | wrong
         with pytest.raises(InputError, match=sentence):
             Slices(**fields).check(
                 {name: getattr(dataset, name) for name in SPLITS},

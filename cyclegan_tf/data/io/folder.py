@@ -1,4 +1,4 @@
-"""Image files: found in folders, divided, decoded side by side or on access."""
+"""Image folders: files found and split, decoded in parallel or on access."""
 
 import dataclasses
 from multiprocessing.pool import ThreadPool
@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.assembly import check_division, fitted, hold_back, require_training
+from cyclegan_tf.data.assembly import check_division, fit_image, hold_out, require_training
 from cyclegan_tf.data.io import formats, image_file
 
 
@@ -88,7 +88,7 @@ def split_files(train, test, test_fraction, limit, key):
     Args:
         train: The one folder.
         test: The other; if None, a part of the training files is held back instead.
-        test_fraction: How large that part is, as in `assembly.hold_back`.
+        test_fraction: How large that part is, as in `assembly.hold_out`.
         limit: Takes only the first so many files of a folder; None takes all.
         key: Non-negative integers that fix what is held back, the seed first.
 
@@ -101,13 +101,13 @@ def split_files(train, test, test_fraction, limit, key):
     check_division(test_fraction, limit, key[0])
     paths = image_file.images(train)[:limit]
     if test is None:
-        return hold_back(paths, test_fraction, key)
+        return hold_out(paths, test_fraction, key)
     return paths, image_file.images(test)[:limit]
 
 
 def read_fitted(path, shape, how, value_range=None):
-    """Reads an image and brings it to its place, as `assembly.fitted` does."""
-    return fitted(image_file.read(path), shape, how, value_range, path)
+    """Reads an image and brings it to its place, as `assembly.fit_image` does."""
+    return fit_image(image_file.read(path), shape, how, value_range, path)
 
 
 def check(path, channels):

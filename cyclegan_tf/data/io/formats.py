@@ -29,7 +29,7 @@ def _check(path):
         if isinstance(image, np.ndarray):
             return image.dtype
         if image.mode in ("F", "I") or high_bit_depth.is_signed(image):
-            return high_bit_depth.finite(_pixels(image), path).dtype
+            return high_bit_depth.check_finite(_pixels(image), path).dtype
         if image.format == "PNG":
             image.verify()
         else:
@@ -162,8 +162,8 @@ def decode(data, name="The image"):
         # Also where OpenCV decodes: it would take half a file without a word.
         image.load()
         if high_bit_depth.has_16_bits(image, data) and image.mode in ("RGB", "RGBA"):
-            return high_bit_depth.colour(image, data)
-        return high_bit_depth.finite(_pixels(image), name)
+            return high_bit_depth.decode_colour(image, data)
+        return high_bit_depth.check_finite(_pixels(image), name)
 
 
 def from_pil(image):
@@ -208,10 +208,10 @@ def _opened(data, name):
         except UnidentifiedImageError:
             if (
                 not high_bit_depth.is_tiff(data)
-                or (pixels := high_bit_depth.float_tiff(data)) is None
+                or (pixels := high_bit_depth.decode_float_tiff(data)) is None
             ):
                 raise
-            opened = contextlib.nullcontext(high_bit_depth.finite(pixels, name))
+            opened = contextlib.nullcontext(high_bit_depth.check_finite(pixels, name))
         with opened as image:
             yield image
     except InputError:
@@ -235,7 +235,7 @@ def _pixels(image):
     signed, in_tiff = high_bit_depth.is_signed(image), image.format == "TIFF"
     image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I") or signed:
-        return high_bit_depth.gray(image, signed, in_tiff)
+        return high_bit_depth.decode_gray(image, signed, in_tiff)
     gray = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         return np.array(image.convert("LA" if gray else "RGBA"))

@@ -1,4 +1,4 @@
-"""Images that are not 8-bit: 16 bits, signed whole numbers, floats, arrays; from and to files."""
+"""Images of high bit depth, from and to files: 16 bits, signed integers, floats, arrays."""
 
 import io
 import zipfile
@@ -52,7 +52,7 @@ def read_array(path):
     array = array if array.ndim == 3 else array[..., None]
     if array.dtype.kind not in "biuf":
         raise InputError(f"{path} must hold numbers, received {array.dtype}: convert it.")
-    return finite(np.ascontiguousarray(in_own_values(array)), path)
+    return check_finite(np.ascontiguousarray(in_own_values(array)), path)
 
 
 def in_own_values(array):
@@ -61,7 +61,7 @@ def in_own_values(array):
     return array.astype(array.dtype.newbyteorder("=") if kept else np.float32, copy=False)
 
 
-def finite(array, name):
+def check_finite(array, name):
     """Returns the array, or raises InputError where a value is NaN or infinite."""
     bad = 0 if array.dtype.kind != "f" else array.size - np.count_nonzero(np.isfinite(array))
     if bad:
@@ -86,7 +86,7 @@ def has_16_bits(image, data):
     return False
 
 
-def colour(image, data):
+def decode_colour(image, data):
     """Decodes 16-bit colour with OpenCV, since Pillow has it at 8 bits only.
 
     Args:
@@ -116,7 +116,7 @@ def is_tiff(data):
     return data[:4] in (b"II*\0", b"MM\0*")
 
 
-def float_tiff(data):
+def decode_float_tiff(data):
     """Decodes with OpenCV the floating-point TIFFs that Pillow does not know: colour, 64 bits.
 
     Args:
@@ -141,7 +141,7 @@ def is_signed(image):
     return image.format == "TIFF" and 2 in image.tag_v2.get(_SAMPLE_FORMAT, ())
 
 
-def gray(image, signed, in_tiff):
+def decode_gray(image, signed, in_tiff):
     """The numbers of a gray image that Pillow does not have as 8 bits.
 
     Args:

@@ -1,4 +1,4 @@
-"""One image: read from a file, brought to the wanted channels and size."""
+"""Image files: found, read, and brought to the wanted channels and size."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data.io import formats
 
@@ -69,9 +70,7 @@ def to_channels(image, channels, name="image"):
     Raises:
         InputError: If `image` is no such array, or cannot have as many channels.
     """
-    whole = isinstance(channels, (int, np.integer)) and not isinstance(channels, bool)
-    if not whole or channels < 1:
-        raise InputError(f"channels must be a whole number of at least 1, received {channels!r}.")
+    check_whole("channels", channels, 1)
     if image.ndim != 3 or 0 in image.shape:
         raise InputError(f"{name} must be (height, width, channels), received {image.shape}.")
     if image.shape[2] == channels:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.data.io.image_file import height_width
 from cyclegan_tf.data.synthetic import cartoon_face as palettes
 from cyclegan_tf.data.synthetic import cartoon_shapes as shapes
@@ -363,8 +363,7 @@ def cartoons(
         InputError: If a number is negative, or `size` is not one or two whole numbers.
     """
     for name, value in (("count", count), ("seed", seed), ("first", first)):
-        if value < 0:
-            raise InputError(f"{name} must be at least 0, not {value}.")
+        check_whole(name, value, 0)
     images = np.empty((count, *height_width(size), 3), np.uint8)
     for i in tqdm(range(count), desc="cartoons", unit="face", disable=not progress):
         images[i] = draw(random_face(np.random.default_rng([seed, first + i])), size)

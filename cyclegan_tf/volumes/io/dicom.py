@@ -12,7 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.volumes.io.dicom_series import choose, load_pydicom, quietly, read_header
+from cyclegan_tf.volumes.io.dicom_series import (
+    choose_series,
+    load_pydicom,
+    read_header,
+    without_warnings,
+)
 from cyclegan_tf.volumes.io.dicom_slices import slices_of
 from cyclegan_tf.volumes.io.scaling import dtype_of, release_pages, to_real
 
@@ -25,11 +30,11 @@ def read(path, series=None):
 
     Args:
         path: A folder, or one file (of several frames with a place each, or of one slice).
-        series: Which series of the folder, as in `dicom_series.choose`.
+        series: Which series of the folder, as in `dicom_series.choose_series`.
 
     Returns:
-        `(voxels, affine, modality, slices)`: a `Decoded`, the `(4, 4)` float64 affine, such as
-        "CT", and a list of `dicom_slices.Slice`.
+        `(voxels, affine, modality, slices)`: a `DecodedSeries`, the `(4, 4)` float64 affine, such
+        as "CT", and a list of `dicom_slices.Slice`.
 
     Raises:
         InputError: If slices are missing, doubled or unlike each other, cannot be decoded here, or
@@ -37,20 +42,20 @@ def read(path, series=None):
     """
     path = Path(path)
     if path.is_dir():
-        chosen = choose(path, series)
+        chosen = choose_series(path, series)
         files = list(zip(chosen.paths, chosen.headers, strict=True))
     else:
         files = [(path, read_header(path))]
     slices = [each for file in files for each in slices_of(*file)]
-    with quietly():
+    with without_warnings():
         _check_alike(path, slices)
         _check_decoders(slices)
     slices, affine = _in_order(path, slices)
     modality = str(slices[0].header.get("Modality") or "")
-    return Decoded(slices), affine, modality, slices
+    return DecodedSeries(slices), affine, modality, slices
 
 
-class Decoded:
+class DecodedSeries:
     """Voxels `(i, j, k)` of a series in real values, decoded slice by slice.
 
     What was decoded goes into a temporary file without a name (in the folder that `TMPDIR`
@@ -112,7 +117,7 @@ class Decoded:
     def _decode(self, k):
         each = self._slices[k]
         try:
-            with quietly():
+            with without_warnings():
                 pixels = load_pydicom().pixels.pixel_array(each.path, index=each.frame or 0)
             pixels = pixels.reshape(self.shape[1::-1])
         except Exception:  # decoders raise nearly anything at damaged data

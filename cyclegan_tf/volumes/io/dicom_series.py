@@ -1,4 +1,4 @@
-"""DICOM files of a folder, by series.
+"""DICOM series: the files of a folder, and what is read of their headers.
 
 Of a header only the entries named here are read. No message says what an entry about the patient
 holds, so what pydicom says about a bad value is not passed on.
@@ -115,7 +115,7 @@ def load_pydicom():
 
 
 @contextlib.contextmanager
-def quietly():
+def without_warnings():
     """Keeps pydicom's warnings back, since they quote values."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -159,7 +159,7 @@ def read_header(path):
             f'{path} is no DICOM file (it lacks the mark "DICM"): remove it or give another.'
         )
     try:
-        with quietly(), path.open("rb") as file:
+        with without_warnings(), path.open("rb") as file:
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_READ))
             left = path.stat().st_size - file.tell()
             list(header)  # values are understood when they are looked at
@@ -196,12 +196,12 @@ def find_series(folder):
         hint = "its subfolders do: give one of them" if below else "give a folder of one series"
         raise InputError(f"{folder} holds no DICOM file; {hint}.")
     series = [Series(uid, *map(list, zip(*files, strict=True))) for uid, files in by_uid.items()]
-    with quietly():
+    with without_warnings():
         series.sort(key=lambda each: (_number(each.headers[0]), each.uid))
         return [each for each in series if each.is_scan] or series
 
 
-def choose(folder, series=None):
+def choose_series(folder, series=None):
     """Takes one series of a folder.
 
     Args:
@@ -226,7 +226,7 @@ def choose(folder, series=None):
         chosen = [each for each in found if word and each.uid.endswith(word)]
     if len(chosen) == 1:
         return chosen[0]
-    with quietly():
+    with without_warnings():
         described = "; ".join(
             f"{i}: {each.slices} slice{'s' * (each.slices > 1)} of "
             f"{each.modality or 'unknown modality'}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.volumes.io.dicom_series import GEOMETRY, PIXELS, load_pydicom, quietly
+from cyclegan_tf.volumes.io.dicom_series import GEOMETRY, PIXELS, load_pydicom, without_warnings
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +56,7 @@ def slices_of(path, header):
             place in the patient.
     """
     try:
-        with quietly():
+        with without_warnings():
             _check_pixels(path, header)
             if "PerFrameFunctionalGroupsSequence" in header:
                 return _frames(path, header)

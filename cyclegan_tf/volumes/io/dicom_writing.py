@@ -1,4 +1,4 @@
-"""A DICOM series that says that it is derived.
+"""Writing of DICOM: a series that says that it is derived.
 
 It keeps of its source the patient, study, frame of reference and geometry, and nothing of how the
 source was acquired, which is not true of it.
@@ -12,7 +12,7 @@ import numpy as np
 from cyclegan_tf.common.atomic_files import replacing_folder
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.volumes.io.dicom import LPS_TO_RAS
-from cyclegan_tf.volumes.io.dicom_series import KEPT, load_pydicom, quietly, read_header
+from cyclegan_tf.volumes.io.dicom_series import KEPT, load_pydicom, read_header, without_warnings
 from cyclegan_tf.volumes.io.scaling import to_stored
 
 #: What every slice says of itself.
@@ -83,7 +83,7 @@ def write(path, voxels, affine, slices, modality, dtype=None):
         )
     _check_replaceable(path)
     scale = _scale(path, voxels, whole=dtype is not None or voxels.dtype.kind != "f")
-    with quietly():
+    with without_warnings():
         common = _common(slices[0].header if slices else None, modality, scale)
         _add_geometry(common, path, affine)
     with replacing_folder(path) as folder:
@@ -91,7 +91,7 @@ def write(path, voxels, affine, slices, modality, dtype=None):
             stored = _stored(voxels[:, :, k], scale, path)
             source = slices[k] if slices else None
             name = folder / f"slice_{k + 1:04d}.dcm"
-            with quietly():
+            with without_warnings():
                 _write_slice(name, stored, common, affine, k, source)
 
 

@@ -1,4 +1,4 @@
-"""Stored numbers to real values and back: `real = stored * slope + intercept`."""
+"""Rescaling of stored numbers to real values, `real = stored * slope + intercept`, and back."""
 
 import mmap
 

@@ -1,4 +1,4 @@
-"""A generated head around its brain: skin, fat and muscle, skull, face, air cavities, neck."""
+"""Anatomy of a head phantom around its brain: skin, fat, muscle, skull, face, air, neck."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The brain of a generated head: folded cortex, ventricles, deep nuclei, cerebellum, lesions."""
+"""Brain of a head phantom: folded cortex, ventricles, deep nuclei, cerebellum, lesions."""
 
 import numpy as np
 

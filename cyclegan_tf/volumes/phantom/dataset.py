@@ -1,4 +1,4 @@
-"""Generated heads as a data set: MR and CT slices, unpaired for training, paired for testing."""
+"""Head phantoms as a data set: MR and CT slices, unpaired for training, paired for testing."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Heads to try things on: generated anatomy, and what CT and T1-weighted MR would show of it.
+"""Head phantoms: generated anatomy, and what CT and T1-weighted MR would show of it.
 
 Nobody's head: shapes, sizes and signals are drawn from a seed. CT and MR of one head lie on the
 same voxels, so each pair is its own ground truth. Research software, not for diagnosis.

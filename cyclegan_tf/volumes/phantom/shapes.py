@@ -1,4 +1,4 @@
-"""What generated heads are shaped from: distances to simple bodies, and smooth noise.
+"""Signed distances to simple bodies, and smooth noise: what head phantoms are shaped from.
 
 Distances are in mm, negative inside, and first-order: exact at the surface, near enough beside it.
 """
