@@ -31,28 +31,46 @@ def read_array(path):
     Raises:
         InputError: If the file is missing, damaged, or holds anything else.
     """
+    array = load_array(path)
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise InputError(
+            f"{path} must hold an array (height, width) or (height, width, channels), received "
+            f"shape {array.shape}."
+        )
+    array = array if array.ndim == 3 else array[..., None]
+    return check_finite(np.ascontiguousarray(in_own_values(array)), path)
+
+
+def load_array(path, mmap_mode=None):
+    """Loads the numbers of a NumPy file; pickles are never loaded.
+
+    Args:
+        path: `.npy`, or `.npz` with one array.
+        mmap_mode: As in `numpy.load`; it applies to `.npy`.
+
+    Returns:
+        Array.
+
+    Raises:
+        InputError: If the file is missing, damaged, or holds anything else.
+    """
     if not Path(path).is_file():
         problem = "is a folder" if Path(path).is_dir() else "does not exist"
         raise InputError(f"The array file {path} {problem}: check its name.")
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, mmap_mode, allow_pickle=False)
         if isinstance(array, np.lib.npyio.NpzFile):
             with array as archive:
                 array = _only_one(path, archive)
     except (zipfile.BadZipFile, zlib.error, *_UNREADABLE) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise InputError(
-            f"{path} cannot be read as an array, or was cut short: {reason}."
+            f"{path} cannot be read as an array, is damaged or was cut short: {reason}."
         ) from error
-    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or 0 in array.shape:
-        raise InputError(
-            f"{path} must hold an array (height, width) or (height, width, channels), received "
-            f"shape {np.shape(array)}."
-        )
-    array = array if array.ndim == 3 else array[..., None]
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{path} must hold numbers, received {array.dtype}: convert it.")
-    return check_finite(np.ascontiguousarray(in_own_values(array)), path)
+    if getattr(array, "dtype", np.dtype("O")).kind not in "biuf":
+        found = getattr(array, "dtype", "something else")
+        raise InputError(f"{path} must hold numbers, received {found}: convert it.")
+    return array
 
 
 def in_own_values(array):
@@ -213,8 +231,8 @@ def encode_array(image, suffix=".npy"):
 def _only_one(path, archive):
     if len(archive.files) != 1:
         raise InputError(
-            f"{path} holds {len(archive.files)} arrays ({', '.join(archive.files[:5])}), and an "
-            "image is one alone: save each in a file of its own."
+            f"{path} holds {len(archive.files)} arrays ({', '.join(archive.files[:5])}), and one "
+            "alone is wanted: save each in a file of its own."
         )
     return archive[archive.files[0]]
 

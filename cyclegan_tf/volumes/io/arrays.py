@@ -4,6 +4,7 @@ import numpy as np
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.io.high_bit_depth import load_array
 from cyclegan_tf.volumes.io.scaling import ScaledArray, to_stored
 
 
@@ -19,23 +20,10 @@ def read(path):
     Raises:
         InputError: If it is damaged, or holds anything but numbers along three axes.
     """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            with array as file:
-                if len(file.files) != 1:
-                    raise InputError(
-                        f"{path} holds {len(file.files)} arrays: give an .npz with one volume."
-                    )
-                array = file[file.files[0]]
-    except InputError:
-        raise
-    except Exception as error:  # zip, zlib, header and pickle errors alike
-        raise InputError(f"{path} cannot be read as a NumPy array: it is damaged.") from error
-    if array.ndim != 3 or 0 in array.shape or array.dtype.kind not in "biuf":
+    array = load_array(path, "r")
+    if array.ndim != 3 or 0 in array.shape:
         raise InputError(
-            f"{path} must hold numbers along three axes, received shape {array.shape} of "
-            f"{array.dtype}."
+            f"{path} must hold numbers along three axes, received shape {array.shape}."
         )
     return ScaledArray(array, name=path), np.eye(4)
 

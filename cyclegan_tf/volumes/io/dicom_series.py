@@ -15,28 +15,14 @@ from cyclegan_tf.common.errors import InputError
 #: Suffixes, in lower case, of files that must be DICOM; others are if they have its mark.
 SUFFIXES = (".dcm", ".dicom", ".ima")
 
+# fmt: off
 #: What a derived series shares with its source: patient, study and frame of reference.
 KEPT = (
-    "SpecificCharacterSet",
-    "PatientName",
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "PatientAge",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-    "StudyInstanceUID",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "StudyDescription",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "FrameOfReferenceUID",
-    "PositionReferenceIndicator",
-    "PatientPosition",
-    "BodyPartExamined",
+    "SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate",
+    "PatientSex", "PatientAge", "PatientIdentityRemoved", "DeidentificationMethod",
+    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber",
+    "ReferringPhysicianName", "FrameOfReferenceUID", "PositionReferenceIndicator",
+    "PatientPosition", "BodyPartExamined",
 )
 
 #: What says where a slice lies.
@@ -44,29 +30,13 @@ GEOMETRY = ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing")
 #: What says how its pixels are stored.
 PIXELS = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation")
 _READ = (
-    *KEPT,
-    *GEOMETRY,
-    *PIXELS,
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "Modality",
-    "ImageType",
-    "NumberOfFrames",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "RescaleType",
-    "Units",
-    "Manufacturer",
-    "ModalityLUTSequence",
-    "SliceThickness",
-    "SpacingBetweenSlices",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
+    *KEPT, *GEOMETRY, *PIXELS, "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber",
+    "Modality", "ImageType", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
+    "RescaleSlope", "RescaleIntercept", "RescaleType", "Units", "Manufacturer",
+    "ModalityLUTSequence", "SliceThickness", "SpacingBetweenSlices",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 )
+# fmt: on
 _NO_IMAGES = ("SEG", "RTDOSE")  # have pixels and positions, and are no scan
 
 

@@ -22,20 +22,13 @@ _MAKER = "cyclegan_tf"
 _INT16 = np.dtype(np.int16)
 _STORAGE = {"CT": "CTImageStorage", "MR": "MRImageStorage"}
 # Required by the standard and unknown here, so present and empty.
+# fmt: off
 _EMPTY = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PositionReferenceIndicator",
-    "PatientPosition",
-    "AcquisitionNumber",
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
+    "StudyID", "AccessionNumber", "ReferringPhysicianName", "PositionReferenceIndicator",
+    "PatientPosition", "AcquisitionNumber",
 )
+# fmt: on
 _OF_MODALITY = {
     "CT": {"KVP": None, "RescaleType": "HU"},
     "MR": {

@@ -17,66 +17,34 @@ from cyclegan_tf.volumes import volume
 from cyclegan_tf.volumes.phantom import anatomy
 from cyclegan_tf.volumes.phantom.shapes import smooth_noise
 
-#: What the numbers of a label map mean; 0 is the air around the head.
-LABELS = {
-    1: "skin and muscle",
-    2: "fat",
-    3: "skull",
-    4: "marrow",
-    5: "CSF",
-    6: "gray matter",
-    7: "white matter",
-    8: "ventricles",
-    9: "eyes",
-    10: "lenses",
-    11: "air cavities",
-    12: "teeth",
-    13: "lesion",
-    14: "haemorrhage",
-    15: "calcification",
-}
-
-#: Mean HU of each tissue, as textbooks of CT give them, and how far heads differ (standard
+# fmt: off
+#: Of each number of a label map: the tissue; its mean HU, as textbooks of CT give them; its
+#: T1-weighted signal, white matter being 100. Beside each mean how far heads differ (standard
 #: deviation). Compact bone is above 1000 HU in life; thin tables are averaged with what is beside.
-HOUNSFIELD = {
-    0: (-1000.0, 0.0),
-    1: (50.0, 3.0),
-    2: (-90.0, 5.0),
-    3: (1050.0, 70.0),
-    4: (350.0, 60.0),
-    5: (8.0, 1.5),
-    6: (38.0, 1.2),
-    7: (29.0, 1.2),
-    8: (6.0, 1.5),
-    9: (10.0, 2.0),
-    10: (80.0, 6.0),
-    11: (-1000.0, 0.0),
-    12: (1900.0, 150.0),
-    13: (19.0, 2.0),
-    14: (65.0, 4.0),
-    15: (220.0, 40.0),
-}
-
-#: T1-weighted signal of each tissue, white matter being 100, and how far heads differ. Fat shines,
-#: water is dark; compact bone and air give no signal, which makes MR to CT hard.
-SIGNAL = {
-    0: (0.0, 0.0),
-    1: (58.0, 3.0),
-    2: (140.0, 8.0),
-    3: (6.0, 1.0),
-    4: (85.0, 10.0),
-    5: (20.0, 2.0),
-    6: (68.0, 2.0),
-    7: (100.0, 2.0),
-    8: (18.0, 2.0),
-    9: (22.0, 2.0),
-    10: (48.0, 3.0),
-    11: (0.0, 0.0),
-    12: (3.0, 1.0),
-    13: (48.0, 5.0),
-    14: (122.0, 8.0),
-    15: (25.0, 5.0),
-}
+#: In MR fat shines, water is dark; compact bone and air give no signal, which makes MR to CT hard.
+_TISSUES = (
+    ("air around the head", (-1000.0, 0.0), (0.0, 0.0)),
+    ("skin and muscle",     (50.0, 3.0), (58.0, 3.0)),
+    ("fat",                 (-90.0, 5.0), (140.0, 8.0)),
+    ("skull",               (1050.0, 70.0), (6.0, 1.0)),
+    ("marrow",              (350.0, 60.0), (85.0, 10.0)),
+    ("CSF",                 (8.0, 1.5), (20.0, 2.0)),
+    ("gray matter",         (38.0, 1.2), (68.0, 2.0)),
+    ("white matter",        (29.0, 1.2), (100.0, 2.0)),
+    ("ventricles",          (6.0, 1.5), (18.0, 2.0)),
+    ("eyes",                (10.0, 2.0), (22.0, 2.0)),
+    ("lenses",              (80.0, 6.0), (48.0, 3.0)),
+    ("air cavities",        (-1000.0, 0.0), (0.0, 0.0)),
+    ("teeth",               (1900.0, 150.0), (3.0, 1.0)),
+    ("lesion",              (19.0, 2.0), (48.0, 5.0)),
+    ("haemorrhage",         (65.0, 4.0), (122.0, 8.0)),
+    ("calcification",       (220.0, 40.0), (25.0, 5.0)),
+)
+# fmt: on
+#: What the numbers of a label map mean; 0 is the air around the head.
+LABELS = {number: name for number, (name, _, _) in enumerate(_TISSUES) if number}
+HOUNSFIELD = {number: mean_and_spread for number, (_, mean_and_spread, _) in enumerate(_TISSUES)}
+SIGNAL = {number: mean_and_spread for number, (_, _, mean_and_spread) in enumerate(_TISSUES)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
