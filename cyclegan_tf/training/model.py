@@ -65,6 +65,8 @@ class GenerativeModel(keras.Model):
         self._steps_per_epoch = None
         self.average = None
         with self.strategy.scope():
+            if networks is not None:
+                self._check_channels(networks)
             for name, network in (self.make_networks() if networks is None else networks).items():
                 network = precision.in_precision(network, self.options.precision)
                 setattr(self, name, network)
@@ -72,6 +74,19 @@ class GenerativeModel(keras.Model):
         fast = self.options.fast_convolutions
         set_fast(self.generators, False if fast is None and self.options.recompute else fast)
         self.built = True
+
+    def _check_channels(self, networks):
+        """Raises ValueError if a given translator has other channels than the domains."""
+        channels = dict(zip("ab", (shape and shape[-1] for shape in self.image_shapes)))
+        for name, direction in self.saves:
+            if name in networks and set(direction) <= set("ab"):
+                wanted = [channels[domain] for domain in direction]
+                found = [networks[name].inputs[0].shape[-1], networks[name].output_shape[-1]]
+                if found != wanted:
+                    raise ValueError(
+                        f"{name} must take {wanted[0]} channels and give {wanted[1]}, received "
+                        f"{found[0]} and {found[1]}."
+                    )
 
     @abstractmethod
     def make_networks(self):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cyclegan_tf import recipes
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.methods.cut import CUT, features, projection_heads
+from cyclegan_tf.methods.cut import CUT, CUTOptions, features, projection_heads
 from cyclegan_tf.methods.losses import info_nce
 from cyclegan_tf.networks import generators
 
@@ -63,8 +63,8 @@ def toy(**options):
     disc = keras.layers.Conv2D(1, 1, use_bias=False)
     model = keras.Model(image, disc(image))
     disc.kernel.assign(np.float32([1, 0, 0]).reshape(1, 1, 3, 1))
-    heads = projection_heads(generator, units=8, seed=2)
-    cut = CUT(generator, model, heads, image_size=SHAPE[:2], **options)
+    networks = {"gen_ab": generator, "disc_b": model}
+    cut = CUT(CUTOptions(**options), (SHAPE, SHAPE), networks=networks)
     cut.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
     return cut
 
@@ -85,13 +85,13 @@ def contrast_by_hand(model, source, translated, orders, flip=None):
         query, key = query.numpy(), key.numpy()
         if flip is not None:
             query = np.where(flip, query[:, :, ::-1], query)
-        places = np.argsort(-order.numpy(), axis=1)[:, : model.patches]
+        places = np.argsort(-order.numpy(), axis=1)[:, : model.options.patches]
         for i in range(len(query)):
             q, k = (
                 np.asarray(head(x[i].reshape(1, -1, x.shape[-1])[:, places[i]]))[0]
                 for x in (query, key)
             )
-            logits = q @ k.T / model.temperature
+            logits = q @ k.T / model.options.temperature
             total.append(np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits)))
     return np.mean(total)
 
@@ -150,18 +150,20 @@ def test_places_are_different_ones_of_each_image():
 
 def test_recipes_have_the_papers_defaults():
     cut = recipes.cut((16, 16, 3), filters=2, disc_layers=1)
-    assert (cut.nce_weight, cut.identity, cut.flip, cut.patches) == (1.0, True, False, 256)
+    own = cut.options
+    assert (own.nce_weight, own.identity, own.flip, own.patches) == (1.0, True, False, 256)
+    assert own.temperature == 0.07 and len(cut.generators) == 6
     fast = recipes.fastcut((16, 16, 3), filters=2, disc_layers=1)
-    assert (fast.nce_weight, fast.identity, fast.flip) == (10.0, False, True)
+    own = fast.options
+    assert (own.nce_weight, own.identity, own.flip) == (10.0, False, True)
     assert fast.method == "cut" and fast.arguments["nce_weight"] == 10.0
-    assert cut.temperature == 0.07 and len(cut.generators) == 6
 
 
 @pytest.mark.parametrize(
     ("shapes", "options", "sentence"),
     [
         (((16, 16, 3), (16, 16, 1)), {}, "Both domains must have one shape"),
-        (((16, 16, 3),), {"temperature": 0.0}, "temperature must be above 0"),
+        (((16, 16, 3),), {"temperature": 0.0}, "temperature must be a number above 0, received 0"),
         (((16, 16, 3),), {"patches": 1}, "patches must be a whole number of at least 2"),
         (((16, 16, 3),), {"blocks": 0}, "blocks must be a whole number of at least 1"),
         (((16, 16, 3),), {}, "disc_layers=3 needs images of at least 24 pixels"),
@@ -174,5 +176,5 @@ def test_bad_arguments_are_refused_with_a_sentence(shapes, options, sentence):
 
 def test_a_generator_between_different_channels_is_refused():
     generator = generators.resnet_generator(SHAPE, filters=4, blocks=1, output_channels=1)
-    with pytest.raises(ValueError, match="as many channels as it takes"):
-        CUT(generator, None, [], image_size=(16, 16))
+    with pytest.raises(ValueError, match="gen_ab must take 3 channels and give 3, received 3 and"):
+        CUT(CUTOptions(), (SHAPE, SHAPE), networks={"gen_ab": generator})

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.methods.cyclegan import CycleGAN
-from cyclegan_tf.methods.losses import binary_crossentropy
+from cyclegan_tf.methods.cyclegan import CycleGAN, CycleGANOptions
 from cyclegan_tf.recipes import cyclegan
 from cyclegan_tf.training.optimizers import ConstantThenLinear
 
@@ -23,8 +22,10 @@ def scale(by):
 
 
 def toy(gen_ab=1.0, gen_ba=1.0, disc=1.0, **options):
-    options = {"pool_size": 0} | options
-    model = CycleGAN(scale(gen_ab), scale(gen_ba), scale(disc), scale(disc), **options)
+    factors = {"gen_ab": gen_ab, "gen_ba": gen_ba, "disc_a": disc, "disc_b": disc}
+    networks = {name: scale(factor) for name, factor in factors.items()}
+    options = CycleGANOptions(**{"pool_size": 0} | options)
+    model = CycleGAN(options, (SHAPE, SHAPE), networks=networks)
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
     return model
 
@@ -71,7 +72,7 @@ def test_weights_and_directions_of_every_loss():
 
 
 def test_identity_loss_off_leaves_its_names_out():
-    model = toy(identity_weight=0.0, adversarial_loss=binary_crossentropy)
+    model = toy(identity_weight=0.0, adversarial_loss="binary_crossentropy")
     losses = losses_of(model, (constant(0.0), constant(0.0)))
     assert set(losses) == set(model.loss_names)
     assert losses["adv_ab"] == np.log(2) and losses["disc_a"] == np.log(2)
@@ -136,9 +137,10 @@ def test_compiled_step_equals_the_eager_one(jit_compile):
 
 
 def test_channels_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match="gen_ba must take 1 channels and give 1"):
-        wide = keras.Sequential([keras.Input(SHAPE), keras.layers.Conv2D(2, 1)])
-        CycleGAN(scale(1), wide, scale(1), scale(1))
+    wide = keras.Sequential([keras.Input(SHAPE), keras.layers.Conv2D(2, 1)])
+    networks = {"gen_ab": scale(1), "gen_ba": wide, "disc_a": scale(1), "disc_b": scale(1)}
+    with pytest.raises(ValueError, match="gen_ba must take 1 channels and give 1, received 1 and"):
+        CycleGAN(CycleGANOptions(), (SHAPE, SHAPE), networks=networks)
 
 
 def test_constant_then_linear():
@@ -151,12 +153,11 @@ def test_constant_then_linear():
     assert float(ConstantThenLinear(1.0, 10, decay_from=0.0)(5)) == 0.5
 
 
-@pytest.mark.parametrize("fast", [False, True])
-def test_a_step_moves_every_kernel_as_its_gradient_says(fast):
+def test_a_step_moves_every_kernel_with_fast_convolutions_as_without():
     batch = tuple(tf.random.stateless_uniform((1, 16, 16, 3), (0, i), -1.0) for i in range(2))
 
     def moves(fast):
-        model = cyclegan((16, 16, 3), filters=8, blocks=2, disc_layers=1, fast_convolutions=fast)
+        model = cyclegan((16, 16, 3), filters=8, blocks=1, disc_layers=1, fast_convolutions=fast)
         model.compile(keras.optimizers.SGD(1.0), keras.optimizers.SGD(1.0))
         networks = [*model.generators, *model.discriminators]
         kernels = [w for n in networks for w in n.weights if w.path.endswith("kernel")]
@@ -164,6 +165,6 @@ def test_a_step_moves_every_kernel_as_its_gradient_says(fast):
         tf.function(model.train_step)(batch)
         return [np.array(k) - old for k, old in zip(kernels, before, strict=True)]
 
-    for move, expected in zip(moves(fast), moves(False), strict=True):
+    for move, expected in zip(moves(True), moves(False), strict=True):
         assert np.abs(move).max() > 0
         np.testing.assert_allclose(move, expected, atol=1e-3 * np.abs(expected).max())

@@ -13,7 +13,7 @@ from cyclegan_tf.cli import train as train_command
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz
 from cyclegan_tf.evaluation.metrics import perceptual
-from cyclegan_tf.methods.fsesim import FSeSim
+from cyclegan_tf.methods.fsesim import FSeSim, FSeSimOptions
 from cyclegan_tf.methods.losses import self_similarity, spatially_correlative
 from cyclegan_tf.networks import generators, precision, projected_discriminator
 from cyclegan_tf.networks.pretrained import weights
@@ -167,10 +167,10 @@ def test_domains_of_different_channels_are_compared_by_the_mean(channels):
 
 def test_recipes_say_what_they_are():
     model = recipes.fsesim(SHAPE, **SMALL)
-    assert (model.method, model.spatial_weight, model.patches) == ("fsesim", 10.0, 256)
+    assert (model.method, model.options.spatial_weight, model.options.patches) == ("fsesim", 10.0, 256)
     assert model.arguments["disc_features"] == "alex"
     fast = recipes.fsesim_fast(SHAPE, disc_layers=1)
-    assert (fast.method, fast.spatial_weight) == ("fsesim", 3.0)
+    assert (fast.method, fast.options.spatial_weight) == ("fsesim", 3.0)
     assert fast.arguments["filters"] == 16 and fast.average is not None
 
 
@@ -183,7 +183,7 @@ def test_recipes_say_what_they_are():
         ((SHAPE,), {"disc_features": None}, "disc_features must be 'alex' or 'vgg', received None"),
         ((SHAPE,), {"patches": 1}, "patches must be a whole number of at least 2"),
         ((SHAPE,), {"spatial_weight": -1.0}, "spatial_weight must be a number of at least 0"),
-        ((SHAPE,), {"disc_layers": 0}, "disc_layers of at least 1, received 0"),
+        ((SHAPE,), {"disc_layers": 0}, "disc_layers must be a whole number of at least 1, received 0"),
         ((SHAPE,), {"disc_layers": 4}, "disc_layers=4 needs images of at least 48 pixels"),
     ],
 )
@@ -192,11 +192,10 @@ def test_bad_arguments_are_refused_with_a_sentence(shapes, options, sentence):
         recipes.fsesim(*shapes, **(SMALL | options))
 
 
-def test_a_discriminator_of_other_channels_is_refused():
+def test_a_generator_of_other_channels_is_refused():
     generator = generators.resnet_generator(SHAPE, filters=2, blocks=1, output_channels=1)
-    judge = projected_discriminator.projected_discriminator(SHAPE, filters=2, layers=1, doublings=1)
-    with pytest.raises(ValueError, match="must judge the 1 channels that gen_ab gives"):
-        FSeSim(generator, judge)
+    with pytest.raises(ValueError, match="gen_ab must take 3 channels and give 3, received 3 and"):
+        FSeSim(FSeSimOptions(), (SHAPE, SHAPE), networks={"gen_ab": generator})
 
 
 def test_the_command_trains_it_for_minutes_in_either_direction(tmp_path, monkeypatch):

@@ -13,8 +13,7 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.data import npz
 from cyclegan_tf.inference import load
-from cyclegan_tf.methods.losses import least_squares
-from cyclegan_tf.methods.pix2pix import Pix2Pix, unet
+from cyclegan_tf.methods.pix2pix import Pix2Pix, Pix2PixOptions, unet
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.discriminators import patch_discriminator, pixel_discriminator
 from cyclegan_tf.networks.layers.dropout import Dropout, set_test_time
@@ -108,7 +107,8 @@ def judge(by_a, by_b):
 
 
 def toy(gen=1.0, disc=(1.0, 1.0), **options):
-    model = Pix2Pix(scale(gen), judge(*disc) if disc else None, **options)
+    networks = {"gen_ab": scale(gen)} | ({"disc_b": judge(*disc)} if disc else {})
+    model = Pix2Pix(Pix2PixOptions(**options), (SHAPE, SHAPE), networks=networks)
     optimizers = [keras.optimizers.SGD(0.0) for _ in range(2 if disc else 1)]
     model.compile(*optimizers)
     return model
@@ -138,14 +138,14 @@ def test_losses_by_hand():
 
 
 def test_weights_and_the_other_adversarial_loss():
-    model = toy(2.0, (3.0, 1.0), adversarial_loss=least_squares, adversarial_weight=2, l1_weight=7)
+    model = toy(2.0, (3.0, 1.0), adversarial_loss="least_squares", adversarial_weight=2, l1_weight=7)
     gen, _ = model.generator_losses((constant(0.1), constant(0.5)))
     assert float(gen["l1_ab"]) == pytest.approx(7 * 0.3, rel=1e-6)
     assert float(gen["adv_ab"]) == pytest.approx(2 * 0.5**2, rel=1e-6)
 
 
 def test_gradients_by_hand():
-    model = toy(2.0, (3.0, 1.0), adversarial_loss=least_squares, l1_weight=10)
+    model = toy(2.0, (3.0, 1.0), adversarial_loss="least_squares", l1_weight=10)
     batch = constant(0.1), constant(0.5)
     _, (d_gen,), fake = model._generators_part(batch)
     # l1: -a; adversarial: 2 (0.5 - 1) a, through b's channel only.
@@ -169,16 +169,19 @@ def test_real_and_made_images_have_statistics_of_their_own():
     # Real 0.9 and made 0.1 in one batch would be normalized to +1 and -1; alone both become 0.
     image = keras.Input((None, None, 2))
     norm = BatchNormalization()
-    model = Pix2Pix(scale(0.1), keras.Model(image, norm(image)[..., 1:]))
+    networks = {"gen_ab": scale(0.1), "disc_b": keras.Model(image, norm(image)[..., 1:])}
+    model = Pix2Pix(Pix2PixOptions(), (SHAPE, SHAPE), networks=networks)
     losses = model.discriminator_losses((constant(1), constant(0.9)), constant(0.1))
     assert float(losses["disc_b"]) == pytest.approx(np.log(2), abs=1e-4)
 
 
-def test_a_discriminator_that_does_not_fit_is_named():
-    with pytest.raises(ValueError, match="disc_b must take 1 \\+ 1 channels, .* received 1"):
-        Pix2Pix(scale(1.0), scale(1.0))
-    with pytest.raises(ValueError, match="disc_b is needed where"):
-        Pix2Pix(scale(1.0))
+def test_networks_that_do_not_fit_are_named():
+    model = toy()
+    model.disc_b = scale(1.0)  # takes B alone
+    with pytest.raises(ValueError, match="expected axis -1 .* to have value 1"):
+        model.generator_losses((constant(0), constant(0)))
+    with pytest.raises(ValueError, match="gen_ab must take 3 channels and give 1, received 1 and"):
+        Pix2Pix(Pix2PixOptions(), ((4, 4, 3), SHAPE), networks={"gen_ab": scale(1.0)})
 
 
 # --- parity --------------------------------------------------------------------------------
@@ -340,7 +343,7 @@ def test_the_command_line_trains_and_translates(pairs, tmp_path, capsys, monkeyp
     assert on.shape == (64, 64, 3) and np.abs(on - off).max() > 0
     capsys.readouterr()
     assert main.main(["train", data, str(tmp_path / "other"), *words, "--cycle-weight", "5"]) == 2
-    assert "--cycle-weight has no use with --method pix2pix" in capsys.readouterr().err
+    assert "--cycle-weight is no option of pix2pix: it belongs to cyclegan," in capsys.readouterr().err
 
 
 def test_unpaired_data_are_refused(tmp_path):

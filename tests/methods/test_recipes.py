@@ -73,10 +73,12 @@ def test_recipe_defaults_are_the_papers():
         config = optimizer.get_config()
         assert float(optimizer.learning_rate) == pytest.approx(2e-4)
         assert (config["beta_1"], config["beta_2"], config["epsilon"]) == (0.5, 0.999, 1e-8)
-    assert (model.adversarial_weight, model.cycle_weight, model.identity_weight) == (1, 10, 5)
+    own = model.options
+    assert (own.adversarial_weight, own.cycle_weight, own.identity_weight) == (1, 10, 5)
     assert model.pool_a.size == model.pool_b.size == 50
     assert model.adversarial_loss.__name__ == "least_squares"
-    assert recipes.cyclegan((8, 8, 3), (8, 8, 1), filters=1, disc_layers=0).identity_weight == 0
+    unlike = recipes.cyclegan((8, 8, 3), (8, 8, 1), filters=1, disc_layers=0)
+    assert unlike.options.identity_weight == 0
     decaying = recipes.cyclegan((32, 32, 3), filters=1, disc_layers=1, total_steps=100)
     schedule = decaying.gen_optimizer._learning_rate
     assert [float(schedule(step)) for step in (0, 50, 75)] == pytest.approx([2e-4, 2e-4, 1e-4])
