@@ -1,4 +1,4 @@
-"""Several methods on the same images, with the same budgets, scored alike."""
+"""Comparison of methods on the same images with the same budgets of steps and of seconds."""
 
 import json
 import time
@@ -12,8 +12,7 @@ from cyclegan_tf.common import plotting, renamed
 from cyclegan_tf.common.atomic_files import replacing, write_text
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.evaluation.direction import DIRECTIONS, Direction
-from cyclegan_tf.evaluation.direction import protocol as protocol_of
+from cyclegan_tf.evaluation.direction import DIRECTIONS, Direction, protocol
 from cyclegan_tf.evaluation.metrics import diversity, mae
 from cyclegan_tf.evaluation.registry import METRICS, Score
 from cyclegan_tf.evaluation.result import ROWS, cell, head, markdown, protocol_text
@@ -109,7 +108,7 @@ class Comparison:
 
     Attributes:
         protocol: Dictionary of everything that the scores depend on.
-        bounds: Dictionary from direction to the `evaluation.Result` of the first method, for its
+        bounds: Dictionary from direction to the `result.Result` of the first method, for its
             rows "untranslated" and "other_real".
         entries: Dictionary from `(budget, direction, method)` to `Entry`.
     """
@@ -129,30 +128,39 @@ class Comparison:
             String.
         """
         bounds = self.bounds[direction]
-        shown = [name for name in SHOWN if name in bounds.rows["translated"]]
-        titles = ["", "learns from", *(head(METRICS[name]) for name in shown), "diversity ↑"]
-        rows = [[*titles, "parameters", "trained", "s/step", "steps", "s"]]
-        rows.append(self._bound("untranslated", direction, shown))
-        for (of, way, method), entry in self.entries.items():
-            if (of, way) != (budget, direction):
-                continue
-            scores = [cell(entry.scores.get(name), METRICS[name]) for name in shown]
-            spread = "0" if entry.diversity is None else f"{entry.diversity.value:.3f}"
-            rows.append([method, entry.learns_from, *scores, spread])
-            rows[-1] += [f"{entry.parameters / 1e6:.2f} M", f"{entry.trained / 1e6:.2f} M"]
-            rows[-1] += [
+        shown = {name: METRICS[name] for name in SHOWN if name in bounds.rows["translated"]}
+
+        def row(name, learns_from, scores, *more):
+            cells = [cell(scores.get(name), metric) for name, metric in shown.items()]
+            return [name, learns_from, *cells, *(more or [""] * 6)]
+
+        def bound(which):
+            scores = bounds.rows.get(which)
+            return [] if scores is None else [row(ROWS[which].format(*bounds.names), "", scores)]
+
+        heads = [head(metric) for metric in shown.values()]
+        titles = ["", "learns from", *heads, "diversity ↑"]
+        titles += ["parameters", "trained", "s/step", "steps", "s"]
+        rows = [
+            row(
+                method,
+                entry.learns_from,
+                entry.scores,
+                "0" if entry.diversity is None else f"{entry.diversity.value:.3f}",
+                f"{entry.parameters / 1e6:.2f} M",
+                f"{entry.trained / 1e6:.2f} M",
                 f"{entry.step_seconds:.3f}",
                 str(entry.used["steps"]),
                 f"{entry.used['seconds']:.0f}",
-            ]
-        if "other_real" in bounds.rows:
-            rows.append(self._bound("other_real", direction, shown))
-        return markdown(rows)
+            )
+            for method, entry in self._of(budget, direction).items()
+        ]
+        return markdown([titles, *bound("untranslated"), *rows, *bound("other_real")])
 
-    def _bound(self, row, direction, shown):
-        bounds = self.bounds[direction]
-        scores = [cell(bounds.rows[row].get(name), METRICS[name]) for name in shown]
-        return [ROWS[row].format(*bounds.names), "", *scores, *[""] * 6]
+    def _of(self, budget, direction):
+        """The entries of one table, by their methods."""
+        found = self.entries.items()
+        return {method: e for (of, way, method), e in found if (of, way) == (budget, direction)}
 
     def strip(self, budget, direction, count=6):
         """Translations of the same inputs, one row per method.
@@ -165,15 +173,11 @@ class Comparison:
         Returns:
             `PIL.Image`.
         """
-        named = dict(self.bounds[direction].columns)
-        (source, inputs), *_ = self.bounds[direction].columns
-        rows = [(source, inputs)]
-        for (of, way, method), entry in self.entries.items():
-            if (of, way) == (budget, direction):
-                rows.append((method, entry.images))
-        if "truth" in named:
-            rows.append(("truth", named["truth"]))
-        return plotting.rows([(label, x[:count].normalized) for label, x in rows])
+        columns = self.bounds[direction].columns
+        rows = [*columns[:1]]
+        rows += [(method, entry.images) for method, entry in self._of(budget, direction).items()]
+        rows += [column for column in columns if column[0] == "truth"]
+        return plotting.rows([(label, images[:count].normalized) for label, images in rows])
 
     def save(self, folder, count=6):
         """Writes `comparison.md` and a `comparison_*.png` per budget and direction.
@@ -247,70 +251,59 @@ def compare(
     check_whole("steps", steps, EPOCHS)
     if not makers:
         raise InputError("makers names no method: give at least one.")
-    runs = {}
+    runs = []
     for name, make in makers.items():
-        model = make(dataset.image_shape_a, dataset.image_shape_b)
+        model, path = make(dataset.image_shape_a, dataset.image_shape_b), Path(folder) / name
         files = {way: file for file, (_, way) in model.saved.items() if way in DIRECTIONS}
         if not files:
             raise InputError(f"{name} does not translate images: leave it out.")
-        path = Path(folder) / name
-        if len(files) == 2:
-            _run(model, dataset, path, steps, seconds, batch_size, verbose)
-            runs[name] = [(path, model, files)]
-            continue
-        # The way back is the way there with the domains exchanged.
-        back = make(dataset.image_shape_b, dataset.image_shape_a)
-        _run(model, dataset, path / "ab", steps, seconds / 2, batch_size, verbose)
-        _run(back, dataset.swapped(), path / "ba", steps, seconds / 2, batch_size, verbose)
-        runs[name] = [
-            (path / "ab", model, {"ab": files["ab"]}),
-            (path / "ba", back, {"ba": files["ab"]}),
-        ]
+        parts = [(path, dataset, model, files)]
+        if len(files) == 1:
+            # The way back is the way there with the domains exchanged.
+            back = make(dataset.image_shape_b, dataset.image_shape_a)
+            parts = [(path / "ab", dataset, model, {"ab": files["ab"]})]
+            parts += [(path / "ba", dataset.swapped(), back, {"ba": files["ab"]})]
+        for path, data, model, files in parts:
+            train(
+                model,
+                data,
+                path,
+                epochs=10**6,
+                batch_size=batch_size,
+                steps_per_epoch=steps // EPOCHS,
+                callbacks=[Budget(path, data, steps, seconds / len(parts), steps // EPOCHS)],
+                verbose=verbose,
+            )
+            runs += [(name, path, model, way, file) for way, file in files.items()]
     tools = Tools(None, seed=seed, progress=bool(verbose), **measuring)
     directions = {way: Direction(dataset, way, "test", images, tools, False) for way in DIRECTIONS}
     bounds, entries = {}, {}
     for budget in BUDGETS:
-        for name, of_method in runs.items():
-            for path, model, files in of_method:
-                for way, file in files.items():
-                    saved = path / f"at_{budget}" / f"{file}.keras"
-                    network, _ = generator_file.load(saved)
-                    if way not in bounds:
-                        bounds[way] = directions[way].result(network, None)
-                    scores, translations, _ = directions[way].translated(network, None)
-                    entries[budget, way, name] = Entry(
-                        learns_from="pairs" if model.needs_pairs else "unpaired",
-                        used=json.loads((saved.parent / "used.json").read_text()),
-                        step_seconds=_step_seconds(path, steps // EPOCHS),
-                        parameters=network.count_params(),
-                        trained=_trained(model),
-                        diversity=_diversity(network, directions[way]),
-                        scores=scores,
-                        images=translations,
-                    )
-    protocol = {
+        for name, path, model, way, file in runs:
+            saved = path / f"at_{budget}" / f"{file}.keras"
+            network, _ = generator_file.load(saved)
+            if way not in bounds:
+                bounds[way] = directions[way].result(network, None)
+            scores, translations, _ = directions[way].translated(network, None)
+            entries[budget, way, name] = Entry(
+                learns_from="pairs" if model.needs_pairs else "unpaired",
+                used=json.loads((saved.parent / "used.json").read_text()),
+                step_seconds=_step_seconds(path, steps // EPOCHS),
+                parameters=network.count_params(),
+                trained=_trained(model),
+                diversity=_diversity(network, directions[way]),
+                scores=scores,
+                images=translations,
+            )
+    budgets = {
         "budgets": f"{steps} steps; {seconds} seconds for both directions, of which a method that "
         "translates one way has half for each",
         "batch": batch_size,
         "diversity": f"mean {'LPIPS' if tools.perceptual else 'MAE'} between {SAMPLES} "
         f"translations of one input, over {INPUTS} inputs",
     }
-    return Comparison(protocol | protocol_of(dataset, "test", directions), bounds, entries)
-
-
-def _run(model, dataset, folder, steps, seconds, batch_size, verbose):
-    """Trains one model until both budgets are used up."""
-    per_epoch = steps // EPOCHS
-    train(
-        model,
-        dataset,
-        folder,
-        epochs=10**6,
-        batch_size=batch_size,
-        steps_per_epoch=per_epoch,
-        callbacks=[Budget(folder, dataset, steps, seconds, per_epoch)],
-        verbose=verbose,
-    )
+    said = budgets | protocol(dataset, "test", directions)
+    return Comparison(said, bounds, entries)
 
 
 def _step_seconds(folder, steps_per_epoch):

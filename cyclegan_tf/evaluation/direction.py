@@ -1,6 +1,5 @@
 """One direction of translation on held-out images: which ones, with what, and their scores."""
 
-import functools
 from importlib.metadata import version
 
 import numpy as np
@@ -18,6 +17,8 @@ from cyclegan_tf.networks import generator_file
 DIRECTIONS = ("ab", "ba")
 #: Images that a set must have for every score of sets to exist.
 ENOUGH = 6
+#: Images that a generator is called on at a time.
+TOGETHER = 16
 
 
 def protocol(dataset, split, directions):
@@ -74,14 +75,27 @@ def protocol(dataset, split, directions):
 
 
 class Direction:
-    """The images of one direction of translation, and their scorer."""
+    """The images of one direction of translation, and their scorer.
+
+    Args:
+        dataset: `npz.Dataset`.
+        direction: "ab" or "ba".
+        split: "train" or "test".
+        limit: At most so many images of each domain; None for all.
+        tools: `scorer.Tools`.
+        back: Whether there is a generator for the way back.
+
+    Raises:
+        InputError: If the data hold no such images, or a score that the tools name does not apply.
+    """
 
     def __init__(self, dataset, direction, split, limit, tools, back):
-        source, target = direction
         if split not in ("train", "test"):
             raise InputError(f"split must be 'train' or 'test', received {split!r}.")
         if limit is not None:
             check_whole("images", limit, 1)
+        if direction == "ba":
+            dataset = dataset.swapped()
         sizes = [tuple(images.shape[1:3]) for images in (dataset.train_a, dataset.train_b)]
         if sizes[0] != sizes[1]:
             raise InputError(
@@ -89,29 +103,30 @@ class Direction:
                 f"{sizes[1]}: prepare them so."
             )
         other_split = "train" if split == "test" else "test"
-        self.names = dataset.names if direction == "ab" else dataset.names[::-1]
-        self.tools = tools
-        draw = np.random.default_rng(tools.seed)
-        counts = [len(getattr(dataset, f"{split}_{domain}")) for domain in direction]
+        self.names, self.tools = dataset.names, tools
+        counts = [len(getattr(dataset, f"{split}_{domain}")) for domain in "ab"]
         for name, count in zip(self.names, counts, strict=True):
             if not count:
                 raise InputError(
                     f"The data hold no {split} images of {name}: prepare them with some, or "
                     f"give split={other_split!r}."
                 )
-        paired = dataset.paired[split]
-        self.index = _some(draw, counts[0], limit)
-        self.inputs = _images(dataset, split, source, self.index)
-        of_target = self.index if paired else _some(draw, counts[1], limit)
-        self.reference = _images(dataset, split, target, of_target)
+
+        def images(split, domain, index):
+            stored = getattr(dataset, f"{split}_{domain}")[index]
+            return Images(np.asarray(stored), dataset.ranges["ab".index(domain)])
+
+        draw, paired = np.random.default_rng(tools.seed), dataset.paired[split]
+        self.index = _drawn(draw, counts[0], limit)
+        self.inputs = images(split, "a", self.index)
+        of_target = self.index if paired else _drawn(draw, counts[1], limit)
+        self.reference = images(split, "b", of_target)
         # As many as there are translations: distances between sets depend on the number.
-        chosen = _some(draw, len(getattr(dataset, f"{other_split}_{target}")), len(self.inputs))
-        self.other = self.patients = self.source_masks = target_masks = None
+        others = _drawn(draw, len(getattr(dataset, f"{other_split}_b")), len(self.inputs))
+        self.other = images(other_split, "b", others) if len(others) >= ENOUGH else None
+        self.patients = self.source_masks = target_masks = None
         self.labels, self.neighbours = {}, (0, 0)
-        if len(chosen) >= ENOUGH:
-            self.other = _images(dataset, other_split, target, chosen)
         if (slices := dataset.slices) is not None:
-            slices = slices if direction == "ab" else slices.swapped()
             self.labels, self.neighbours = slices.labels, slices.neighbours
             self.patients = np.array(slices.patients[f"{split}_a"])[self.index]
             masks = slices.masks or {}
@@ -120,7 +135,7 @@ class Direction:
             if f"{split}_b" in masks:
                 target_masks = masks[f"{split}_b"][of_target]
         #: All training images of the target: their mean is the blindest of answers.
-        self.training = getattr(dataset, f"train_{target}")
+        self.training = dataset.train_b
         reference = self._target(self.reference)
         self.scorer = Scorer(
             tools,
@@ -147,15 +162,16 @@ class Direction:
     def translated(self, there, back):
         """Translates, and scores the translations.
 
+        Args:
+            there: Generator of this direction.
+            back: Generator of the other direction, or None.
+
         Returns:
             `(scores, translations, cycles)`; the cycles are None without a way back.
         """
-        _fits(there, self.inputs, self.reference, self.names)
+        there = _function(there, self.inputs, self.reference, self.names, self.tools)
         if back is not None:
-            _fits(back, self.reference, self.inputs, self.names[::-1])
-        there = functools.partial(self._translate, there, " → ".join(self.names))
-        if back is not None:
-            back = functools.partial(self._translate, back, " → ".join(self.names[::-1]))
+            back = _function(back, self.reference, self.inputs, self.names[::-1], self.tools)
         seen = self.inputs.normalized
         fake = there(seen)
         translations, cycles, way = self._target(self.reference.stored(fake)), None, {}
@@ -195,37 +211,14 @@ class Direction:
         images = np.broadcast_to(mean.images, self.reference.images.shape)
         return Images(images, mean.value_range)
 
-    def _translate(self, generator, label, images):
-        """Calls the generator on a few images at a time."""
-        results, network = [], CompiledGenerator(generator)
-        given = generator_file.inputs(generator, images, self.tools.seed)
-        hidden = not self.tools.progress
-        with tqdm(total=len(images), desc=label, unit="image", disable=hidden) as bar:
-            for start in range(0, len(images), 16):
-                batch = [x[start : start + 16] for x in given]
-                results.append(network(*batch))
-                bar.update(len(batch[0]))
-        results = np.concatenate(results)
-        if results.shape[:3] != images.shape[:3]:
-            raise InputError(
-                f"The generator {label} gives images of {results.shape[1:3]} pixels for those of "
-                f"{images.shape[1:3]}: give one that keeps the size."
-            )
-        if not np.isfinite(results).all():
-            raise InputError(
-                f"The generator {label} gives NaN or infinite values: its training diverged, take "
-                "an earlier one."
-            )
-        return results
 
-
-def _fits(generator, source, target, names):
-    """Raises InputError if the generator is none, or for other images."""
-    found = generator_file.shapes(generator)
+def _function(generator, source, target, names, tools):
+    """A function that translates images in [-1, 1]; InputError if the generator does not fit."""
+    label, found = " → ".join(names), generator_file.shapes(generator)
     if found.image is None or len(found.output) != 4:
         raise InputError(
-            f"The generator {' → '.join(names)} must be from and to images (batch, height, "
-            f"width, channels), received one of shapes {found.image} to {found.output}."
+            f"The generator {label} must be from and to images (batch, height, width, channels), "
+            f"received one of shapes {found.image} to {found.output}."
         )
     shape, wanted = source.images.shape[1:], found.image[1:]
     if any(side not in (None, own) for side, own in zip(wanted, shape, strict=True)):
@@ -246,11 +239,29 @@ def _fits(generator, source, target, names):
             f"The generator takes sides that {multiple} divides, and the images are "
             f"{shape[0]}x{shape[1]}: prepare them with another size."
         )
+    network = CompiledGenerator(generator)
 
+    def translate(images):
+        given, results = generator_file.inputs(generator, images, tools.seed), []
+        hidden = not tools.progress
+        with tqdm(total=len(images), desc=label, unit="image", disable=hidden) as bar:
+            for start in range(0, len(images), TOGETHER):
+                results.append(network(*(x[start : start + TOGETHER] for x in given)))
+                bar.update(len(results[-1]))
+        results = np.concatenate(results)
+        if results.shape[:3] != images.shape[:3]:
+            raise InputError(
+                f"The generator {label} gives images of {results.shape[1:3]} pixels for those of "
+                f"{images.shape[1:3]}: give one that keeps the size."
+            )
+        if not np.isfinite(results).all():
+            raise InputError(
+                f"The generator {label} gives NaN or infinite values: its training diverged, take "
+                "an earlier one."
+            )
+        return results
 
-def _images(dataset, split, domain, index):
-    images = getattr(dataset, f"{split}_{domain}")[index]
-    return Images(np.asarray(images), dataset.ranges["ab".index(domain)])
+    return translate
 
 
 def _without_neighbours(images, neighbours):
@@ -260,7 +271,7 @@ def _without_neighbours(images, neighbours):
     return Images(images.images[..., neighbours : neighbours + 1], images.value_range)
 
 
-def _some(draw, count, limit):
+def _drawn(draw, count, limit):
     """Indices of at most `limit` of `count` images, in their order."""
     if limit is None or limit >= count:
         return np.arange(count)

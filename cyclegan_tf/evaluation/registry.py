@@ -26,7 +26,7 @@ class Metric:
         better: "lower" or "higher".
         function: Computes it.
         takes: Dictionary from each argument of the function to the name of what it is given: one
-            of `scorer.Scorer.materials`. Where that does not exist, the metric does not apply.
+            of `scorer.Scorer._materials`. Where that does not exist, the metric does not apply.
         pick: Function from what `function` returns to the metric's part of it: an array `(n,)`
             with a number for each image, one number, or a `Score`; None takes all of it.
         scale: Factor of the value in tables.

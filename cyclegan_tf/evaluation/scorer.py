@@ -198,7 +198,7 @@ class Scorer:
         Returns:
             Dictionary from each name to its `Score`, without those that need what is None.
         """
-        materials, results, scores = self.materials(images, cycled, there, back, seen), {}, {}
+        materials, results, scores = self._materials(images, cycled, there, back, seen), {}, {}
         for name in self.names:
             metric = METRICS[name]
             unlike = group not in (None, metric.group)
@@ -229,16 +229,8 @@ class Scorer:
             protocol["ms_ssim"] = f"{scales} of 5 scales"
         return protocol
 
-    def materials(self, images, cycled=None, there=None, back=None, seen=None):
-        """All that metrics may take, by name: functions, so that only what is used is made.
-
-        Args:
-            images: As for `score`.
-            cycled: As for `score`.
-            there: As for `score`.
-            back: As for `score`.
-            seen: As for `score`.
-        """
+    def _materials(self, images, cycled, there, back, seen):
+        """All that metrics may take, by name: functions, so that only what is used is made."""
         some = slice(len(images))
         inputs, tools = self.inputs[some], self.tools
         made = {
