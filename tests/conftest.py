@@ -12,6 +12,16 @@ def dataset():
 
 
 @pytest.fixture
+def eager():
+    """Nothing is compiled, which takes longer than a few steps of a small model do."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def shared_data():
     """The folder of real images, where a developer has one."""
     folder = ROOT.parent / "shared" / "data"

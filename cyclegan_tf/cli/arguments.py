@@ -138,6 +138,14 @@ def real(text):
         raise argparse.ArgumentTypeError(f"must be a number, received {text!r}") from None
 
 
+def above_zero(text):
+    """The type of a number above 0."""
+    number = real(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, received {text!r}")
+    return number
+
+
 def size(text):
     """The type of a size in pixels, (height, width)."""
     sides = text.lower().split("x")

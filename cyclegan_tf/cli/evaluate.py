@@ -1,6 +1,5 @@
 """`cyclegan-tf evaluate`: scores of a run on held-out images."""
 
-import argparse
 from pathlib import Path
 
 from cyclegan_tf.cli.arguments import (
@@ -14,12 +13,12 @@ from cyclegan_tf.cli.arguments import (
 )
 from cyclegan_tf.common import renamed
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.silence import tensorflow_without_chatter
+from cyclegan_tf.common.silence import import_tensorflow
 
 
 def run(options):
     """Does what the options say."""
-    tensorflow_without_chatter()
+    import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import evaluate
     from cyclegan_tf.evaluation.registry import METRICS
     from cyclegan_tf.training import report
@@ -53,7 +52,7 @@ def run(options):
     print()
     print(f"Tables   {folder / 'evaluation.md'}")
     print(f"Numbers  {folder / 'evaluation.json'}")
-    print(f"Images {folder / 'evaluation.png'}")
+    print(f"Images   {folder / 'evaluation.png'}")
 
 
 def add(subcommands):
@@ -73,13 +72,7 @@ def add(subcommands):
         "--metrics", type=names, metavar="NAMES", help="fid,ssim (default: all that apply)"
     )
     parser.add_argument("--images", type=whole(1), help="at most so many of each domain")
-    parser.add_argument(
-        "--pictures",
-        dest="images",
-        type=whole(1),
-        action=renamed.option("--images"),
-        help=argparse.SUPPRESS,
-    )
+    renamed.option(parser, "--pictures", "--images", type=whole(1))
     parser.add_argument("--rank-by", metavar="NAME", help="the score that tells best from worst")
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: in the run's folder"

@@ -1,7 +1,5 @@
 """`cyclegan-tf export`: a generator in the format of another runtime."""
 
-import argparse
-
 from cyclegan_tf.cli.arguments import real
 from cyclegan_tf.common import renamed
 from cyclegan_tf.common.silence import import_tensorflow
@@ -57,9 +55,7 @@ def add(subcommands):
         help="what to compare on: an .npz (its test split), a folder, an image (default: drawn "
         "faces or their sketches)",
     )
-    parser.add_argument(
-        "--pictures", dest="images", action=renamed.option("--images"), help=argparse.SUPPRESS
-    )
+    renamed.option(parser, "--pictures", "--images")
     parser.add_argument(
         "--tolerance",
         type=real,

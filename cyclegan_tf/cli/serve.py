@@ -1,6 +1,5 @@
 """`cyclegan-tf serve`: upload an image, get it translated."""
 
-import argparse
 import contextlib
 import ctypes
 import dataclasses
@@ -69,13 +68,7 @@ def add(subcommands):
     parser.add_argument(
         "--batch", type=whole(1), default=8, help="images that each takes at a time (default: 8)"
     )
-    parser.add_argument(
-        "--together",
-        dest="batch",
-        type=whole(1),
-        action=renamed.option("--batch"),
-        help=argparse.SUPPRESS,
-    )
+    renamed.option(parser, "--together", "--batch", type=whole(1))
     parser.add_argument(
         "--no-examples", action="store_true", help="show no example images of the domains"
     )

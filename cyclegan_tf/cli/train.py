@@ -4,28 +4,35 @@ The options of a method are those that its file under `methods/` declares.
 """
 
 import argparse
+import dataclasses
 import importlib.util
 import os
 import re
 from pathlib import Path
 
 from cyclegan_tf.cli.arguments import (
+    above_zero,
     add_data,
     add_measuring,
     add_reading,
     dataset_of,
     measuring_of,
     names,
-    real,
     whole,
 )
 from cyclegan_tf.common import renamed
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.silence import tensorflow_without_chatter
+from cyclegan_tf.common.silence import import_tensorflow
 from cyclegan_tf.methods.names import METHODS
 
-#: What an argument of `methods.train.train` is called here.
-WORDS = {"steps_per_epoch": "--steps", "batch_size": "--batch"}
+#: What arguments of `methods.train.train` are called here, beside those of the method.
+WORDS = {"steps_per_epoch": "--steps", "batch_size": "--batch", "constant_rate": "--constant-rate"}
+WORDS |= {name: f"--{name}" for name in ("minutes", "epochs", "seed", "direction", "images")}
+#: Options that had other names, and the values that had others.
+OLD_NAMES = {
+    "adversarial_loss": ("--loss", {}),
+    "fast_convolutions": ("--convolutions", {"auto": None, "fast": True, "plain": False}),
+}
 
 
 def run(options):
@@ -108,7 +115,7 @@ def _evaluate_callback(options, dataset, model):
             option = words.get(name, name).replace("_", "-")
             raise InputError(f"--{option} needs --evaluate: say which scores, such as kid.")
         return []
-    from cyclegan_tf.evaluation.evaluate import DIRECTIONS, Evaluate
+    from cyclegan_tf.evaluation.callback import DIRECTIONS, Evaluate
 
     ways = {way for _, way in model.saved.values()}
     directions = tuple(way for way in DIRECTIONS if way in ways)
@@ -122,17 +129,25 @@ def _evaluate_callback(options, dataset, model):
 
 def _in_words_of_options(sentence, declared):
     """A sentence about Python's arguments in the words of the command line."""
-    words = {name: option.flag for name, option in declared.items()} | WORDS
-    for name, flag in words.items():
-        # A name that is a word of English as well is replaced where the sentence is about it.
-        at = rf"\b{name}\b" if "_" in name else rf"^{name}\b|\b{name}(?==)"
-        sentence = re.sub(at, flag, sentence)
-    return sentence
+    flags = WORDS | {name: option.flag for name, option in declared.items()}
+
+    def said(match):
+        name, value = match.groups()
+        before = sentence[: match.start()]
+        # A name that is a word of English as well counts where the sentence is about it.
+        if value is None and "_" not in name and before and not before.endswith("with "):
+            return name
+        if value == "False":
+            return flags[name].replace("--", "--no-")
+        return flags[name] if value in (None, "True") else f"{flags[name]} {value}"
+
+    names_of_arguments = "|".join(flags)
+    return re.sub(rf"\b({names_of_arguments})\b(?:='?([\w.+-]*\w)'?)?", said, sentence)
 
 
 def _set_up_tensorflow(deterministic):
     """On a CPU the two directions run side by side, each on half of the cores."""
-    tf = tensorflow_without_chatter()
+    tf = import_tensorflow()
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(2)
@@ -152,13 +167,19 @@ def method_in(arguments):
 
 
 def refuse_unknown(options, words):
-    """Raises InputError if the first of the words that no option took belongs to other methods."""
+    """Raises InputError if the first of the words that no option took looks like an option."""
     from cyclegan_tf.methods import registry
 
-    name = words[0].partition("=")[0].removeprefix("--").removeprefix("no-").replace("-", "_")
-    if words[0].startswith("--") and registry.owners(name):
-        flag = words[0].partition("=")[0]
-        registry.checked(options.method, [name], lambda _: flag)
+    flag = words[0].partition("=")[0]
+    if not flag.startswith("--"):
+        return
+    name = flag.removeprefix("--").removeprefix("no-").replace("-", "_")
+    if name in WORDS:
+        raise InputError(f"{flag} is called {WORDS[name]} here.")
+    said = "--{}".format
+    registry.checked(
+        options.method, [name], lambda one: flag if one == name else said(one.replace("_", "-"))
+    )
 
 
 def add(subcommands, arguments=()):
@@ -170,36 +191,47 @@ def add(subcommands, arguments=()):
     """
     method, helps = method_in(arguments)
     short = helps and method is None
+    found, declared = None, {}
+    if arguments and not short and (method or "cyclegan") in METHODS:
+        import_tensorflow()
+        from cyclegan_tf.methods import registry
+
+        found = registry.find(method or "cyclegan")
+        by_data = dict.fromkeys(found.adapt({}, None) if found.adapt else (), "by the data")
+        declared = {
+            name: dataclasses.replace(each, default=by_data.get(name, each.default))
+            for name, each in found.declared.items()
+            if not each.of_run
+        }
+    what = f"{found.name}, {METHODS[found.name][1]}," if found else "a method"
     parser = subcommands.add_parser(
         "train",
         help="train CycleGAN or another method, or go on with a run",
         usage="cyclegan-tf train DATA FOLDER [--method NAME] [options]",
-        description="Trains into a folder; the same command again resumes.",
+        description=f"Trains {what} into a folder; the same command again goes on with the run.",
         epilog=_METHODS if short else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter if short else argparse.HelpFormatter,
     )
     add_data(parser)
     parser.add_argument(
         "folder", type=Path, metavar="folder", help="the run's folder, such as saved_models/faces"
     )
     parser.add_argument(
-        "--method", choices=METHODS, default="cyclegan", metavar="NAME", help="(default: cyclegan)"
+        "--method",
+        choices=METHODS,
+        default="cyclegan",
+        metavar="NAME",
+        help="method or preset (default: cyclegan)",
     )
+    _add_budget(parser.add_argument_group("budget"), found.batch if found else "by method")
     _add_run(parser.add_argument_group("run"))
-    declared = {}
-    if arguments and not short and (method in METHODS or method is None):
-        tensorflow_without_chatter()
-        from cyclegan_tf.methods import registry
-
-        declared = registry.find(method or "cyclegan").declared
-        declared = {name: option for name, option in declared.items() if not option.of_run}
+    if found:
         add_options(parser, declared)
-    if not short:
-        add_reading(parser)
-        _add_scoring(parser)
-    else:
-        _without_help(parser, add_reading)
-        _without_help(parser, _add_scoring)
+    shown = len(parser._action_groups)
+    add_reading(parser)
+    _add_scoring(parser)
+    if short:
+        del parser._action_groups[shown:]
     parser.set_defaults(run=run, declared=declared)
 
 
@@ -208,52 +240,66 @@ _METHODS = "methods (train --method NAME --help lists the options of one):\n" + 
 )
 
 
-def _without_help(parser, add):
-    """Adds options that the short help does not show."""
-    before = len(parser._action_groups)
-    add(parser)
-    del parser._action_groups[before:]
-
-
-def _add_run(group):
+def _add_budget(group, batch):
+    """Adds how long to train."""
     group.add_argument(
-        "--minutes", type=real, metavar="N", help="times some steps, then chooses how many fit"
+        "--minutes",
+        type=above_zero,
+        metavar="X",
+        help="time budget of the whole run: some steps are timed on this machine, and as many are "
+        "planned as fit",
     )
     group.add_argument(
         "--epochs", type=whole(1), metavar="N", help="(default: 200; with --minutes 10)"
     )
-    group.add_argument("--steps", type=whole(1), metavar="N", help="steps per epoch")
+    group.add_argument(
+        "--steps",
+        type=whole(1),
+        metavar="N",
+        help="training steps per epoch (default: as many as show the larger domain once)",
+    )
     group.add_argument(
         "--batch",
         type=whole(1),
         metavar="N",
-        help="images per step, on all devices (default: by method)",
+        help=f"batch size, on all devices together (default: {batch})",
     )
+    group.add_argument(
+        "--constant-rate",
+        action="store_true",
+        help="no decay of the learning rate over the run, which may then be made longer",
+    )
+
+
+def _add_run(group):
+    """Adds how to train, whatever the method."""
     group.add_argument(
         "--direction", choices=("ab", "ba"), default="ab", help="ba: exchange both domains"
     )
-    group.add_argument(
-        "--constant-rate", action="store_true", help="no decay of the learning rate to zero"
-    )
     augmenting = group.add_mutually_exclusive_group()
     augmenting.add_argument(
-        "--augment", action="store_true", default=None, help="crop and mirror (default: by method)"
+        "--augment",
+        action="store_true",
+        default=None,
+        help="data augmentation: random crops and mirroring (default: by method)",
     )
     augmenting.add_argument(
-        "--mirror", dest="augment", action="store_const", const="mirror", help="mirror alone"
+        "--mirror", dest="augment", action="store_const", const="mirror", help="mirroring alone"
     )
-    augmenting.add_argument("--no-augment", dest="augment", action="store_false", default=None)
-    group.add_argument(
-        "--images", type=whole(1), default=6, metavar="N", help="shown after each epoch"
+    augmenting.add_argument(
+        "--no-augment", dest="augment", action="store_false", default=None, help="neither"
     )
     group.add_argument(
-        "--pictures",
-        dest="images",
+        "--images",
         type=whole(1),
-        action=renamed.option("--images"),
-        help=argparse.SUPPRESS,
+        default=6,
+        metavar="N",
+        help="test images that are shown after each epoch (default: 6)",
     )
-    group.add_argument("--tensorboard", action="store_true", help="also log to FOLDER/tensorboard")
+    renamed.option(group, "--pictures", "--images", type=whole(1))
+    group.add_argument(
+        "--tensorboard", action="store_true", help="logs for TensorBoard in FOLDER/tensorboard"
+    )
     group.add_argument(
         "--deterministic", action="store_true", help="equal runs on a GPU, too, though slower"
     )
@@ -262,21 +308,23 @@ def _add_run(group):
         type=whole(0),
         default=0,
         metavar="N",
-        help="fixes the initial weights and every draw (default: 0)",
+        help="random seed of the initial weights and of every draw (default: 0)",
     )
     group.add_argument(
         "--devices",
         type=lambda text: text if text == "all" else whole(1)(text),
         default=1,
         metavar="N",
-        help='GPUs of this machine, or "all" (default: 1); several machines: TF_CONFIG',
+        help='data parallelism: so many GPUs of this machine, or "all" (default: 1); over several '
+        "machines by TF_CONFIG",
     )
     group.add_argument(
         "--steps-per-execution",
         type=whole(1),
         default=1,
         metavar="N",
-        help="steps between two looks at the losses: saves time where steps are short (default: 1)",
+        help="steps between two looks at the losses; more save time where steps are short "
+        "(default: 1)",
     )
     group.add_argument(
         "--dry-run",
@@ -299,12 +347,17 @@ def add_options(parser, declared):
         for option in declared.values():
             if option.group == group:
                 _add_option(arguments, option)
-                _add_old_name(arguments, option)
+                if option.name in OLD_NAMES:
+                    old, values = OLD_NAMES[option.name]
+                    choices = [*values, *option.choices]
+                    renamed.option(arguments, old, option.flag, values, choices=choices)
 
 
 def _add_option(group, option):
-    default = "" if option.default is None else f" (default: {_said(option.default)})"
-    help = (option.help + default).replace("%", "%%")
+    help = option.help
+    if option.default is not None:  # then what "by default" follows from other things is not
+        help = f"{help.partition('; by default')[0]} (default: {_said(option.default)})"
+    help = help.replace("%", "%%")
     if option.kind is bool:
         action = argparse.BooleanOptionalAction
         group.add_argument(option.flag, action=action, default=None, help=help)
@@ -313,26 +366,6 @@ def _add_option(group, option):
     else:
         metavar = "N" if option.kind is int else "X"
         group.add_argument(option.flag, type=_type(option), metavar=metavar, help=help)
-
-
-#: Options that had other names, and how their words are read.
-OLD_NAMES = {
-    "adversarial_loss": ("--loss", {}),
-    "fast_convolutions": ("--convolutions", {"auto": None, "fast": True, "plain": False}),
-}
-
-
-def _add_old_name(group, option):
-    if option.name in OLD_NAMES:
-        flag, words = OLD_NAMES[option.name]
-        group.add_argument(
-            flag,
-            dest=option.name,
-            choices=(*words.values(), *option.choices),
-            type=lambda text: words.get(text, text),
-            action=renamed.option(option.flag),
-            help=argparse.SUPPRESS,
-        )
 
 
 def _said(value):
@@ -358,15 +391,20 @@ def _add_scoring(parser):
     """Adds what scores a training after each epoch."""
     group = parser.add_argument_group("scores after each epoch (see also: evaluate --help)")
     group.add_argument("--evaluate", type=names, metavar="NAMES", help="such as kid,ssim")
-    group.add_argument("--evaluate-images", type=whole(1), help="of each domain (default: 100)")
     group.add_argument(
-        "--evaluate-pictures",
-        dest="evaluate_images",
-        type=whole(1),
-        action=renamed.option("--evaluate-images"),
-        help=argparse.SUPPRESS,
+        "--evaluate-images", type=whole(1), metavar="N", help="of each domain (default: 100)"
     )
-    group.add_argument("--evaluate-every", type=whole(1), help="so many epochs (default: 1)")
-    group.add_argument("--monitor", help="which decides what is best, such as kid_ab")
-    group.add_argument("--patience", type=whole(1), help="stop after so many epochs without gain")
+    renamed.option(group, "--evaluate-pictures", "--evaluate-images", type=whole(1))
+    group.add_argument(
+        "--evaluate-every", type=whole(1), metavar="N", help="epochs between them (default: 1)"
+    )
+    group.add_argument(
+        "--monitor", metavar="NAME", help="the score that decides what is best, such as kid_ab"
+    )
+    group.add_argument(
+        "--patience",
+        type=whole(1),
+        metavar="N",
+        help="early stopping: end after so many scorings without a better one",
+    )
     add_measuring(group)

@@ -1,4 +1,4 @@
-"""Old names that still work and say their new ones."""
+"""Old names of arguments and options: they still work, and say their new ones."""
 
 import argparse
 import functools
@@ -29,12 +29,22 @@ def argument(old, new):
     return decorate
 
 
-def option(new):
-    """The `argparse` action of an option that is now called `new`, such as "--images"."""
+def option(parser, old, new, values=None, **options):
+    """Adds the old name of an option that a parser has already; no help shows it.
+
+    Args:
+        parser: Of `argparse`.
+        old: Such as "--pictures".
+        new: Such as "--images".
+        values: Dictionary of words whose value is now another.
+        **options: Of `add_argument`.
+    """
 
     class Renamed(argparse.Action):
-        def __call__(self, parser, namespace, values, option_string=None):
-            warnings.warn(f"{option_string} is now called {new}.", stacklevel=2)
-            setattr(namespace, self.dest, values)
+        def __call__(self, parser, namespace, value, option_string=None):
+            warnings.warn(f"{old} is now called {new}.", stacklevel=2)
+            value = (values or {}).get(value, value)
+            setattr(namespace, new.removeprefix("--").replace("-", "_"), value)
 
-    return Renamed
+    hidden = {"help": argparse.SUPPRESS, "default": argparse.SUPPRESS}
+    parser.add_argument(old, action=Renamed, **options | hidden)

@@ -37,7 +37,7 @@ def quiet():
         os.close(nowhere)
 
 
-def tensorflow_without_chatter():
+def import_tensorflow():
     """Imports TensorFlow, whose libraries greet on the error stream whatever the log level."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

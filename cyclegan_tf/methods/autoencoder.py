@@ -32,19 +32,24 @@ class AutoencoderOptions(LinearDecay):
 
     network: Literal["dense", "convolutional"] | None = option(
         None,
-        "two hidden layers of 200 tanh units, or convolutions; dense by default for gray images "
+        "two hidden layers of 200 tanh units, or convolutions; by default dense for gray images "
         "of at most 32x32 pixels",
         group="networks",
     )
     latent: int | None = option(
-        None, "numbers in a code; 50 by default, 128 of convolutions", low=1, group="networks"
+        None,
+        "dimensions of the latent code; by default 50 of dense networks, 128 of convolutional ones "
+        "and 8 of a U-Net",
+        low=1,
+        group="networks",
     )
     filters: int = option(
         32, "channels of the convolutional networks at full size", low=1, group="networks"
     )
     likelihood: Literal["bernoulli", "gaussian", "laplace"] | None = option(
         None,
-        "distribution of a pixel; Bernoulli by default for gray images and Gaussian for others",
+        "distribution of a pixel, whose negative log-likelihood is the reconstruction loss; by "
+        "default Bernoulli for gray images and Gaussian for others, of a U-Net Laplace",
         group="losses",
     )
     spread: float = option(
@@ -55,8 +60,8 @@ class AutoencoderOptions(LinearDecay):
     )
     brightness: float = option(
         0.5,
-        "of a pixel before training, such as that of the mean training image: 0.13 for MNIST makes "
-        "the start much faster",
+        "mean brightness of the output before training, best that of the training images: 0.13 "
+        "for MNIST makes the start much faster",
         above=0,
         below=1,
         group="networks",

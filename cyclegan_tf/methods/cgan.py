@@ -37,7 +37,10 @@ class ConditionalGANOptions(GANOptions):
         group="networks",
     )
     filters: int | None = option(
-        None, "filters of the convolutional networks; 128 by default", low=1, group="networks"
+        None,
+        "filters of the convolutional networks, as for dcgan; by default 128",
+        low=1,
+        group="networks",
     )
 
     def resolve(self, shape_a, shape_b):

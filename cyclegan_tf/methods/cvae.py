@@ -30,13 +30,13 @@ class CVAEOptions(VAEOptions):
 
     network: Literal["dense", "convolutional", "unet"] | None = option(
         None,
-        "networks of the VAE, or a U-Net as the decoder for images of A; the U-Net by default "
+        "networks of the VAE, or a U-Net as the decoder for images of A; by default the U-Net "
         "where A has the size of B, else as for vae",
         group="networks",
     )
     prior: Literal["learned", "standard"] = option(
         "learned",
-        "distribution of codes in use: p(z | a), the paper's, or N(0, I), as in BicycleGAN's VAE",
+        "prior of the codes: p(z | a), the paper's, or N(0, I), as in BicycleGAN's VAE",
         group="networks",
     )
 

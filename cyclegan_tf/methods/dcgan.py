@@ -45,7 +45,8 @@ class GANOptions(Adversarial, LinearDecay):
     noise_size: int = option(100, "length of the noise vector", low=1, group="networks")
     generator_loss: Literal["non_saturating", "minimax"] = option(
         "non_saturating",
-        "the generator's loss: what is used in practice, or the game as it is written",
+        "adversarial loss of the generator: -log D(G(z)), as in practice, or log(1 - D(G(z))), the "
+        "game as it is written",
         group="losses",
     )
     decay_from: float = option(

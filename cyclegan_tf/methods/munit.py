@@ -26,23 +26,26 @@ from cyclegan_tf.training.model import GenerativeModel
 class MUNITOptions(LatentOptions):
     """Options of MUNIT; the authors' by default."""
 
-    style_dims: int = option(8, "numbers in a style code", low=1, group="networks")
+    style_dims: int = option(8, "dimensions of a style code", low=1, group="networks")
     hidden: int = option(
         256,
-        "units in the hidden layers of the perceptrons between styles and decoders",
+        "hidden units of the perceptrons that make AdaIN parameters of a style",
         low=1,
         group="networks",
     )
     style_weight: float = option(
-        1.0, "weight of the reconstruction of each style that was drawn", low=0, group="losses"
+        1.0,
+        "weight of the style reconstruction losses, of styles that were drawn",
+        low=0,
+        group="losses",
     )
     content_weight: float = option(
-        1.0, "weight of the reconstruction of each content code", low=0, group="losses"
+        1.0, "weight of the content reconstruction losses", low=0, group="losses"
     )
     cycle_weight: float = option(
         0.0,
-        "weight of each style-augmented cycle: to the other domain in any style, and back in the "
-        "image's own; the authors have 10 for some data sets",
+        "weight of the style-augmented cycle-consistency losses: to the other domain in any "
+        "style, and back in the image's own; the authors have 10 for some data sets",
         low=0,
         group="losses",
     )

@@ -99,7 +99,7 @@ def train(
     if minutes is not None:
         steps = max(model.planned_steps // epochs, 1)
     if dry_run:
-        print(description(model, epochs, steps, batch_size))
+        print(description(method, model, epochs, steps, batch_size))
         return []
     if callable(callbacks):
         callbacks = callbacks(model, dataset) if distribute.is_chief(model.strategy) else ()
@@ -131,10 +131,10 @@ def opened(data, data_b=None, **reading):
     return npz.load(data)
 
 
-def description(model, epochs, steps, batch_size):
-    """What a run would be, in lines: options, networks, steps, memory."""
+def description(name, model, epochs, steps, batch_size):
+    """What a run of a method or preset would be, in lines: options, networks, steps, memory."""
     options = model.options
-    lines = [f"method: {model.method}"]
+    lines = [f"method: {name}" + ("" if name == model.method else f", a preset of {model.method}")]
     lines += [f"  {name}: {getattr(options, name)!r}" for name in declarations(type(options))]
     lines.append("networks (parameters):")
     for network in [*model.generators, *model.discriminators]:

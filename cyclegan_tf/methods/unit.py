@@ -47,22 +47,28 @@ class LatentOptions(FastConvolutions, Adversarial):
         4, "stride-2 convolutions of the discriminators at each scale", low=1, group="networks"
     )
     disc_scales: int = option(
-        3, "sizes of the image that the discriminators judge", low=1, group="networks"
+        3,
+        "scales of the multi-scale discriminators, each half of the one before",
+        low=1,
+        group="networks",
     )
     disc_filters: int | None = option(
         None, "another number of filters for the discriminators", low=1, group="networks"
     )
     adversarial_weight: float = option(
-        1.0, "weight of the adversarial losses", low=0, group="losses"
+        1.0, "weight of the least-squares adversarial losses", low=0, group="losses"
     )
     reconstruction_weight: float = option(
-        10.0, "weight of each image's own reconstruction", low=0, group="losses"
+        10.0,
+        "weight of the reconstruction losses, of images from their own codes",
+        low=0,
+        group="losses",
     )
     learning_rate: float = option(
         1e-4, "Adam's learning rate at the start", low=0, group="learning"
     )
     l2_weight: float = option(
-        1e-4, "weight decay as PyTorch's Adam means it", low=0, group="learning"
+        1e-4, "weight decay, added to the gradient as by PyTorch's Adam", low=0, group="learning"
     )
     halve_every: int | None = option(
         None,
@@ -122,10 +128,17 @@ class UNITOptions(LatentOptions):
         low=0,
         group="networks",
     )
-    kl_weight: float = option(0.01, "weight of each code's divergence", low=0, group="losses")
-    cycle_weight: float = option(10.0, "weight of each cycle loss", low=0, group="losses")
+    kl_weight: float = option(
+        0.01, "weight of the KL divergence of each code from N(0, 1)", low=0, group="losses"
+    )
+    cycle_weight: float = option(
+        10.0, "weight of the cycle-consistency losses", low=0, group="losses"
+    )
     cycle_kl_weight: float = option(
-        0.01, "weight of the divergence of each translation's code", low=0, group="losses"
+        0.01,
+        "weight of the KL divergence of each translation's code from N(0, 1)",
+        low=0,
+        group="losses",
     )
 
     def resolve(self, shape_a, shape_b):

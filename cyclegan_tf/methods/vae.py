@@ -25,13 +25,14 @@ class VAEOptions(AutoencoderOptions):
 
     binarize: bool | None = option(
         None,
-        "draw each pixel black or white by its brightness; by default with the Bernoulli "
-        "likelihood, of which the bound then is",
+        "draw each pixel black or white, its brightness the probability, at every step; by default "
+        "with the Bernoulli likelihood, which makes the loss a bound",
         group="losses",
     )
     kl_weight: float = option(
         1.0,
-        "weight of the KL divergence; 1 for a bound (the beta of Higgins et al. 2017)",
+        "weight of the KL divergence of codes from their prior; 1 for a likelihood bound (the beta "
+        "of Higgins et al. 2017)",
         low=0,
         group="losses",
     )

@@ -61,7 +61,10 @@ def trial(model, batch_size=1, seconds=SECONDS):
         `Trial`.
     """
     noise = tuple(
-        tf.random.stateless_uniform((batch_size, *shape), (0, i), -1.0, 1.0)
+        # Of a domain that is not looked at the other's shape will do.
+        tf.random.stateless_uniform(
+            (batch_size, *(shape or model.image_shapes[-1])), (0, i), -1.0, 1.0
+        )
         for i, shape in enumerate(model.image_shapes)
     )
     clock = _Clock(seconds)

@@ -37,7 +37,7 @@ def run(*words):
     return main.main([str(word) for word in words])
 
 
-def test_two_folders_become_a_run_and_a_translated_photo(folders, capsys):
+def test_two_folders_become_a_run_and_a_translated_photo(folders, capsys, eager):
     data, model = folders / "pets.npz", folders / "run"
     assert run("prepare", data, "--folders", folders / "cats", folders / "dogs", "--size", 16) == 0
     said = capsys.readouterr()
@@ -56,7 +56,7 @@ def test_two_folders_become_a_run_and_a_translated_photo(folders, capsys):
     assert "end in .png" in capsys.readouterr().err
 
 
-def test_folders_train_without_an_npz(folders):
+def test_folders_train_without_an_npz(folders, eager):
     model = folders / "run"
     words = ["--data-b", folders / "dogs", "--size", 16, *TINY]
     assert run("train", folders / "cats", model, *words) == 0
@@ -76,7 +76,7 @@ def test_pairs_are_split_down_the_middle(tmp_path):
     assert dataset.paired == {"train": True, "test": True}
 
 
-def test_generated_data_and_every_option_of_training(tmp_path):
+def test_generated_data_and_every_option_of_training(tmp_path, eager):
     data = tmp_path / "faces.npz"
     assert run("prepare", data, "--generated", 4, 2, "--size", 32, "--seed", 1) == 0
     words = "--generator unet --upsampling resize --loss binary_crossentropy --no-augment"
@@ -154,7 +154,8 @@ def test_bad_input_gives_one_sentence_and_status_2(case, tmp_path, capsys):
         ("train x r --epochs 0", "must be a whole number of at least 1, received '0'"),
         ("train x r --batch two", "must be a whole number of at least 1, received 'two'"),
         ("train x r --devices some", "must be a whole number of at least 1, received 'some'"),
-        ("train x r --learning-rate fast", "must be a number, received 'fast'"),
+        ("train x r --learning-rate fast", "must be a number of at least 0, received 'fast'"),
+        ("train x r --cycle-weight -1", "must be a number of at least 0, received '-1'"),
         ("translate m s t --size 2", "must be a whole number of at least 8, received '2'"),
     ],
 )
@@ -168,11 +169,6 @@ def test_words_that_make_no_command_exit_with_2(line, said, capsys):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (
-            "train {npz} run --learning-rate nan",
-            "learning_rate must be a number of at least 0",
-        ),
-        ("train {npz} run --cycle-weight -1", "cycle_weight must be a number of at least 0"),
         ("train {npz} run --size 64", "--size has no use with"),
         ("train {npz} run --data-b x", "--data-b belongs to a folder"),
         ("prepare x.npz --generated 2 1 --how pad", "--how has no use with --generated"),

@@ -110,7 +110,7 @@ def test_parameters_of_the_unet():
     assert decoder.count_params() == 1_071_427
 
 
-def test_every_network_is_trained():
+def test_every_network_is_trained(eager):
     shapes = (16, 16, 1), (16, 16, 3)
     model = recipes.cvae(*shapes, latent=2, filters=2, learning_rate=1e-4)
     assert model.augments and model.needs_pairs

@@ -43,14 +43,6 @@ CASES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def eager():
-    """Nothing is compiled: each case takes its one step alone."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @functools.cache
 def networks(method):
     """Those of the smallest model, for all options that leave them as they are."""
@@ -59,7 +51,7 @@ def networks(method):
 
 
 @pytest.mark.parametrize(("method", "option", "value"), CASES)
-def test_a_step_with_every_choice_and_at_every_bound(method, option, value, monkeypatch):
+def test_a_step_with_every_choice_and_at_every_bound(method, option, value, eager, monkeypatch):
     shapes, options = SMALLEST[method]
     if option.group != "networks":
         made = networks(method)

@@ -165,7 +165,7 @@ def test_recipe_passes_on_what_it_is_given():
         recipes.munit((8, 8, 1), **TINY)
 
 
-def test_reduced_precision_saves_float32(tmp_path):
+def test_reduced_precision_saves_float32(tmp_path, eager):
     model = recipes.munit((16, 16, 1), (16, 16, 3), **TINY, precision="mixed_bfloat16")
     a, b = (tf.random.stateless_uniform((1, 16, 16, c), (0, c), -1.0) for c in (1, 3))
     losses = model.train_step((a, b))

@@ -22,7 +22,7 @@ def scale(*factors):
     return keras.Model(image, outputs if len(outputs) > 1 else outputs[0])
 
 
-def toy(**options):
+def toy(scales=(1, 0.5), **options):
     """Encoders times 2 and 3, decoders times 5 and 7, discriminators of two scales, x and x / 2."""
     networks = {
         "enc_a": scale(2),
@@ -31,8 +31,8 @@ def toy(**options):
         "dec_shared": scale(1),
         "dec_a": scale(5),
         "dec_b": scale(7),
-        "disc_a": scale(1, 0.5),
-        "disc_b": scale(1, 0.5),
+        "disc_a": scale(*scales),
+        "disc_b": scale(*scales),
     }
     model = UNIT(UNITOptions(**options), (SHAPE, SHAPE), networks=networks)
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
@@ -67,6 +67,14 @@ def test_every_loss_by_hand():
         "disc_b": pytest.approx(0.8**2 + 0.9**2 + 2.1**2 + 1.05**2, rel=1e-5),
     }
     assert set(losses) == set(model.loss_names)
+
+
+def test_discriminators_of_one_scale():
+    model = toy(scales=(1,))
+    losses, fakes = model.generator_losses(BATCH)
+    losses |= model.discriminator_losses(BATCH, fakes)
+    assert float(losses["adv_ab"]) == pytest.approx(1.1**2, rel=1e-5)
+    assert float(losses["disc_a"]) == pytest.approx(0.9**2 + 4**2, rel=1e-5)
 
 
 def test_each_weight_is_that_of_its_losses():
