@@ -6,22 +6,48 @@ from pathlib import Path
 from cyclegan_tf.cli.arguments import READING, add_reading, reading_of, real, whole
 from cyclegan_tf.common.errors import InputError
 
+#: Options of cutting volumes, and those that go with a few other sources.
+_CUTTING = ("axis", "spacing", "intensities", "modalities", "neighbours", "min_body", "patient")
+_CUTTING += ("masks", "paired_test")
+_OTHERS = ("paired", "direction")
+
+
+def _sources():
+    """Of each source, what makes a data set of it, and which options go with it."""
+    from cyclegan_tf.data import prepare
+    from cyclegan_tf.volumes.phantom import dataset as heads
+
+    of_volumes = ("size", "names", "test_fraction", "limit", "seed", "paired", *_CUTTING)
+    return {
+        "folders": (prepare.from_folders, READING),
+        "pairs": (prepare.from_pairs, (*READING, "direction")),
+        "tfds": (prepare.from_tfds, tuple(name for name in READING if name != "ranges")),
+        "generated": (prepare.generated, ("size", "seed", "paired")),
+        "digits drawn": (_drawn_digits, ("size", "seed", "limit")),
+        "digits": (_digits, ("limit",)),
+        "volumes": (_volumes, of_volumes),
+        "heads": (heads.generated, ("size", "seed", "axis", "neighbours", "paired")),
+    }
+
 
 def run(options):
     """Does what the options say."""
     from cyclegan_tf.data import npz
 
     npz.check_target(options.output)
-    source = next(name for name in _SOURCES if getattr(options, name))
-    make, allowed = _SOURCES[source]
-    value, shown = getattr(options, source), f"--{source}"
-    if source == "digits":
-        allowed, shown = _DIGITS.get(value, ("limit",)), f"--digits {value}"
-    given = {name: getattr(options, name) for name in (*_CUTTING, "paired", "direction")}
+    sources = _sources()
+    source = next(name for name in sources if getattr(options, name, None))
+    value = getattr(options, source)
+    values = [value] if isinstance(value, str) else value
+    if len(values) > 2:
+        raise InputError(f"--{source} takes one or two names, received {len(values)}.")
+    shown = f"--{source} {value}" if source == "digits" else f"--{source}"
+    make, allowed = sources.get(shown[2:], sources[source])
+    given = {name: getattr(options, name) for name in (*_CUTTING, *_OTHERS)}
     given = {name: value for name, value in given.items() if value is not None}
     for name in given.keys() - set(allowed):
         raise InputError(f"--{name.replace('_', '-')} has no use with {shown}: leave it out.")
-    dataset = make(value, given | reading_of(options, allowed, shown))
+    dataset = make(*values, **given, **reading_of(options, allowed, shown))
     npz.save(options.output, dataset)
     print(f"{options.output}: {dataset}")
     if dataset.slices is not None:
@@ -30,83 +56,28 @@ def run(options):
         print(volumes.describe(dataset))
 
 
-def _folders(folders, given):
-    from cyclegan_tf.data import prepare
-
-    return prepare.from_folders(*_one_or_two("--folders", folders), **given)
-
-
-def _pairs(folder, given):
-    from cyclegan_tf.data import prepare
-
-    return prepare.from_pairs(folder, **given)
-
-
-def _tfds(names, given):
-    from cyclegan_tf.data import prepare
-
-    return prepare.from_tfds(*_one_or_two("--tfds", names), **given)
-
-
-def _generated(counts, given):
-    from cyclegan_tf.data import prepare
-
-    return prepare.generated(*counts, **given)
-
-
-def _digits(source, given):
+def _drawn_digits(_, limit=2000, size=(28, 28), **given):
     from cyclegan_tf.data import digits
 
-    if source == "drawn":
-        limit, (height, width) = given.pop("limit", 2000), given.pop("size", (28, 28))
-        if height != width:
-            raise InputError(
-                f"--size of drawn digits must be one number, received {height}x{width}."
-            )
-        return digits.drawn(limit, max(limit // 4, 1), size=height, **given)
+    if size[0] != size[1]:
+        raise InputError(
+            f"--size of drawn digits must be one number, received {size[0]}x{size[1]}."
+        )
+    return digits.drawn(limit, max(limit // 4, 1), size=size[0], **given)
+
+
+def _digits(source, **given):
+    from cyclegan_tf.data import digits
+
     if source in ("keras", "tfds"):
         return {"keras": digits.from_keras, "tfds": digits.from_tfds}[source](**given)
     return digits.from_idx(source, **given)
 
 
-def _volumes(folders, given):
+def _volumes(a, b, paired_test=False, **given):
     from cyclegan_tf.volumes import prepare
 
-    if given.pop("paired_test", False):
-        given["paired"] = "test"
-    return prepare.from_volumes(*folders, **given)
-
-
-def _heads(counts, given):
-    from cyclegan_tf.volumes.phantom import dataset
-
-    return dataset.generated(*counts, **given)
-
-
-#: Options of cutting volumes.
-_CUTTING = ("axis", "spacing", "intensities", "modalities", "neighbours", "min_body", "patient")
-_CUTTING += ("masks", "paired_test")
-#: What makes a data set of each source, and which options go with it.
-_SOURCES = {
-    "folders": (_folders, READING),
-    "pairs": (_pairs, (*READING, "direction")),
-    "tfds": (_tfds, tuple(name for name in READING if name != "ranges")),
-    "generated": (_generated, ("size", "seed", "paired")),
-    "digits": (_digits, ()),
-    "volumes": (
-        _volumes,
-        ("size", "names", "test_fraction", "limit", "seed", "paired", *_CUTTING),
-    ),
-    "heads": (_heads, ("size", "seed", "axis", "neighbours", "paired")),
-}
-#: Options that go with a source of digits; with any other, `limit` alone.
-_DIGITS = {"drawn": ("size", "seed", "limit")}
-
-
-def _one_or_two(option, names):
-    if len(names) > 2:
-        raise InputError(f"{option} takes one or two names, received {len(names)}.")
-    return names
+    return prepare.from_volumes(a, b, **given | ({"paired": "test"} if paired_test else {}))
 
 
 def _add_cutting(parser):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.common.checks import check_names, check_ranges, check_whole
+from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.checks import check_names, check_ranges
 from cyclegan_tf.data.io import image_file
 
 # A warning names so many images; `Dataset.skipped` names all.

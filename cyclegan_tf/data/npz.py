@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_tf.common import checks
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data import statistics
+from cyclegan_tf.data import checks, statistics
 from cyclegan_tf.data.slice_metadata import Slices
 
 FORMAT = 1

@@ -9,15 +9,7 @@ import numpy as np
 
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.assembly import (
-    common_dtype,
-    domain_names,
-    fit_image,
-    image_shapes,
-    stack,
-    value_ranges,
-    warn_skipped,
-)
+from cyclegan_tf.data import assembly
 from cyclegan_tf.data.io.folder import (
     FolderImages,
     check,
@@ -80,15 +72,17 @@ def from_folders(
     Raises:
         InputError: If an argument or folder cannot be used, or no image of a domain is readable.
     """
-    shapes, names = image_shapes(size, channels, how), domain_names(names, a, b)
-    clips, arrays, skipped = value_ranges(ranges), {}, []
+    shapes, names = assembly.image_shapes(size, channels, how), assembly.domain_names(names, a, b)
+    clips, arrays, skipped = assembly.value_ranges(ranges), {}, []
     folders = domain_files(a, b, test_fraction, limit, seed)
     for domain, name, paths, shape, clip in zip("ab", names, folders, shapes, clips, strict=True):
         decode = functools.partial(read_fitted, shape=shape, how=how, value_range=clip)
         train, test, unreadable = decode_all(*paths, decode, domain.upper(), strict, progress)
-        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = stack(train, test, shape, name, clip)
+        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = assembly.stack(
+            train, test, shape, name, clip
+        )
         skipped += unreadable
-    warn_skipped(skipped)
+    assembly.warn_skipped(skipped)
     return Dataset(
         **arrays,
         names=names,
@@ -140,8 +134,8 @@ def from_pairs(
     """
     if direction not in ("ab", "ba"):
         raise InputError(f'direction must be "ab" or "ba", received {direction!r}.')
-    shapes, names = image_shapes(size, channels, how), domain_names(names)
-    clips, folder = value_ranges(ranges), Path(folder)
+    shapes, names = assembly.image_shapes(size, channels, how), assembly.domain_names(names)
+    clips, folder = assembly.value_ranges(ranges), Path(folder)
     train, test = folder, None
     if (folder / "train").is_dir():
         train = folder / "train"
@@ -151,17 +145,17 @@ def from_pairs(
     def decode(path):
         halves = read_halves(path)[:: 1 if direction == "ab" else -1]
         return [
-            fit_image(half, shape, how, clip, path)
+            assembly.fit_image(half, shape, how, clip, path)
             for half, shape, clip in zip(halves, shapes, clips, strict=True)
         ]
 
     train, test, skipped = decode_all(*paths, decode, "pairs", strict, progress)
     arrays = {}
     for i, domain in enumerate("ab"):
-        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = stack(
+        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = assembly.stack(
             [pair[i] for pair in train], [pair[i] for pair in test], shapes[i], names[i], clips[i]
         )
-    warn_skipped(skipped)
+    assembly.warn_skipped(skipped)
     return Dataset(
         **arrays,
         names=names,
@@ -231,42 +225,27 @@ def stream(
     `ranges` says it. The hash is that of the files' names and sizes and of the arguments, not of
     the pixels.
 
-    Args:
-        a: As in `from_folders`.
-        b: As in `from_folders`.
-        size: As in `from_folders`.
-        channels: As in `from_folders`.
-        how: As in `from_folders`.
-        ranges: As in `from_folders`.
-        test_fraction: As in `from_folders`.
-        names: As in `from_folders`.
-        strict: As in `from_folders`.
-        limit: As in `from_folders`.
-        seed: As in `from_folders`.
-        progress: Whether to show a progress bar.
+    It takes and raises what `from_folders` does.
 
     Returns:
         `npz.Dataset` whose arrays are `FolderImages`.
-
-    Raises:
-        InputError: If an argument or folder cannot be used, or no image of a domain is readable.
     """
-    shapes, names = image_shapes(size, channels, how), domain_names(names, a, b)
-    clips, arrays, skipped = value_ranges(ranges), {}, []
+    shapes, names = assembly.image_shapes(size, channels, how), assembly.domain_names(names, a, b)
+    clips, arrays, skipped = assembly.value_ranges(ranges), {}, []
     digest = hashlib.sha256(json.dumps([shapes, how] + [clips] * (ranges is not None)).encode())
     folders = domain_files(a, b, test_fraction, limit, seed)
     for domain, name, paths, shape, clip in zip("ab", names, folders, shapes, clips, strict=True):
         checked = functools.partial(check, channels=shape[2])
         label = f"check {domain.upper()}"
         train, test, unreadable = decode_all(*paths, checked, label, strict, progress)
-        dtype = common_dtype([found for _, found in train + test], name, clip)
+        dtype = assembly.common_dtype([found for _, found in train + test], name, clip)
         for split, files in (("train", train), ("test", test)):
             paths = tuple(path for path, _ in files)
             arrays[f"{split}_{domain}"] = FolderImages(paths, shape, how, dtype, clip)
             listed = [[path.name, path.stat().st_size] for path in paths]
             digest.update(json.dumps([domain, split, listed]).encode())
         skipped += unreadable
-    warn_skipped(skipped)
+    assembly.warn_skipped(skipped)
     return Dataset(
         **arrays,
         names=names,

@@ -6,16 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.assembly import (
-    check_division,
-    domain_names,
-    fit_image,
-    hold_out,
-    image_shapes,
-    require_training,
-    stack,
-    warn_skipped,
-)
+from cyclegan_tf.data import assembly
 from cyclegan_tf.data.npz import Dataset
 
 
@@ -63,11 +54,11 @@ def from_tfds(
     Reference:
         - [TensorFlow Datasets, cycle_gan](https://www.tensorflow.org/datasets/catalog/cycle_gan)
     """
-    shapes = image_shapes(size, channels, how)
-    check_division(test_fraction, limit, seed)
+    shapes = assembly.image_shapes(size, channels, how)
+    assembly.check_division(test_fraction, limit, seed)
     if names is None and name_b is not None and name != name_b:
         names = (name, name_b)
-    names = domain_names(names)
+    names = assembly.domain_names(names)
     builders = [_builder(each, data_dir) for each in (name, name_b) if each is not None]
     if name_b is None:
         splits = builders[0].info.splits
@@ -88,11 +79,11 @@ def from_tfds(
             unreadable += more
         else:
             train, unreadable = fetch(split)
-            train, test = hold_out(train, test_fraction, [seed, i])
-        require_training(train, unreadable, builder.info.full_name)
-        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = stack(train, test, shape)
+            train, test = assembly.hold_out(train, test_fraction, [seed, i])
+        assembly.require_training(train, unreadable, builder.info.full_name)
+        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = assembly.stack(train, test, shape)
         skipped += unreadable
-    warn_skipped(skipped)
+    assembly.warn_skipped(skipped)
     return Dataset(
         **arrays,
         names=names,
@@ -161,7 +152,7 @@ def _images(builder, limit, split, *, shape, how, strict, progress):
     for i, example in enumerate(bar):
         image = example[key]
         if image.dtype in (np.uint8, np.uint16):
-            images.append(fit_image(image, shape, how))
+            images.append(assembly.fit_image(image, shape, how))
             continue
         unusable.append(f"Image {i} of {source} holds {image.dtype}, not uint8 or uint16.")
         if strict:

@@ -90,19 +90,11 @@ def from_volumes(
     labels = [_label_maps(folder, patient) for folder in masks or (None, None)]
     scans = {}
     for domain, of_domain, maps in zip("ab", found, labels, strict=True):
-        listed = [
-            slicing.Scan(
-                numbers[key],
-                functools.partial(volume.read, one.path, one.series),
-                maps.get(key),
-                str(one.path),
-            )
-            for key, one in of_domain
-        ]
-        for split, inside in (("train", False), ("test", True)):
-            keys = [key for key, _ in of_domain]
+        for split in ("train", "test"):
             scans[f"{split}_{domain}"] = [
-                scan for key, scan in zip(keys, listed, strict=True) if (key in held) == inside
+                slicing.Scan(numbers[key], _opener(one), maps.get(key), str(one.path))
+                for key, one in of_domain
+                if (key in held) == (split == "test")
             ]
     pairs = {"train": paired is True, "test": bool(paired)}
     for split, wanted in pairs.items():
@@ -191,10 +183,12 @@ def _names(modalities):
 
 def _label_maps(folder, patient):
     """For each patient, the function that opens the label map."""
-    if folder is None:
-        return {}
-    found = _found(folder, patient, None)
-    return {key: functools.partial(volume.read, one.path, one.series) for key, one in found}
+    found = [] if folder is None else _found(folder, patient, None)
+    return {key: _opener(one) for key, one in found}
+
+
+def _opener(one):
+    return functools.partial(volume.read, one.path, one.series)
 
 
 def _label_names(masks):

@@ -15,13 +15,7 @@ import numpy as np
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.volumes import figures
-from cyclegan_tf.volumes.figures import (
-    Row,
-    difference_limit,
-    display_window,
-    is_number,
-    subsampled,
-)
+from cyclegan_tf.volumes.figures import Row, is_number, subsampled
 from cyclegan_tf.volumes.planes import AXES, plane
 from cyclegan_tf.volumes.volume import check_same_grid
 from cyclegan_tf.volumes.windows import WINDOWS
@@ -180,47 +174,34 @@ class Viewer:
         def show():
             image.value = self._repr_png_()
 
-        def slider(axis):
-            def move(change):
-                self.numbers[axis] = change["new"]
-                show()
+        def change(values, key, event):
+            values[key] = event["new"]
+            show()
 
-            made = ipywidgets.IntSlider(
-                self.numbers[axis],
-                0,
-                len(self._cuts[axis]) - 1,
-                description=axis,
-                layout={"width": "auto"},
-            )
-            made.observe(move, "value")
-            return made
-
-        def choose(change):
-            window = self._window if change["new"] == names[0] else change["new"]
+        def choose(event):
+            window = self._window if event["new"] == names[0] else event["new"]
             self._rows = _rows(self._volumes, window, *self._difference)
             show()
 
+        narrow, sliders, boxes = {"width": "auto"}, [], []
+        for axis in AXES:
+            last = len(self._cuts[axis]) - 1
+            made = ipywidgets.IntSlider(
+                self.numbers[axis], 0, last, description=axis, layout=narrow
+            )
+            made.observe(functools.partial(change, self.numbers, axis), "value")
+            sliders.append(made)
+        for number, row in enumerate(self._rows):
+            made = ipywidgets.Checkbox(True, description=row.name, indent=False, layout=narrow)
+            made.observe(functools.partial(change, self._shown, number), "value")
+            boxes.append(made)
         mr = all(volume.modality == "MR" for volume in self._volumes.values())
         names = ["as given", *(() if mr else WINDOWS), "full"]
         # Not a Dropdown: JupyterLab keeps the keys for up and down to itself.
         choice = ipywidgets.SelectionSlider(options=names, value=names[0], description="window")
         choice.observe(choose, "value")
-
-        def box(index):
-            def tick(change):
-                self._shown[index] = change["new"]
-                show()
-
-            name = self._rows[index].name
-            made = ipywidgets.Checkbox(
-                True, description=name, indent=False, layout={"width": "auto"}
-            )
-            made.observe(tick, "value")
-            return made
-
-        boxes = [box(index) for index in range(len(self._rows))]
         line = ipywidgets.HBox([choice, *boxes], layout={"flex_flow": "row wrap"})
-        return ipywidgets.VBox([*map(slider, AXES), line, image])
+        return ipywidgets.VBox([*sliders, line, image])
 
 
 def _rows(volumes, window, difference=None, difference_window=None):
@@ -238,7 +219,7 @@ def _rows(volumes, window, difference=None, difference_window=None):
         asked = window.get(name) if isinstance(window, Mapping) else window
         named = isinstance(asked, str) and asked in WINDOWS
         hounsfield = volume.modality == "CT" or (volume.modality != "MR" and named)
-        ends = display_window(asked, volume.modality, functools.partial(looked_at, name))
+        ends = figures.display_window(asked, volume.modality, functools.partial(looked_at, name))
         rows[name] = Row(name, _reader(volume), ends, "HU" if hounsfield else "")
     if difference is None:
         return list(rows.values())
@@ -246,7 +227,7 @@ def _rows(volumes, window, difference=None, difference_window=None):
     if not (isinstance(window, Mapping) and one in window):
         rows[one] = rows[one]._replace(window=rows[other].window)
     if difference_window is None:
-        difference_window = difference_limit(looked_at(one) - looked_at(other))
+        difference_window = figures.difference_limit(looked_at(one) - looked_at(other))
     if not is_number(difference_window) or difference_window <= 0:
         raise InputError(
             f"difference_window must be a positive number, received {difference_window!r}."

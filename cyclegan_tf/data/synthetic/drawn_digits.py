@@ -8,15 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 #: Typefaces that matplotlib brings along; their digits differ in shape, not only in weight.
 FONTS = (
-    "DejaVuSans.ttf",
-    "DejaVuSans-Oblique.ttf",
-    "DejaVuSerif.ttf",
-    "DejaVuSerif-Italic.ttf",
-    "STIXGeneral.ttf",
-    "cmr10.ttf",
-    "cmss10.ttf",
-    "cmtt10.ttf",
-)
+    "DejaVuSans.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSerif.ttf", "DejaVuSerif-Italic.ttf",
+    "STIXGeneral.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf",
+)  # fmt: skip
 #: Pixels are averaged over so many each way, which makes soft edges.
 FINER = 4
 

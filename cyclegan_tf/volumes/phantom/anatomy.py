@@ -72,7 +72,9 @@ def layers(rng, space):
     yield from _soft_tissue(rng, space, body, skull)
     yield from _neck(rng, space)
     yield from _skull(rng, space, skull, cavity)
-    yield from _face(rng, space)
+    yield from _orbits(space)
+    yield from _jaws(rng, space)
+    yield from _sinuses(rng, space)
     yield from _ears(rng, space)
     yield from brain.layers(rng, space, cavity)
 
@@ -159,12 +161,6 @@ def _skull(rng, space, skull, cavity):
     for side in (-1, 1):
         yield pipe(space, BONE, (side * 58, -22, -45, 9), (side * 18, 2, -42, 6))
         yield blob(space, BONE, (side * 22, -32, -72), (8, 12, 7))
-
-
-def _face(rng, space):
-    yield from _orbits(space)
-    yield from _jaws(rng, space)
-    yield from _sinuses(rng, space)
 
 
 def _orbits(space):

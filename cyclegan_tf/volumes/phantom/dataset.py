@@ -1,6 +1,6 @@
 """Head phantoms as a data set: MR and CT slices, unpaired for training, paired for testing."""
 
-import functools
+from functools import lru_cache, partial
 
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.data.io import image_file
@@ -47,23 +47,17 @@ def generated(
     check_whole("neighbours", neighbours, 0)
     check_whole("seed", seed, 0)
     cut = Cut(axis, image_file.height_width(size), None, neighbours)
-    head = functools.lru_cache(1)(lambda number: phantom.head((seed, number)))
+    head = lru_cache(1)(lambda number: phantom.head((seed, number)))
+
+    def volume(kind, number):
+        modality = {"ct": "CT", "mr": "MR", "labels": ""}[kind]
+        return Volume(getattr(head(number), kind), head(number).affine, modality)
 
     def scans(kind, numbers):
         return [
-            Scan(
-                number, functools.partial(volume, kind, number), labels_of(number), f"Head {number}"
-            )
-            for number in numbers
+            Scan(n, partial(volume, kind, n), partial(volume, "labels", n), f"Head {n}")
+            for n in numbers
         ]
-
-    def volume(kind, number):
-        drawn = head(number)
-        modality = {"ct": "CT", "mr": "MR", "labels": ""}[kind]
-        return Volume(getattr(drawn, kind), drawn.affine, modality)
-
-    def labels_of(number):
-        return functools.partial(volume, "labels", number)
 
     first = range(test, test + train)
     return dataset(
