@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.checks import check_whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +37,4 @@ class Limits:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InputError(
-                    f"{field.name} must be a whole number of at least 1, received {value!r}."
-                )
+            check_whole(field.name, getattr(self, field.name), 1)

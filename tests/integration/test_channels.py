@@ -12,9 +12,9 @@ from cyclegan_tf.cli import train as train_command
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz
 from cyclegan_tf.data.io import formats, image_file
-from cyclegan_tf.data.statistics import describe
+from cyclegan_tf.data.statistics import image_statistics
 from cyclegan_tf.evaluation.evaluate import evaluate
-from cyclegan_tf.inference import export, load, tiling
+from cyclegan_tf.inference import export, files, load, tiling
 from cyclegan_tf.inference.formats import FORMATS
 from cyclegan_tf.networks import generator_file, generators
 from cyclegan_tf.networks.metadata import Translation
@@ -65,7 +65,7 @@ def test_a_ramp_comes_back_at_its_size_and_in_its_units(
     stored = ramp(*value_range, dtype, channels)
     (tmp_path / f"in{suffix}").write_bytes(formats.encode(stored, suffix))
     same = translator(channels, value_range, dtype)
-    load.translate_files(same, tmp_path / f"in{suffix}", tmp_path / "out", progress=False)
+    files.translate_files(same, tmp_path / f"in{suffix}", tmp_path / "out", progress=False)
     result = image_file.read(tmp_path / f"out/in{suffix}")
     assert result.dtype == dtype and result.shape == stored.shape
     unit = 1 if dtype == "uint16" else (value_range[1] - value_range[0]) / 65536
@@ -104,12 +104,12 @@ def test_files_of_8_bits_are_said_to_be_such_once(tmp_path):
     for name in ("1.png", "2.png", "3.tif"):
         Image.fromarray(np.array([[0, 85, 255]], "uint8")).save(tmp_path / "in" / name)
     with pytest.warns(UserWarning, match="-1000 to 2000 of CT become 0 to 255: ask") as said:
-        load.translate_files(to_hu, tmp_path / "in", tmp_path / "out", progress=False)
+        files.translate_files(to_hu, tmp_path / "in", tmp_path / "out", progress=False)
     assert len(said) == 1
     np.testing.assert_array_equal(image_file.read(tmp_path / "out/1.png")[..., 0], [[0, 85, 255]])
     in_hu = image_file.read(tmp_path / "out/3.tif")
     np.testing.assert_allclose(in_hu[..., 0], [[-1000, 0, 2000]], atol=1e-3)
-    written, _ = load.translate_files(
+    written, _ = files.translate_files(
         to_hu, tmp_path / "in", tmp_path / "arrays", suffix=".npy", progress=False
     )
     assert [path.name for path in written] == ["1.npy", "2.npy", "3.npy"]
@@ -122,15 +122,15 @@ def test_what_a_image_file_cannot_hold_is_refused(tmp_path):
     np.savez(tmp_path / "x.npz", np.zeros((8, 8, 5)))
     five = translator(5, (0, 1), "float32")
     with pytest.raises(InputError, match=r"no 5 channels, as A → B has: write \.npy"):
-        load.translate_files(five, tmp_path / "x.npy", tmp_path / "x.tif")
+        files.translate_files(five, tmp_path / "x.npy", tmp_path / "x.tif")
     with pytest.raises(InputError, match=r"end in .*\.npy, received"):
-        load.translate_files(five, tmp_path / "x.npy", tmp_path / "y.npz")
+        files.translate_files(five, tmp_path / "x.npy", tmp_path / "y.npz")
     with pytest.raises(InputError, match="x.npy would be the name of two results"):
-        load.translate_files(five, tmp_path, tmp_path / "out")
+        files.translate_files(five, tmp_path, tmp_path / "out")
     for target, suffix in (("y.npy", ".tif"), ("out", ".gif")):
         with pytest.raises(InputError, match="suffix must be one of .* received '.(tif|gif)' and"):
-            load.translate_files(five, tmp_path / "x.npy", tmp_path / target, suffix=suffix)
-    (written,), _ = load.translate_files(five, tmp_path / "x.npz", tmp_path / "out")
+            files.translate_files(five, tmp_path / "x.npy", tmp_path / target, suffix=suffix)
+    (written,), _ = files.translate_files(five, tmp_path / "x.npz", tmp_path / "out")
     assert written.name == "x.npy" and five(tmp_path / "x.npy").shape == (8, 8, 5)
 
 
@@ -164,7 +164,7 @@ def test_pieces_and_exports_know_any_number_of_channels(tmp_path, given, made):
 
 
 def test_the_numbers_of_a_image_of_five_channels():
-    numbers = describe(np.broadcast_to(np.float32([-1, -0.5, 0, 0.5, 1]), (16, 16, 5)))
+    numbers = image_statistics(np.broadcast_to(np.float32([-1, -0.5, 0, 0.5, 1]), (16, 16, 5)))
     np.testing.assert_allclose(numbers[:10], [-1, -0.5, 0, 0.5, 1, 0, 0, 0, 0, 0], atol=1e-7)
     assert len(numbers) == 5 + 5 + 3 + 16 and np.exp(numbers[10]) == pytest.approx(0.6)
 
@@ -197,7 +197,7 @@ def blob(i, low, high, channels=1, dtype="float32", side=32):
 TINY = ["--filters", 4, "--blocks", 1, "--epochs", 1, "--steps", 3, "--disc-layers", 1]
 
 
-def test_floats_of_one_and_of_five_channels_from_files_to_files(tmp_path, capsys):
+def test_floats_of_one_and_of_five_channels_from_files_to_files(tmp_path, capsys, eager):
     fill(tmp_path / "ct", 22, lambda i: blob(i, *HU), ".npy")
     fill(tmp_path / "bands", 22, lambda i: blob(i, 0, 0.8, 5), ".npy")
     data, run = tmp_path / "x.npz", tmp_path / "run"
@@ -230,7 +230,7 @@ def test_floats_of_one_and_of_five_channels_from_files_to_files(tmp_path, capsys
 
 
 @pytest.mark.slow
-def test_16_bit_gray_and_float_colour_from_files_to_files(tmp_path):
+def test_16_bit_gray_and_float_colour_from_files_to_files(tmp_path, eager):
     fill(tmp_path / "x", 6, lambda i: blob(i, 0, 65535, dtype="uint16", side=40), ".png")
     fill(tmp_path / "y", 6, lambda i: blob(i, -5, 5, 3), ".tif")
     command(

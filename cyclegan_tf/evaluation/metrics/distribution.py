@@ -10,6 +10,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.evaluation.registry import METRICS, Score, metric
 
@@ -244,8 +245,7 @@ def _distances(x, y, to_itself=None):
 
 def _more_than(k):
     """How many images have a k-th neighbour."""
-    if not isinstance(k, (int, np.integer)) or k < 1:
-        raise InputError(f"k must be a whole number of at least 1, received {k!r}.")
+    check_whole("k", k, 1)
     return k + 1
 
 
