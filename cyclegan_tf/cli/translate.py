@@ -22,7 +22,8 @@ def run(options):
         runtime=options.runtime,
     )
     if _is_volume(translator, options.source):
-        return _translate_volumes(translator, options)
+        _translate_volumes(translator, options)
+        return
     for name in _OF_VOLUMES:
         if getattr(options, name) is not None:
             raise InputError(f"--{name} belongs to volumes: leave it out.")
@@ -102,7 +103,6 @@ def _translate_volumes(translator, options):
             )
     print(f"Translated {translator}: {named}")
     print("Research software: not for diagnosis.")
-    return None
 
 
 def add(subcommands):

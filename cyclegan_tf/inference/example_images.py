@@ -114,15 +114,11 @@ def _part(there, count, first):
 
 def _of_domain(path, translation):
     dataset = npz.load(path)
-    for name, test, train in zip(
-        dataset.names,
-        (dataset.test_a, dataset.test_b),
-        (dataset.train_a, dataset.train_b),
-        strict=True,
-    ):
-        if name == translation.source:
-            return test if len(test) else train
-    raise InputError(
-        f"{path} holds {' and '.join(dataset.names)}, and the generator takes "
-        f"{translation.source}: give images of that."
-    )
+    if translation.source not in dataset.names:
+        raise InputError(
+            f"{path} holds {' and '.join(dataset.names)}, and the generator takes "
+            f"{translation.source}: give images of that."
+        )
+    domain = "ab"[dataset.names.index(translation.source)]
+    test = getattr(dataset, f"test_{domain}")
+    return test if len(test) else getattr(dataset, f"train_{domain}")

@@ -14,6 +14,7 @@ from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import quiet
 from cyclegan_tf.inference import example_images, formats
+from cyclegan_tf.inference.files import check_replaceable
 from cyclegan_tf.inference.load import locate
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.layers.dropout import Dropout, set_test_time
@@ -166,11 +167,7 @@ def _checked(target, name, overwrite):
             "pip install 'cyclegan_tf[export]'."
         )
     for path in [target] + [target.with_suffix(format.beside)] * bool(format.beside):
-        if path.exists() and not overwrite:
-            raise InputError(
-                f"{path} exists and would be replaced: give another target, or allow it with "
-                "overwrite."
-            )
+        check_replaceable(path, overwrite)
     if format.contains and target.exists() and not format.is_at(target):
         raise InputError(f"{target} is no SavedModel to be replaced: give another target.")
     return format
@@ -225,13 +222,9 @@ def _move(made, target):
             target.rename(made.with_name("replaced"))
         made.rename(target)
         return
-    weights = made.with_suffix(".bin")
-    if weights.exists():
+    beside = sorted(path for path in made.parent.iterdir() if path != made)
+    if beside:
         target.unlink(missing_ok=True)  # the old model is none with the new weights
-        _copy(weights, target.with_suffix(".bin"))
-    _copy(made, target)
-
-
-def _copy(source, target):
-    with replacing(target) as temporary:
-        shutil.copyfile(source, temporary)
+    for path in (*beside, made):
+        with replacing(target.with_suffix(path.suffix)) as temporary:
+            shutil.copyfile(path, temporary)

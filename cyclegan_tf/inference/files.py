@@ -85,11 +85,7 @@ def translate_files(
         for i in range(outputs)
     ]
     for source, path, _ in tasks:
-        if path.exists() and (not overwrite or path.samefile(source)):
-            raise InputError(
-                f"{path} exists and would be replaced: give another target"
-                + ("." if path.samefile(source) else ", or allow it with overwrite.")
-            )
+        check_replaceable(path, overwrite, source)
     if style is not None and np.ndim(style) != 1:
         style = translator.style(style)
     _warn_of_8_bits(translator, [path for _, path, _ in tasks])
@@ -103,6 +99,16 @@ def translate_files(
                 raise
             failed.append(str(error))
     return written, failed
+
+
+def check_replaceable(path, overwrite, source=None):
+    """Raises InputError if a file is there that may not be replaced: a source never may."""
+    is_source = path.exists() and source is not None and path.samefile(source)
+    if is_source or (path.exists() and not overwrite):
+        raise InputError(
+            f"{path} exists and would be replaced: give another target"
+            + ("." if is_source else ", or allow it with overwrite.")
+        )
 
 
 def fit_for(image, suffix):

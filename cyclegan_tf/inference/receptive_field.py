@@ -39,9 +39,8 @@ class Tensor:
         side: Height and width of an image to try the layers' shapes on.
 
     Attributes:
-        layer: Layer that makes it; None for an input.
-        sources: List of `Tensor`, of which the layer makes it.
-        images: Those of them that have pixels.
+        layer, sources: As given.
+        images: Those of the sources that have pixels.
         is_vector: Whether it has none itself.
         dtype: Its type, a string.
         wide: The type that its mean and variance are computed in.

@@ -31,10 +31,10 @@ def load(path, threads=None):
     Args:
         path: An `.onnx`, `.tflite` or OpenVINO's `.xml` file, or a SavedModel's folder. One that
             this package has not written is taken as for 8-bit images.
-        threads: As for the classes.
+        threads: As for `Runtime`.
 
     Returns:
-        `Onnx`, `TFLite`, `OpenVINO` or `SavedModel`.
+        `Runtime`.
 
     Raises:
         InputError: If there is none, it is damaged or no generator, or its library is missing.
@@ -58,23 +58,49 @@ def load(path, threads=None):
         ) from error
 
 
-class Onnx:
-    """A generator in the ONNX format, run by ONNX Runtime on the CPU.
+class Runtime:
+    """What all exported generators are to those that call them.
 
     Args:
-        path: The `.onnx` file.
+        path: The file, or the folder of a SavedModel.
         threads: How many it computes with; by default what the library chooses, all cores.
 
     Several threads may call it, and memory does not grow with the number of shapes it has seen.
 
     Attributes:
+        name: What it runs in, such as "onnx".
         shapes: `metadata.Shapes`.
         translation: `metadata.Translation`.
         multiple: Number of pixels that sides must be multiples of.
 
     Raises:
-        InputError: If the file is no such generator, or the library is missing.
+        InputError: If the file is no generator that translates images.
     """
+
+    def _describe(self, path, given, outputs, text):
+        """Takes note of the shapes of inputs by name and of outputs, and of the translation."""
+        self._inputs, self.shapes = _described(path, given, outputs)
+        self.translation = _translation(path, text, self.shapes)
+        self.multiple = self.translation.multiple
+
+    def __call__(self, *inputs):
+        """Translates.
+
+        Args:
+            *inputs: Images `(batch, height, width, channels)` in [-1, 1], and noise `(batch,
+                dimensions)` where `shapes.noise` is not None.
+
+        Returns:
+            float32 array `(batch, height, width, channels')`.
+
+        Raises:
+            InputError: If the arrays do not fit `shapes`.
+        """
+        return self._run(dict(zip(self._inputs, _arrays(inputs, self.shapes), strict=True)))
+
+
+class Onnx(Runtime):
+    """A generator in the ONNX format, run by ONNX Runtime on the CPU; called as `Runtime` says."""
 
     name = "onnx"
 
@@ -91,31 +117,16 @@ class Onnx:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         given = {x.name: _sides(x.shape) for x in self._session.get_inputs()}
         outputs = [_sides(x.shape) for x in self._session.get_outputs()]
-        self._inputs, self.shapes = _described(path, given, outputs)
         text = self._session.get_modelmeta().custom_metadata_map.get(PROPERTY)
-        self.translation, self.multiple = _translated(path, text, self.shapes)
+        self._describe(path, given, outputs, text)
 
-    def __call__(self, *inputs):
-        """Translates.
-
-        Args:
-            *inputs: Images `(batch, height, width, channels)` in [-1, 1], and noise `(batch,
-                dimensions)` where `shapes.noise` is not None.
-
-        Returns:
-            float32 array `(batch, height, width, channels')`.
-
-        Raises:
-            InputError: If the arrays do not fit `shapes`.
-        """
-        arrays = _arrays(inputs, self.shapes)
-        return self._session.run(None, dict(zip(self._inputs, arrays, strict=True)))[0]
+    def _run(self, arrays):
+        return self._session.run(None, arrays)[0]
 
 
-class TFLite:
-    """A generator in the TFLite format, run by LiteRT on the CPU.
+class TFLite(Runtime):
+    """A generator in the TFLite format, run by LiteRT on the CPU; called as `Runtime` says.
 
-    Args, calls, attributes and errors are those of `Onnx`; by default it computes with all cores.
     Threads that call it wait for each other.
     """
 
@@ -131,18 +142,15 @@ class TFLite:
             self._interpreter = Interpreter(str(path), num_threads=threads)
         details = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
-        given = {x["index"]: _sides(x["shape_signature"]) for x in details}
-        self._inputs, self.shapes = _described(
-            path, given, [_sides(x["shape_signature"]) for x in outputs]
-        )
-        if {x["dtype"] for x in (*details, *outputs)} != {np.float32}:
-            raise InputError(f"{path} takes or gives other numbers than float32: export it so.")
-        self._output = outputs[0]["index"]
         text = None
         if zipfile.is_zipfile(path):  # appended, as TFLite's own metadata are
             with zipfile.ZipFile(path) as archive:
                 text = archive.read(ENTRY) if ENTRY in archive.namelist() else None
-        self.translation, self.multiple = _translated(path, text, self.shapes)
+        given = {x["index"]: _sides(x["shape_signature"]) for x in details}
+        self._describe(path, given, [_sides(x["shape_signature"]) for x in outputs], text)
+        if {x["dtype"] for x in (*details, *outputs)} != {np.float32}:
+            raise InputError(f"{path} takes or gives other numbers than float32: export it so.")
+        self._output = outputs[0]["index"]
         self._allocated, self._lock = None, threading.Lock()
         side = -(-16 // self.multiple) * self.multiple
         least = [[length or side for length in shape[1:]] for shape in _wanted(self.shapes)]
@@ -157,21 +165,19 @@ class TFLite:
             self._interpreter.allocate_tensors()
             self._allocated = shapes
 
-    def __call__(self, *inputs):
-        """Translates, as `Onnx` does."""
-        arrays = _arrays(inputs, self.shapes)
+    def _run(self, arrays):
         with self._lock:
-            self._allocate([x.shape for x in arrays])
-            for index, array in zip(self._inputs, arrays, strict=True):
+            self._allocate([x.shape for x in arrays.values()])
+            for index, array in arrays.items():
                 self._interpreter.set_tensor(index, array)
             self._interpreter.invoke()
             return self._interpreter.get_tensor(self._output)
 
 
-class OpenVINO:
-    """A generator in the format of OpenVINO, run by it on the CPU.
+class OpenVINO(Runtime):
+    """A generator in the format of OpenVINO, run by it on the CPU; called as `Runtime` says.
 
-    Args, calls, attributes and errors are those of `Onnx`, and one more:
+    Args, and one more:
         precision: "f32" (float32), or "bf16" on processors that multiply such numbers: faster,
             and other images. The library left alone chooses by the processor.
     """
@@ -191,33 +197,27 @@ class OpenVINO:
             model = core.read_model(str(path))
             self._compiled = core.compile_model(model, "CPU", options)
         given = {i: _partial(x.partial_shape) for i, x in enumerate(model.inputs)}
-        self._inputs, self.shapes = _described(
-            path, given, [_partial(x.partial_shape) for x in model.outputs]
-        )
-        text = None
-        if model.has_rt_info(INFORMATION):
-            text = model.get_rt_info(INFORMATION).value
-        self.translation, self.multiple = _translated(path, text, self.shapes)
+        outputs = [_partial(x.partial_shape) for x in model.outputs]
+        known = model.has_rt_info(INFORMATION)
+        text = model.get_rt_info(INFORMATION).value if known else None
+        self._describe(path, given, outputs, text)
         self._idle = []
 
-    def __call__(self, *inputs):
-        """Translates, as `Onnx` does."""
-        arrays = _arrays(inputs, self.shapes)
+    def _run(self, arrays):
         try:
             request = self._idle.pop()
         except IndexError:  # as many as there are calls at a time
             request = self._compiled.create_infer_request()
-        result = np.array(request.infer(dict(zip(self._inputs, arrays, strict=True)))[0])
+        result = np.array(request.infer(arrays)[0])
         self._idle.append(request)
         return result
 
 
-class SavedModel:
-    """A generator as TensorFlow's SavedModel, run by TensorFlow alone.
+class SavedModel(Runtime):
+    """A generator as TensorFlow's SavedModel, run by TensorFlow alone; called as `Runtime` says.
 
-    Args, calls, attributes and errors are those of `Onnx`, but that TensorFlow has one number of
-    threads for the whole process, whatever `threads` says. A SavedModel is a program that may read
-    and write files: load only what you trust.
+    TensorFlow has one number of threads for the whole process, whatever `threads` says. A
+    SavedModel is a program that may read and write files: load only what you trust.
     """
 
     name = "saved_model"
@@ -228,22 +228,16 @@ class SavedModel:
             self._loaded = tensorflow.saved_model.load(str(path))
             self._function = self._loaded.signatures["serving_default"]
         given = self._function.structured_input_signature[1]
+        given = {name: tuple(x.shape) for name, x in given.items()}
         outputs = self._function.structured_outputs
-        self._inputs, self.shapes = _described(
-            path,
-            {name: tuple(x.shape) for name, x in given.items()},
-            [tuple(x.shape) for x in outputs.values()],
-        )
-        self._output = next(iter(outputs))
         entry = Path(path) / ENTRY
         text = entry.read_bytes() if entry.is_file() else None
-        self.translation, self.multiple = _translated(path, text, self.shapes)
-        self._constant = tensorflow.constant
+        self._describe(path, given, [tuple(x.shape) for x in outputs.values()], text)
+        self._output, self._constant = next(iter(outputs)), tensorflow.constant
 
-    def __call__(self, *inputs):
-        """Translates, as `Onnx` does."""
-        arrays = map(self._constant, _arrays(inputs, self.shapes))
-        return self._function(**dict(zip(self._inputs, arrays, strict=True)))[self._output].numpy()
+    def _run(self, arrays):
+        arrays = {name: self._constant(array) for name, array in arrays.items()}
+        return self._function(**arrays)[self._output].numpy()
 
 
 @contextlib.contextmanager
@@ -296,16 +290,13 @@ def _described(path, given, outputs):
     return list(given), shapes
 
 
-def _translated(path, text, shapes):
-    """`(translation, multiple)` of a file."""
+def _translation(path, text, shapes):
+    """The `Translation` of a file, its `multiple` included."""
+    fixed = shapes.image[1:3]
+    translation = Translation(size=None if None in fixed else fixed)
     if text:
         translation = from_json(text, path)
-    else:
-        fixed = shapes.image[1:3]
-        translation = Translation(size=None if None in fixed else fixed)
-    if translation.multiple is None:
-        translation = replace(translation, multiple=UNKNOWN_MULTIPLE)
-    return translation, translation.multiple
+    return replace(translation, multiple=translation.multiple or UNKNOWN_MULTIPLE)
 
 
 def _wanted(shapes):

@@ -7,10 +7,12 @@ from PIL import Image
 
 from cyclegan_tf.common import plotting
 from cyclegan_tf.common.atomic_files import replacing
+from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.data.io import formats
 from cyclegan_tf.inference.compiled import CompiledGenerator
+from cyclegan_tf.inference.files import check_replaceable
 from cyclegan_tf.inference.load import locate
 from cyclegan_tf.networks import generator_file
 
@@ -93,8 +95,8 @@ class Sampler:
         Raises:
             InputError: If an argument is out of its range, or `label` asks for what is not there.
         """
-        _check_whole("count", count, 1)
-        _check_whole("seed", seed, 0)
+        check_whole("count", count, 1)
+        check_whole("seed", seed, 0)
         return self._make(generator_file.noise(self.generator, count, seed), label)
 
     def interpolate(self, count, seed=0, label=None):
@@ -117,8 +119,8 @@ class Sampler:
         Reference:
             White 2016, "Sampling Generative Networks", section 2, https://arxiv.org/abs/1609.04468
         """
-        _check_whole("count", count, 2)
-        _check_whole("seed", seed, 0)
+        check_whole("count", count, 2)
+        check_whole("seed", seed, 0)
         first, last = generator_file.noise(self.generator, 2, seed)
         cosine = first @ last / (np.linalg.norm(first) * np.linalg.norm(last))
         angle = np.arccos(np.clip(cosine, -1, 1))
@@ -202,11 +204,7 @@ def save(images, target, value_range=(0, 255), columns=8, overwrite=False):
         single = [image.convert("L") if images.shape[-1] < 3 else image for image in single]
         files = {target / f"{i:0{width}d}.png": image for i, image in enumerate(single)}
     for path in files:
-        if path.exists() and not overwrite:
-            raise InputError(
-                f"{path} exists and would be replaced: give another target, or allow it with "
-                "overwrite."
-            )
+        check_replaceable(path, overwrite)
     for path, image in files.items():
         with replacing(path) as temporary:
             image.save(temporary)
@@ -217,9 +215,3 @@ def _samples(shapes):
     """Whether a network of such `metadata.Shapes` needs noise, and a class at most."""
     of_class = shapes.image is None or shapes.image[1:3] == (1, 1)
     return shapes.noise is not None and of_class and len(shapes.output) == 4
-
-
-def _check_whole(name, value, least):
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, received {value!r}.")

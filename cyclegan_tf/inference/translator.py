@@ -36,12 +36,14 @@ class Translator:
     """
 
     def __init__(self, generator, translation, styles=None, original=None):
-        self.generator = generator
-        self.translation = translation
-        self.styles = styles
-        self._original = original or (None if _is_ready(generator) else lambda: generator)
+        self.generator, self.translation, self.styles = generator, translation, styles
+        self._original, self._network = original, generator
+        if not hasattr(generator, "multiple"):
+            from cyclegan_tf.inference.compiled import CompiledGenerator
+
+            self._original = original or (lambda: generator)
+            self._network = CompiledGenerator(generator)
         self._tiles, self._tiling = None, Lock()
-        self._network = generator if _is_ready(generator) else _ready(generator)
         self._shapes, self.multiple = self._network.shapes, self._network.multiple
         image, output = self._shapes.image, self._shapes.output
         of_class = image is not None and tuple(image[1:3]) == (1, 1)
@@ -371,17 +373,6 @@ class Translator:
         # Reflection padding of 3 in the generator needs a few pixels to mirror.
         least = min(4 * self.multiple, 16)
         return tuple(-(-max(side, least) // self.multiple) * self.multiple for side in working)
-
-
-def _is_ready(generator):
-    """Whether it is in a form that is called with arrays, and tells what it takes."""
-    return hasattr(generator, "multiple")
-
-
-def _ready(generator):
-    from cyclegan_tf.inference.compiled import CompiledGenerator
-
-    return CompiledGenerator(generator)
 
 
 def _array(image):

@@ -27,11 +27,6 @@ EMPTY = 0.002
 DTYPES = ("int16", "float32")
 
 
-def translates_volumes(translator):
-    """Whether a generator learned from slices of volumes, and knows what their values mean."""
-    return translator.translation.slices is not None
-
-
 @contextlib.contextmanager
 def translated(translator, source, axes=None, progress=True):
     """Translates a volume, within a `with` block.

@@ -133,7 +133,7 @@ class Catalogue:
         try:
             translator = self._load(file)
             _check_channels(file, translator)
-            version = _sha256(file)[:12]
+            version = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
         except (InputError, OSError) as error:
             self._failed[file] = stamp
             self.problems[file] = str(error)
@@ -224,7 +224,3 @@ def _examples(file, way):
 def _stamp(file):
     status = file.stat()
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _sha256(file):
-    return hashlib.sha256(file.read_bytes()).hexdigest()

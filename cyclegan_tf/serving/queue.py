@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
 
 from cyclegan_tf.serving.errors import ServiceError
 
@@ -156,18 +155,19 @@ class Budget:
 
     Args:
         total: How much.
+        refusal: What is said to those who get nothing in time.
     """
 
-    def __init__(self, total):
+    def __init__(self, total, refusal):
         self.total = self._left = total
-        self._changed = threading.Condition()
+        self._refusal, self._changed = refusal, threading.Condition()
 
     @property
     def held(self):
         """How much is held at the moment."""
         return self.total - self._left
 
-    def take(self, amount, seconds):
+    def take(self, amount, seconds=0):
         """Waits until so much is free, and holds it.
 
         Args:
@@ -182,7 +182,7 @@ class Budget:
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._left >= amount, timeout=max(0, seconds)):
-                raise ServiceError("busy", "Other large images take all memory: try again later.")
+                raise ServiceError("busy", self._refusal)
             self._left -= amount
         given = threading.Lock()
 
@@ -193,28 +193,3 @@ class Budget:
                     self._changed.notify_all()
 
         return give_back
-
-
-class Admission:
-    """Admits no more than so many at a time; one more is refused at once.
-
-    Args:
-        most: How many.
-    """
-
-    def __init__(self, most):
-        self._places = threading.BoundedSemaphore(most)
-
-    @contextmanager
-    def place(self):
-        """Holds a place within.
-
-        Raises:
-            ServiceError: If there is none.
-        """
-        if not self._places.acquire(blocking=False):
-            raise ServiceError("busy", "Too many images wait already: try again in a moment.")
-        try:
-            yield
-        finally:
-            self._places.release()

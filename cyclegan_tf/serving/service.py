@@ -13,7 +13,7 @@ from cyclegan_tf.serving import openapi, responses, uploads
 from cyclegan_tf.serving.errors import ServiceError
 from cyclegan_tf.serving.limits import Limits
 from cyclegan_tf.serving.monitoring import Monitor
-from cyclegan_tf.serving.queue import Admission, Budget, Job, Workers
+from cyclegan_tf.serving.queue import Budget, Job, Workers
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -51,24 +51,22 @@ class Service:
     def __init__(self, catalogue, limits=None, workers=1, batch=8, log=print):
         self.catalogue, self.limits, self.log = catalogue, limits or Limits(), log
         self.workers = Workers(workers, batch)
-        self.admission = Admission(self.limits.queue)
-        self.pixels = Budget(self.limits.pixels)
+        self.places = Budget(
+            self.limits.queue, "Too many images wait already: try again in a moment."
+        )
+        self.pixels = Budget(
+            self.limits.pixels, "Other large images take all memory: try again later."
+        )
         self.monitor = Monitor(log, lambda: self.workers.waiting)
         self.stopping = False
         Image.init()  # formats are registered at the first image, and not by two threads at once
-        self.count_models()
-
-    def count_models(self):
-        """Tells the monitor how many models there are."""
-        models = self.catalogue.models
-        self.monitor.models.set(sum(len(directions) for directions in models.values()))
-        self.monitor.problems.set(len(self.catalogue.problems))
+        self.monitor.models.set_function(lambda: sum(map(len, catalogue.models.values())))
+        self.monitor.problems.set_function(lambda: len(catalogue.problems))
 
     def refresh(self):
         """Takes new versions of generators from the disk."""
         if self.catalogue.refresh():
             self.monitor.reloads.inc()
-        self.count_models()
 
     def app(self):
         """The WSGI application, a `flask.Flask`."""
@@ -135,8 +133,11 @@ class Service:
         """`POST /translate`."""
         asked = self._asked()
         flask.g.key = asked[0]
-        with self.admission.place():
+        leave = self.places.take(1)
+        try:
             answer, give_back = self._translated(*asked)
+        finally:
+            leave()
         answer.call_on_close(give_back)
         return answer
 
@@ -175,9 +176,7 @@ class Service:
         options["seed"] = _whole(fields, "seed", 0, 2**31) or 0
         size = fields.get("size") or None
         options["size"] = size if size == "native" else _whole(fields, "size", 8, 16384)
-        options["kind"] = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}.get(
-            fields.get("format") or "png"
-        )
+        options["kind"] = responses.KINDS.get(f"image/{fields.get('format') or 'png'}")
         if options["kind"] is None:
             raise ServiceError("bad_field", "format must be png, jpeg or webp.", "format")
         served, back = models[model][direction], models[model].get(direction[::-1])

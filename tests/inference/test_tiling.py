@@ -89,18 +89,19 @@ def test_tiles_equal_the_whole(make, dimensions):
     given = [noise(1, 200, 168, 3)] + ([] if dimensions is None else [noise(1, dimensions)])
     whole = np.asarray(generator(given if len(given) > 1 else given[0]))
     assert whole.std() > 0.05  # of a flat image there would be nothing to compare
-    tiled = Tiled(generator, 64)(*given)
+    network = Tiled(generator, 64)
+    tiled = network(*given)
     assert tiled.dtype == np.float32
     np.testing.assert_allclose(tiled, whole, atol=2e-5)
-    apart = Tiled(generator, 64)(given[0][:, :64, :64], *given[1:])
+    apart = network(given[0][:, :64, :64], *given[1:])
     assert np.abs(apart - whole[:, :64, :64]).max() > 0.1  # the rest of the image does matter
 
 
 def test_no_seams():
     generator, x = resnet(), noise(1, 256, 256, 3)
-    off = np.abs(Tiled(generator, 64)(x) - np.asarray(generator(x)))[0].mean(-1)
-    (last,) = {p.border for p in Tiled(generator, 64)._passes[-1:]}
-    edges = [end for *_, end in pieces(256, 64, last)][:-1]
+    network = Tiled(generator, 64)
+    off = np.abs(network(x) - np.asarray(generator(x)))[0].mean(-1)
+    edges = [end for *_, end in pieces(256, 64, network._passes[-1].border)][:-1]
     rows = off[np.concatenate([np.array(edges) - 1, edges])]
     assert len(edges) == 4 and rows.mean() < 1.5 * off.mean()
 
@@ -159,9 +160,8 @@ def test_borders_are_the_receptive_fields_of_the_layers():
 
 def test_mean_and_variance_are_those_of_the_whole_activations():
     generator, x = resnet(), noise(1, 200, 168, 3)
-    held, moments = {Tiled(generator, 64)._inputs[0]: x}, {}
     first = Tiled(generator, 64)._passes[0]
-    held = {first.begins[0]: x}
+    held, moments = {first.begins[0]: x}, {}
     first.compute((200, 168), held, moments)
     conv = next(layer for layer in generator.layers if isinstance(layer, keras.layers.Conv2D))
     activations = np.float64(conv(x))[0]

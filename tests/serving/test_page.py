@@ -235,7 +235,7 @@ def test_a_busy_service_is_asked_again(page, make_image):
     page.expected = "503"
     with contextlib.ExitStack() as places:
         for _ in range(page.site.service.limits.queue):
-            places.enter_context(page.site.service.admission.place())
+            places.callback(page.site.service.places.take(1))
         page.add(make_image("red.png"))
         page.until_said("red.png", r"The server is busy: tries again in [12] s")
     page.until("red.png", "done")
