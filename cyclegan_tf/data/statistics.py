@@ -68,10 +68,9 @@ def training_statistics(images, value_range):
         [image_statistics(normalize(np.asarray(images[[i]])[0], value_range)) for i in chosen]
     )
     halves = numbers[::2], numbers[1::2]
-    distances = [
-        _distances(of_one, *_fitted(of_other)) for of_one, of_other in (halves, halves[::-1])
-    ]
-    mean, whitening = _fitted(numbers)
+    pairs = halves, halves[::-1]
+    distances = [_distances(one, *_mean_and_whitening(other)) for one, other in pairs]
+    mean, whitening = _mean_and_whitening(numbers)
     return {
         "mean": [float(f"{value:.6g}") for value in mean],
         "whitening": [[float(f"{value:.6g}") for value in row] for row in whitening],
@@ -123,7 +122,7 @@ def suits_residual_output(dataset):
     return gap is not None and gap < SMALL_GAP
 
 
-def _fitted(numbers):
+def _mean_and_whitening(numbers):
     """Mean, and the matrix after which covariance is one (a little shrunk, to be invertible)."""
     mean, covariance = numbers.mean(0), np.cov(numbers, rowvar=False)
     # No direction counts as quieter than a thousandth of the average: nearly constant numbers,

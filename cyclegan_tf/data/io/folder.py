@@ -65,16 +65,14 @@ def domain_files(a, b, test_fraction, limit, seed):
     Raises:
         InputError: If an argument or folder cannot be used.
     """
-    if b is not None:
-        trains, tests = (a, b), (None, None)
-    else:
-        trains = [Path(a) / "trainA", Path(a) / "trainB"]
+    trains, tests = (a, b), (None, None)
+    if b is None:
+        trains, tests = ([Path(a) / f"{split}{d}" for d in "AB"] for split in ("train", "test"))
         if not all(folder.is_dir() for folder in trains):
             raise InputError(
                 f"The folder {a} must hold the folders trainA and trainB: make them, or give two "
                 "folders, one per domain."
             )
-        tests = [Path(a) / "testA", Path(a) / "testB"]
         tests = [folder if folder.is_dir() else None for folder in tests]
     return [
         split_files(train, test, test_fraction, limit, [seed, i])

@@ -1,4 +1,7 @@
-"""Image formats: a table with one row each, and how their files are read and written."""
+"""Image formats: a table with one row each, and how Pillow's are read.
+
+A new format is a row here; one that Pillow does not know brings a reader and, perhaps, an encoder.
+"""
 
 import contextlib
 import dataclasses
@@ -87,11 +90,7 @@ FORMATS = (
     ImageFormat("WEBP", (".webp",)),
     ImageFormat("BMP", (".bmp",), alpha=False),
     ImageFormat(
-        "NumPy array",
-        (".npy",),
-        high_bit_depth.read_array,
-        None,
-        high_bit_depth.encode_array,
+        *("NumPy array", (".npy",), high_bit_depth.read_array, None, high_bit_depth.encode_array),
         exact=None,
         channels=None,
     ),

@@ -61,7 +61,15 @@ def load_array(path, mmap_mode=None):
         array = np.load(path, mmap_mode, allow_pickle=False)
         if isinstance(array, np.lib.npyio.NpzFile):
             with array as archive:
-                array = _only_one(path, archive)
+                names = archive.files
+                if len(names) != 1:
+                    raise InputError(
+                        f"{path} holds {len(names)} arrays ({', '.join(names[:5])}), and one alone "
+                        "is wanted: save each in a file of its own."
+                    )
+                array = archive[names[0]]
+    except InputError:
+        raise
     except (zipfile.BadZipFile, zlib.error, *_UNREADABLE) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise InputError(
@@ -226,15 +234,6 @@ def encode_array(image, suffix=".npy"):
     file = io.BytesIO()
     np.save(file, image, allow_pickle=False)
     return file.getvalue()
-
-
-def _only_one(path, archive):
-    if len(archive.files) != 1:
-        raise InputError(
-            f"{path} holds {len(archive.files)} arrays ({', '.join(archive.files[:5])}), and one "
-            "alone is wanted: save each in a file of its own."
-        )
-    return archive[archive.files[0]]
 
 
 def _upright(pixels, orientation):

@@ -1,4 +1,4 @@
-"""Volume formats: a table with one row each, and how their files are read and written."""
+"""Volume formats: a table with one row each. A new format is a row with its reader and writer."""
 
 import dataclasses
 from collections.abc import Callable

@@ -100,23 +100,14 @@ def _ventricles(rng, space, atrophy):
     wide = rng.uniform(0.6, 1.1) + 0.8 * atrophy
     for side in (-1, 1):
         w = wide * rng.uniform(0.92, 1.08)
-        yield pipe(
-            space,
-            VENTRICLES,
-            (side * 8, 34, 6, 2.5 * w),
-            (side * 8, 20, 13, 4.2 * w),
-            (side * 9, 0, 20, 3.8 * w),
-            (side * 15, -22, 18, 4.5 * w),
-            (side * 24, -36, 6, 5.5 * w),
+        body = (
+            (side * 8, 34, 6, 2.5 * w), (side * 8, 20, 13, 4.2 * w), (side * 9, 0, 20, 3.8 * w),
+            (side * 15, -22, 18, 4.5 * w), (side * 24, -36, 6, 5.5 * w),
             (side * 25, -54, 3, 1.8 * w),
-        )
-        yield pipe(
-            space,
-            VENTRICLES,
-            (side * 24, -36, 6, 4.5 * w),
-            (side * 31, -22, -14, 2.0 * w),
-            (side * 29, -4, -22, 1.4 * w),
-        )
+        )  # fmt: skip
+        yield pipe(space, VENTRICLES, *body)
+        horn = (side * 31, -22, -14, 2.0 * w), (side * 29, -4, -22, 1.4 * w)
+        yield pipe(space, VENTRICLES, (side * 24, -36, 6, 4.5 * w), *horn)
     yield blob(space, VENTRICLES, (0, -3, -1), (1.7 * wide, 13, 9))
     yield pipe(space, VENTRICLES, (0, -15, -8, 1.0), (0, -31, -30, 1.2))
     yield blob(space, VENTRICLES, (0, -35, -38), (5.5 + wide, 4 + wide, 9))
