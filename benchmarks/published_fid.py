@@ -31,7 +31,7 @@ def digits(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--images", type=int, default=PUBLISHED["pictures"])
+    parser.add_argument("--images", type=int, default=PUBLISHED["images"])
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--resize", choices=("clean", "legacy"), default="legacy")
     options = parser.parse_args()

@@ -148,7 +148,7 @@ def data(folder, rounds):
         }
         results = compete(f"pipeline, {size} px", contenders, rounds, peak=False, report=say)
         for kind, result in results.items():
-            rate = result.answers[0]["pictures"] / result.median
+            rate = result.answers[0]["images"] / result.median
             rows.append([f"{kind}, {size} px", f"{rate:.0f}", f"{result.memory:.0f}"])
     yield tables.markdown(["from", "images/s", "MiB"], rows)
     sources, rows = data_sources(folder / "fed", 64), []
