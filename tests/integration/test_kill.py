@@ -1,6 +1,5 @@
 """A run that is killed again and again ends like one that was left alone."""
 
-import os
 import random
 import subprocess
 import sys
@@ -16,14 +15,12 @@ from cyclegan_tf.data import npz
 from cyclegan_tf.training.callbacks import read_history
 from support.datasets import ROOT, make_dataset
 
-KILLS = int(os.environ.get("CYCLEGAN_TF_KILLS", "5"))
-EPOCHS = 8 * KILLS
 OPTIONS = "--steps 5 --filters 4 --blocks 1 --disc-layers 1 --pool-size 4".split()  # noqa: SIM905
 
 
-def start(folder):
+def start(folder, epochs):
     words = [sys.executable, "-m", "cyclegan_tf", "train", folder / "data.npz", folder / "run"]
-    words += ["--epochs", str(EPOCHS), *OPTIONS]
+    words += ["--epochs", str(epochs), *OPTIONS]
     return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -53,19 +50,20 @@ def assert_nothing_is_corrupt(run):
 
 
 @pytest.mark.slow
-def test_killed_at_random_instants(tmp_path):
-    draw = random.Random(0)
+@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.long)])
+def test_killed_at_random_instants(times, tmp_path):
+    draw, epochs = random.Random(0), 8 * times
     for name in ("alone", "killed"):
         (tmp_path / name).mkdir()
         npz.save(tmp_path / name / "data.npz", make_dataset())
-    assert start(tmp_path / "alone").wait() == 0
-    run, kills, reached = tmp_path / "killed/run", 0, []
-    while kills < KILLS:
-        process = start(tmp_path / "killed")
-        if kills % 4:  # most instants while it trains and writes, the others while it starts
-            epochs = len(read_history(run)) + draw.randint(1, 3)
+    assert start(tmp_path / "alone", epochs).wait() == 0
+    run, reached = tmp_path / "killed/run", []
+    for kill in range(times):
+        process = start(tmp_path / "killed", epochs)
+        if kill % 4 < 3:  # most instants while it trains and writes, the others while it starts
+            target = len(read_history(run)) + draw.randint(1, 3)
             deadline = time.monotonic() + 120
-            while len(read_history(run)) < epochs and time.monotonic() < deadline:
+            while len(read_history(run)) < target and time.monotonic() < deadline:
                 assert process.poll() is None, "the run ended before it was killed"
                 time.sleep(0.01)
             time.sleep(draw.uniform(0, 1) * read_history(run)[-1]["seconds"])
@@ -74,14 +72,13 @@ def test_killed_at_random_instants(tmp_path):
         assert process.poll() is None, "the run ended before it was killed"
         process.kill()
         process.wait()
-        kills += 1
         reached.append(len(read_history(run)))
         assert_nothing_is_corrupt(run)
-    print(f"killed {kills} times, after epochs {reached} of {EPOCHS}")
-    assert start(tmp_path / "killed").wait() == 0
+    print(f"killed {times} times, after epochs {reached} of {epochs}")
+    assert start(tmp_path / "killed", epochs).wait() == 0
     assert_nothing_is_corrupt(run)
     assert not list(run.rglob(".writing-*"))
-    name = f"state/epoch_{EPOCHS:03d}.weights.h5"
+    name = f"state/epoch_{epochs:03d}.weights.h5"
     alone, killed = contents(tmp_path / "alone/run" / name), contents(run / name)
     assert alone.keys() == killed.keys() and len(alone) > 50
     for key in alone:
