@@ -41,6 +41,7 @@ def from_folders(
     limit=None,
     seed=0,
     progress=True,
+    on_access=False,
 ):
     """Makes an unpaired data set of image folders.
 
@@ -65,6 +66,10 @@ def from_folders(
         limit: Takes only the first so many images of each folder.
         seed: Non-negative integer that fixes which images are held back.
         progress: Whether to show a progress bar.
+        on_access: Whether images stay in their files (as `FolderImages`) and are decoded whenever
+            they are needed. They are checked at the start (`image_file.check`); of floats, all are
+            also read once to find their range, unless `ranges` says it. The hash is then that of
+            the files' names and sizes and of the arguments, not of the pixels.
 
     Returns:
         `npz.Dataset`.
@@ -74,14 +79,25 @@ def from_folders(
     """
     shapes, names = assembly.image_shapes(size, channels, how), assembly.domain_names(names, a, b)
     clips, arrays, skipped = assembly.value_ranges(ranges), {}, []
+    digest = hashlib.sha256(json.dumps([shapes, how] + [clips] * (ranges is not None)).encode())
     folders = domain_files(a, b, test_fraction, limit, seed)
     for domain, name, paths, shape, clip in zip("ab", names, folders, shapes, clips, strict=True):
         decode = functools.partial(read_fitted, shape=shape, how=how, value_range=clip)
-        train, test, unreadable = decode_all(*paths, decode, domain.upper(), strict, progress)
-        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = assembly.stack(
-            train, test, shape, name, clip
-        )
+        label = domain.upper()
+        if on_access:
+            decode, label = functools.partial(check, channels=shape[2]), f"check {label}"
+        train, test, unreadable = decode_all(*paths, decode, label, strict, progress)
         skipped += unreadable
+        if not on_access:
+            both = assembly.stack(train, test, shape, name, clip)
+            arrays[f"train_{domain}"], arrays[f"test_{domain}"] = both
+            continue
+        dtype = assembly.common_dtype([found for _, found in train + test], name, clip)
+        for split, files in (("train", train), ("test", test)):
+            paths = tuple(path for path, _ in files)
+            arrays[f"{split}_{domain}"] = FolderImages(paths, shape, how, dtype, clip)
+            listed = [[path.name, path.stat().st_size] for path in paths]
+            digest.update(json.dumps([domain, split, listed]).encode())
     assembly.warn_skipped(skipped)
     return Dataset(
         **arrays,
@@ -89,6 +105,7 @@ def from_folders(
         ranges=_given(clips),
         sources=_sources(a, b),
         skipped=skipped,
+        hash=digest.hexdigest() if on_access else "",
     )
 
 
@@ -203,57 +220,8 @@ def generated(train=1000, test=100, *, size=64, paired=False, seed=0, progress=T
     )
 
 
-def stream(
-    a,
-    b=None,
-    *,
-    size=64,
-    channels=3,
-    how="crop",
-    ranges=None,
-    test_fraction=0.1,
-    names=None,
-    strict=False,
-    limit=None,
-    seed=0,
-    progress=True,
-):
-    """Like `from_folders`, for images that memory does not hold: decoded on each access.
-
-    All files are checked at the start (`image_file.check`), and those that cannot be read are left
-    out and named in one warning. Of floats, all are also read once to find their range, unless
-    `ranges` says it. The hash is that of the files' names and sizes and of the arguments, not of
-    the pixels.
-
-    It takes and raises what `from_folders` does.
-
-    Returns:
-        `npz.Dataset` whose arrays are `FolderImages`.
-    """
-    shapes, names = assembly.image_shapes(size, channels, how), assembly.domain_names(names, a, b)
-    clips, arrays, skipped = assembly.value_ranges(ranges), {}, []
-    digest = hashlib.sha256(json.dumps([shapes, how] + [clips] * (ranges is not None)).encode())
-    folders = domain_files(a, b, test_fraction, limit, seed)
-    for domain, name, paths, shape, clip in zip("ab", names, folders, shapes, clips, strict=True):
-        checked = functools.partial(check, channels=shape[2])
-        label = f"check {domain.upper()}"
-        train, test, unreadable = decode_all(*paths, checked, label, strict, progress)
-        dtype = assembly.common_dtype([found for _, found in train + test], name, clip)
-        for split, files in (("train", train), ("test", test)):
-            paths = tuple(path for path, _ in files)
-            arrays[f"{split}_{domain}"] = FolderImages(paths, shape, how, dtype, clip)
-            listed = [[path.name, path.stat().st_size] for path in paths]
-            digest.update(json.dumps([domain, split, listed]).encode())
-        skipped += unreadable
-    assembly.warn_skipped(skipped)
-    return Dataset(
-        **arrays,
-        names=names,
-        ranges=_given(clips),
-        sources=_sources(a, b),
-        skipped=skipped,
-        hash=digest.hexdigest(),
-    )
+#: For images that memory does not hold.
+stream = functools.partial(from_folders, on_access=True)
 
 
 def _given(ranges):
