@@ -123,9 +123,10 @@ class Dataset:
 
     def __str__(self):
         """Says in a few lines what is in it."""
+        words = {True: "paired", False: "unpaired"}
         lines = [
-            f"{self.names[0]} and {self.names[1]}, train {_paired_word(self.paired['train'])}, "
-            f"test {_paired_word(self.paired['test'])}, hash {self.hash[:12]}"
+            f"{self.names[0]} and {self.names[1]}, train {words[self.paired['train']]}, "
+            f"test {words[self.paired['test']]}, hash {self.hash[:12]}"
         ]
         for domain, name, value_range in zip("ab", self.names, self.ranges, strict=True):
             train, test = self._domain(domain)
@@ -318,7 +319,3 @@ def _digest(dataset):
 
 def _in_memory(images):
     return images if isinstance(images, np.ndarray) else images[np.arange(len(images))]
-
-
-def _paired_word(paired):
-    return "paired" if paired else "unpaired"

@@ -6,6 +6,7 @@ import pytest
 
 from cyclegan_tf.cli.main import main
 from cyclegan_tf.data import npz
+from cyclegan_tf.inference.volumes import translate_file
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.volumes import volume
 from inference.test_volumes import CT, MR, make
@@ -47,6 +48,12 @@ def test_a_series_comes_out_as_a_derived_one(run, series, tmp_path, capsys):
     printed = capsys.readouterr()
     for word in dicom_files.PATIENT.values():
         assert word not in printed.out + printed.err
+
+
+def test_mr_becomes_a_series_without_asking_for_a_type(series, tmp_path):
+    to_mr = make(CT, MR, ("CT", "MR"), size=(16, 16))
+    translate_file(to_mr, series, tmp_path / "mr", progress=False)
+    assert volume.read(tmp_path / "mr").modality == "MR"
 
 
 def test_patients_are_numbers_in_a_data_set(tmp_path, capsys):

@@ -8,14 +8,15 @@ from cyclegan_tf.data.io.high_bit_depth import load_array
 from cyclegan_tf.volumes.io.scaling import ScaledArray, to_stored
 
 
-def read(path):
+def read(path, series=None):
     """Opens a file; a `.npy` is mapped, an `.npz` read into memory.
 
     Args:
         path: `.npy`, or `.npz` with one array.
+        series: There is one alone.
 
     Returns:
-        `(voxels, affine)`: a `ScaledArray`, and the identity.
+        `(voxels, affine, modality, origin)`: a `ScaledArray`, the identity, "" and None.
 
     Raises:
         InputError: If it is damaged, or holds anything but numbers along three axes.
@@ -25,7 +26,7 @@ def read(path):
         raise InputError(
             f"{path} must hold numbers along three axes, received shape {array.shape}."
         )
-    return ScaledArray(array, name=path), np.eye(4)
+    return ScaledArray(array, name=path), np.eye(4), "", None
 
 
 def write(path, voxels, dtype):

@@ -59,19 +59,10 @@ class VolumeFormat:
         return np.dtype(wanted)
 
 
-def _read_nifti(path, series):
-    voxels, affine, header = nifti.read(path)
-    return voxels, affine, "", header
-
-
 def _write_nifti(path, voxels, like, modality, dtype):
     # An origin that is a list is DICOM's slices.
     header = None if isinstance(like.origin, list) else like.origin
     nifti.write(path, voxels, like.affine, header, dtype, modality in ("", like.modality))
-
-
-def _read_array(path, series):
-    return *arrays.read(path), "", None
 
 
 def _write_array(path, voxels, like, modality, dtype):
@@ -89,9 +80,9 @@ DICOM = VolumeFormat(
 )
 #: The formats, in the order in which messages list them.
 FORMATS = (
-    VolumeFormat("NIfTI", (".nii", ".nii.gz"), _read_nifti, _write_nifti),
-    VolumeFormat("a NumPy array", (".npy",), _read_array, _write_array, keeps_grid=False),
-    VolumeFormat("a NumPy archive", (".npz",), _read_array, keeps_grid=False),
+    VolumeFormat("NIfTI", (".nii", ".nii.gz"), nifti.read, _write_nifti),
+    VolumeFormat("a NumPy array", (".npy",), arrays.read, _write_array, keeps_grid=False),
+    VolumeFormat("a NumPy archive", (".npz",), arrays.read, keeps_grid=False),
     DICOM,
 )
 #: Suffixes of files of one volume each, and of those that can be written.

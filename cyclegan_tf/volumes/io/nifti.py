@@ -29,7 +29,7 @@ def load_nibabel():
     return nibabel
 
 
-def read(path):
+def read(path, series=None):
     """Opens a NIfTI file; voxels are read where they are sliced.
 
     A `.nii.gz` is unpacked into a temporary file without a name (in the folder that `TMPDIR`
@@ -41,10 +41,11 @@ def read(path):
 
     Args:
         path: `.nii` or `.nii.gz` file of NIfTI 1 or 2.
+        series: There is one alone.
 
     Returns:
-        `(voxels, affine, header)`: a `ScaledArray`, the `(4, 4)` float64 affine and nibabel's
-        header.
+        `(voxels, affine, modality, origin)`: a `ScaledArray`, the `(4, 4)` float64 affine, "" and
+        nibabel's header.
 
     Raises:
         InputError: If it cannot be read, or is no volume of one number per voxel.
@@ -67,7 +68,7 @@ def read(path):
         ) from error
     shape = stored.shape[:3]
     voxels = ScaledArray(stored.reshape(shape, order="F"), proxy.slope, proxy.inter, path)
-    return voxels, np.array(affine, np.float64), header
+    return voxels, np.array(affine, np.float64), "", header
 
 
 def write(path, voxels, affine, header, dtype, same_unit=True):
