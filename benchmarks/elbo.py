@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cyclegan_tf import recipes
 from cyclegan_tf.data import npz, pipeline
-from cyclegan_tf.evaluation.likelihood import evidence, standard_error
+from cyclegan_tf.evaluation.likelihood import likelihood_bounds, standard_error
 from cyclegan_tf.training import callbacks
 
 PUBLISHED = """
@@ -39,7 +39,7 @@ def main():
     model = getattr(recipes, description["method"])(**description["arguments"])
     epoch = callbacks.restore(model, options.run)
     a, b = pipeline.fixed_images(npz.load(options.data), options.images)
-    bounds = evidence(model, a, b, draws=options.draws)
+    bounds = likelihood_bounds(model, a, b, draws=options.draws)
     settings = description["training"]
     passes = epoch * settings["steps_per_epoch"] * settings["batch_size"]
     passes /= description["data"]["pictures"]["train_b"]

@@ -3,7 +3,7 @@
     python benchmarks/metrics_parity.py --inception default_1.pt \
         --lpips-alex alexnet.ckpt --lpips-vgg vgg16.ckpt
 
-The weight files are those of the packages that `cyclegan_tf.metrics.weights` names. Both sides
+The weight files are those of the packages that `networks.pretrained.weights` names. Both sides
 see the same images, generated cartoons and sketches or those of two folders, in one process on
 the CPU. Prints one table; the exit status is 0 if every row passes and 1 otherwise. Rows whose
 weights are not given are left out. Needs PyTorch, SciPy and scikit-image, and for LPIPS the

@@ -1,4 +1,4 @@
-"""How much a model of images expects those that it has not seen: bounds of log p, in nats."""
+"""Bounds of the log-likelihood of images under a VAE: ELBO and importance-weighted, in nats."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Evidence:
+class LikelihoodBounds:
     """Lower bounds of each image's log-likelihood, in nats.
 
     Attributes:
@@ -35,7 +35,7 @@ def standard_error(values):
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def evidence(model, a, b, *, draws=1, seed=0, batch_size=100):
+def likelihood_bounds(model, a, b, *, draws=1, seed=0, batch_size=100):
     """Computes both bounds for images of domain B.
 
     Where the model binarizes, each image is binarized once, and the bounds are those of the
@@ -50,7 +50,7 @@ def evidence(model, a, b, *, draws=1, seed=0, batch_size=100):
         batch_size: Images per step; changes the draws.
 
     Returns:
-        An `Evidence`.
+        `LikelihoodBounds`.
 
     Reference:
         Burda et al. 2016, "Importance Weighted Autoencoders", https://arxiv.org/abs/1509.00519,
@@ -65,7 +65,11 @@ def evidence(model, a, b, *, draws=1, seed=0, batch_size=100):
         for start in range(0, len(b), batch_size)
     ]
     elbo, importance = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Evidence(elbo, importance, draws)
+    return LikelihoodBounds(elbo, importance, draws)
+
+
+#: Its old name.
+evidence = likelihood_bounds
 
 
 def _of_batch(model, terms, a, b, draws, key):

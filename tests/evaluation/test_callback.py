@@ -10,7 +10,7 @@ from cyclegan_tf.evaluation.callback import Evaluate
 from cyclegan_tf.evaluation.evaluate import evaluate
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training import report
-from cyclegan_tf.training.callbacks import read_history
+from cyclegan_tf.training.callbacks import read_history, restore, save_state
 from cyclegan_tf.training.run import train
 from support.datasets import all_variables, make_dataset, make_model
 
@@ -27,68 +27,93 @@ def values(result):
     return {name: score.value for name, score in result.rows["translated"].items()}
 
 
-def run(folder, epochs, patience=None, callbacks=True, **options):
-    dataset = make_dataset(channels=(3, 3))
-    model = make_model(dataset)
-    extra = []
-    if callbacks:
-        extra = [Evaluate(folder, dataset, SCORED, patience=patience, **OFFLINE, **options)]
-    train(model, dataset, folder, epochs, steps_per_epoch=2, images=2, callbacks=extra, verbose=0)
-    return model
+@pytest.fixture(scope="module")
+def dataset():
+    return make_dataset(channels=(3, 3))
 
 
-@pytest.mark.slow
-def test_scores_go_into_the_history_and_the_weights_stay_the_same(tmp_path):
-    scored = run(tmp_path / "scored", 2)
-    plain = run(tmp_path / "plain", 2, callbacks=False)
-    for one, other in zip(all_variables(scored), all_variables(plain), strict=True):
+@pytest.fixture(scope="module")
+def model(dataset):
+    """One model for all: tracing its step takes longer than all the steps."""
+    return make_model(dataset, filters=2, blocks=0, pool_size=0)
+
+
+@pytest.fixture(scope="module")
+def start(model, tmp_path_factory):
+    """The folder of the model's state before all training."""
+    folder = tmp_path_factory.mktemp("start")
+    save_state(model, folder, 0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(start, model, dataset, tmp_path_factory):
+    """All variables after a run of three epochs without scores; the model is set back."""
+    run(model, dataset, tmp_path_factory.mktemp("plain"), 3)
+    variables = all_variables(model)
+    restore(model, start)
+    return variables
+
+
+@pytest.fixture(scope="module")
+def scored(plain, model, dataset, tmp_path_factory):
+    """The folder of the same run with scores, and all variables after it."""
+    folder = tmp_path_factory.mktemp("scored")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CYCLEGAN_TF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        run(model, dataset, folder, 3, [Evaluate(folder, dataset, SCORED, **OFFLINE)])
+    return folder, all_variables(model)
+
+
+def run(model, dataset, folder, epochs, callbacks=()):
+    options = {"steps_per_epoch": 1, "images": 2, "callbacks": callbacks, "verbose": 0}
+    return train(model, dataset, folder, epochs, **options)
+
+
+def test_scores_go_into_the_history_and_the_weights_stay_the_same(scored, plain):
+    folder, variables = scored
+    for one, other in zip(variables, plain, strict=True):
         np.testing.assert_array_equal(one, other)
-    history = read_history(tmp_path / "scored")
+    history = read_history(folder)
     for name in ("structural_similarity_ab", "frechet_random_ba"):
         assert all(np.isfinite(row[name]) for row in history)
-    page = (tmp_path / "scored" / "report.html").read_text()
+    page = (folder / "report.html").read_text()
     assert "Best by structural_similarity_ab" in page
     assert "no published meaning" in page  # the protocol
 
 
-@pytest.mark.slow
-def test_the_scores_in_the_history_are_those_of_evaluate(tmp_path):
-    run(tmp_path / "run", 2)
-    evaluation = evaluate(
-        tmp_path / "run", make_dataset(channels=(3, 3)), metrics=SCORED, **OFFLINE, progress=False
-    )
-    last = read_history(tmp_path / "run")[-1]
+def test_the_scores_in_the_history_are_those_of_evaluate(scored, dataset):
+    folder, _ = scored
+    evaluation = evaluate(folder, dataset, metrics=SCORED, **OFFLINE, progress=False)
+    last = read_history(folder)[-1]
     for direction, result in evaluation.results.items():
         for name, value in values(result).items():
             assert value == pytest.approx(last[f"{name}_{direction}"], rel=1e-4)
-    assert evaluation.protocol["generators"]["gen_ab"]["epoch"] == 2
+    assert evaluation.protocol["generators"]["gen_ab"]["epoch"] == 3
 
 
-@pytest.mark.slow
-def test_the_best_generators_are_kept(tmp_path):
-    run(tmp_path / "run", 4)
-    history = read_history(tmp_path / "run")
+def test_the_best_generators_are_kept(scored, dataset):
+    folder, _ = scored
+    history = read_history(folder)
     best = max(history, key=lambda row: row["structural_similarity_ab"])["epoch"]
     for name in ("gen_ab", "gen_ba"):
-        _, translation = generator_file.load(tmp_path / "run" / "best" / f"{name}.keras")
+        _, translation = generator_file.load(folder / "best" / f"{name}.keras")
         assert translation.epoch == best
-    kept = evaluate(
-        tmp_path / "run" / "best",
-        make_dataset(channels=(3, 3)),
-        metrics=SCORED[:1],
-        progress=False,
-    )
+    kept = evaluate(folder / "best", dataset, metrics=SCORED[:1], progress=False)
     assert "structural_similarity_ab" in kept.protocol["chosen"]
     assert values(kept.results["ab"])["structural_similarity"] == pytest.approx(
         history[best - 1]["structural_similarity_ab"], rel=1e-4
     )
 
 
-@pytest.mark.slow
-def test_every_so_many_epochs_and_after_the_last(tmp_path):
-    run(tmp_path / "run", 5, every=2)
-    scored = [np.isfinite(row["frechet_random_ab"]) for row in read_history(tmp_path / "run")]
-    assert scored == [False, True, False, True, True]
+def test_every_so_many_epochs_and_after_the_last(scored, model, dataset, tmp_path):
+    callback = Evaluate(tmp_path, dataset, SCORED, every=2, **OFFLINE)
+    callback.set_model(model)
+    callback.set_params({"epochs": 5})
+    found = [{} for _ in range(5)]
+    for epoch, logs in enumerate(found):
+        callback.on_epoch_end(epoch, logs)
+    assert ["frechet_random_ab" in logs for logs in found] == [False, True, False, True, True]
 
 
 class Scripted(Evaluate):
@@ -106,21 +131,14 @@ class Scripted(Evaluate):
         super().on_epoch_end(epoch, logs)
 
 
-@pytest.mark.slow
-def test_patience_stops_and_the_same_call_again_stays_stopped(tmp_path, capsys):
+def test_patience_stops_and_the_same_call_again_stays_stopped(
+    start, scored, model, dataset, tmp_path, capsys
+):
     def once(patience):
-        dataset = make_dataset(channels=(3, 3))
         scripted = Scripted(tmp_path, dataset, SCORED, patience=patience, **OFFLINE)
-        return train(
-            make_model(dataset),
-            dataset,
-            tmp_path,
-            5,
-            steps_per_epoch=1,
-            callbacks=[scripted],
-            verbose=0,
-        )
+        return run(model, dataset, tmp_path, 5, [scripted])
 
+    restore(model, start)
     assert len(once(patience=2)) == 4  # best after epoch 2
     assert "was best after epoch 2" in capsys.readouterr().out
     assert generator_file.load(tmp_path / "best" / "gen_ab.keras")[1].epoch == 2
@@ -130,8 +148,7 @@ def test_patience_stops_and_the_same_call_again_stays_stopped(tmp_path, capsys):
     assert generator_file.load(tmp_path / "best" / "gen_ab.keras")[1].epoch == 5
 
 
-def test_scores_that_cannot_be_compared_do_not_go_on(tmp_path):
-    dataset = make_dataset(channels=(3, 3))
+def test_scores_that_cannot_be_compared_do_not_go_on(dataset, tmp_path):
     first = Evaluate(tmp_path, dataset, SCORED, **OFFLINE)
     stored = {"monitor": first.monitor, "protocol": first.protocol}
     (tmp_path / "metrics.json").write_text(json.dumps(stored))
@@ -149,8 +166,7 @@ def test_scores_that_cannot_be_compared_do_not_go_on(tmp_path):
         Evaluate(tmp_path, dataset, SCORED[::-1], **OFFLINE)
 
 
-def test_bad_arguments_of_the_callback_are_told(tmp_path):
-    dataset = make_dataset(channels=(3, 3))
+def test_bad_arguments_of_the_callback_are_told(dataset, tmp_path):
     for arguments, message in (
         ({"metrics": ["fid"], **OFFLINE}, "fid cannot be computed"),
         ({"metrics": SCORED, "monitor": "kid_ab", **OFFLINE}, "monitor must be among"),

@@ -158,6 +158,7 @@ def test_another_network_is_refused():
         load("squeeze")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_published_weights_give_the_distances_of_pytorch(network):
     folder = weights.cache_folder() / "weights"
