@@ -36,7 +36,7 @@ class Choice:
 
     Attributes:
         runtime: The fastest: "keras", "onnx", "openvino" or "tflite".
-        path: Its file: the generator's own for Keras, else an exported one.
+        files: The file of each: the generator's own for Keras, else an exported one.
         milliseconds: Median time of an image for each runtime.
         differences: `[mean, largest]` difference from Keras of each exported one, in grey levels
             of 255.
@@ -47,13 +47,18 @@ class Choice:
     """
 
     runtime: str
-    path: Path
+    files: dict
     milliseconds: dict = field(default_factory=dict)
     differences: dict = field(default_factory=dict)
     failed: dict = field(default_factory=dict)
     size: tuple | None = None
     machine: str = ""
     versions: dict = field(default_factory=dict)
+
+    @property
+    def path(self):
+        """The file of the fastest."""
+        return self.files[self.runtime]
 
 
 def choose(path, candidates=None, folder=None, size=None, progress=False):
@@ -89,16 +94,16 @@ def choose(path, candidates=None, folder=None, size=None, progress=False):
             own.mkdir(parents=True, exist_ok=True)
             with FileLock(own / ".lock"):  # several processes would disturb each other's times
                 known = _measure(path, own, candidates, size, progress)
-                text = json.dumps({**asdict(known), "path": path.name}, indent=2)
-                write_text(_record(own, size), text)
+                stored = {k: v for k, v in asdict(known).items() if k != "files"}
+                write_text(_record(own, size), json.dumps(stored, indent=2))
         except OSError as error:
             warnings.warn(
                 f"The cache {own} cannot be written ({error.strerror or error}): Keras translates, "
                 "and no faster runtime is looked for (CYCLEGAN_TF_CACHE names another folder).",
                 stacklevel=2,
             )
-            return Choice("keras", path)
-    return _fastest(known, path, own, candidates)
+            return Choice("keras", {"keras": path})
+    return _fastest(known, candidates)
 
 
 def recorded(path, folder=None, size=None):
@@ -116,35 +121,19 @@ def recorded(path, folder=None, size=None):
         InputError: If there is no such file.
     """
     path = Path(path)
-    own = _folder(path, folder)
-    known = _read(own, size, path)
-    return known and _fastest(known, path, own, CANDIDATES)
+    known = _read(_folder(path, folder), size, path)
+    return known and _fastest(known, CANDIDATES)
 
 
-def file_of(path, runtime, folder=None):
-    """Where `choose` has put the exported file of a runtime.
-
-    Args:
-        path: As for `choose`.
-        runtime: Name out of `CANDIDATES`.
-        folder: As for `choose`.
-
-    Returns:
-        Its path, whether or not it is there.
-    """
-    path = Path(path)
-    return _file(runtime, path, _folder(path, folder))
-
-
-def _fastest(known, path, own, candidates):
+def _fastest(known, candidates):
     """The best of those that were asked for."""
     allowed = {n: ms for n, ms in known.milliseconds.items() if n in ("keras", *candidates)}
-    runtime = min(allowed, key=allowed.get)
-    return replace(known, runtime=runtime, path=_file(runtime, path, own))
+    return replace(known, runtime=min(allowed, key=allowed.get))
 
 
-def _file(runtime, path, own):
-    return path if runtime == "keras" else own / f"generator{FORMATS[runtime].suffix}"
+def _files(path, own):
+    exported = {name: own / f"generator{FORMATS[name].suffix}" for name in CANDIDATES}
+    return {"keras": path, **exported}
 
 
 def _folder(path, folder):
@@ -171,13 +160,10 @@ def _read(own, size, path):
     """The recorded `Choice`; None if there is none, or it is damaged."""
     try:
         stored = json.loads(_record(own, size).read_text(encoding="utf-8"))
-        known = Choice(**stored | {"path": path})
-        whole = known.milliseconds["keras"] > 0 and all(
-            ms > 0 and _file(name, path, own).is_file() for name, ms in known.milliseconds.items()
-        )
-        return (
-            replace(known, size=tuple(known.size)) if whole and known.failed is not None else None
-        )
+        known = Choice(files=_files(path, own), **stored | {"size": tuple(stored["size"])})
+        times = known.milliseconds
+        whole = all(ms > 0 and known.files[name].is_file() for name, ms in times.items())
+        return known if whole and "keras" in times and known.failed is not None else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -193,9 +179,9 @@ def _measure(path, own, candidates, size, progress):
 
     generator, translation = generator_file.load(path)
     contestants = {"keras": CompiledGenerator(generator)}
-    differences, failed = {}, {}
+    differences, failed, files = {}, {}, _files(path, own)
     for name in tqdm(candidates, desc="exporting", disable=not progress):
-        target = _file(name, path, own)
+        target = files[name]
         try:
             made = export(path, target, name, overwrite=True)
             contestants[name] = load(target)
@@ -221,7 +207,7 @@ def _measure(path, own, candidates, size, progress):
     milliseconds = {name: 1000 * statistics.median(times) for name, times in seconds.items()}
     return Choice(
         min(milliseconds, key=milliseconds.get),
-        path,
+        files,
         milliseconds,
         differences,
         failed,

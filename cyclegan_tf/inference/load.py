@@ -144,4 +144,4 @@ def _exported(path, runtime):
         return None if found is None or found.runtime == "keras" else found.path
     if runtime not in found.milliseconds:
         raise InputError(found.failed.get(runtime, f"{path} cannot be run in {runtime} here."))
-    return autotune.file_of(path, runtime)
+    return found.files[runtime]

@@ -134,9 +134,9 @@ class Translator:
             alike.setdefault(x.shape, []).append(i)
         for indices in alike.values():
             height, width = prepared[indices[0]][0].shape[:2]
-            together = max(1, min(BATCH, LARGE // (height * width)))
-            for start in range(0, len(indices), together):
-                some = indices[start : start + together]
+            batch = max(1, min(BATCH, LARGE // (height * width)))
+            for start in range(0, len(indices), batch):
+                some = indices[start : start + batch]
                 outputs = self._run(np.stack([prepared[i][0] for i in some]), noise[some])
                 for i, y in zip(some, outputs, strict=True):
                     results[i] = prepared[i][1](y)
@@ -155,7 +155,7 @@ class Translator:
         """
         return self._run(x, self._noise([seed] * len(x), None))
 
-    def distance(self, image):
+    def drift(self, image):
         """The drift of an image: how far its statistics are from those of the training images.
 
         Args:

@@ -38,11 +38,6 @@ def accepted():
     )
 
 
-def own_kind(upload):
-    """The kind of an upload, if answers have it, else PNG."""
-    return upload.kind if upload.kind in _SUFFIXES else "PNG"
-
-
 def encoded(translator, image, kind):
     """Bytes of an image and their media type; no EXIF, since none is passed on."""
     file = io.BytesIO()
@@ -70,15 +65,7 @@ def in_chunks(data, media):
 
 
 def of_image(translator, image, kind, name, version):
-    """The answer that is an image.
-
-    Args:
-        translator: The `Translator` that made it.
-        image: What it made, an array.
-        kind: "PNG", "JPEG" or "WEBP".
-        name: What the client called its upload.
-        version: Of the generator.
-    """
+    """The answer that is an image, named as the client named its upload."""
     answer = in_chunks(*encoded(translator, image, kind))
     answer.headers["Content-Disposition"] = disposition(name, kind)
     answer.headers["X-Model-Version"] = version

@@ -199,7 +199,9 @@ class Service:
             drift = self._drift(key, served.translator, image)
             translated = served.translator, there.result
             if accepted != "application/json":
-                kind = responses.KINDS.get(accepted) or responses.own_kind(upload)
+                # Without a wish that of the upload, if answers have it.
+                own = upload.kind if upload.kind in responses.KINDS.values() else "PNG"
+                kind = responses.KINDS.get(accepted, own)
                 name, version = file.filename, served.version
                 return responses.of_image(*translated, kind, name, version), give_back
             cycled = None
@@ -256,7 +258,7 @@ class Service:
             )
 
     def _drift(self, key, translator, image):
-        distance = translator.distance(image)
+        distance = translator.drift(image)
         if distance is None:
             return None
         alarm = translator.translation.likeness["alarm"]

@@ -84,9 +84,9 @@ def test_generators_keep_what_their_training_images_are_like(tmp_path):
     assert again == of_a
     translator = Translator(loaded, again)
     alarm = again.likeness["alarm"]
-    assert translator.distance(dataset.test_a[0]) < 2 * alarm
-    assert translator.distance(np.full((64, 48, 3), 200, "uint8")) > 2 * alarm
-    assert Translator(loaded, Translation()).distance(dataset.test_a[0]) is None
+    assert translator.drift(dataset.test_a[0]) < 2 * alarm
+    assert translator.drift(np.full((64, 48, 3), 200, "uint8")) > 2 * alarm
+    assert Translator(loaded, Translation()).drift(dataset.test_a[0]) is None
 
 
 def test_the_gap_of_mean_images_by_hand():

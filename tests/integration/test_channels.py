@@ -226,7 +226,7 @@ def test_floats_of_one_and_of_five_channels_from_files_to_files(tmp_path, capsys
     back = image_file.read(tmp_path / "back.tif")
     assert back.dtype == np.float32 and back.shape == (32, 32, 1)
     assert -1000 <= back.min() < back.max() <= 1000 and back.max() - back.min() > 1
-    assert load.load(run).distance(blob(3, *HU)) is not None
+    assert load.load(run).drift(blob(3, *HU)) is not None
 
 
 @pytest.mark.slow

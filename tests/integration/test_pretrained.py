@@ -51,8 +51,8 @@ def test_it_colours_sketches_and_keeps_the_face():
 def test_it_knows_what_it_was_trained_on():
     to_cartoon = load.load()
     alarm = to_cartoon.translation.likeness["alarm"]
-    assert np.mean([to_cartoon.distance(one) < alarm for one in sketch(FACES)]) > 0.8
-    assert all(to_cartoon.distance(face) > alarm for face in FACES)
+    assert np.mean([to_cartoon.drift(one) < alarm for one in sketch(FACES)]) > 0.8
+    assert all(to_cartoon.drift(face) > alarm for face in FACES)
 
 
 def test_translate_takes_it_when_no_model_is_named(tmp_path, capsys):

@@ -1,4 +1,4 @@
-import zipfile
+"""Translators on images of every size, aspect, type and number."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.inference import files, load, tiling
+from cyclegan_tf.inference import tiling
 from cyclegan_tf.inference import translator as translator_module
 from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks import generator_file
@@ -128,18 +128,6 @@ def test_four_channels_are_four_channels_to_a_generator_of_four():
     assert translator(Image.fromarray(rgba)).mode == "RGBA"
 
 
-def test_16_bit_results_keep_their_values_in_every_format(tmp_path):
-    ramp = np.linspace(0, 255, 64).astype("uint8").reshape(8, 8)
-    Image.fromarray(ramp).save(tmp_path / "ramp.png")
-    translator = Translator(identity(1), Translation("A", "B", (0, 255), (0, 65535), "uint16"))
-    for suffix in (".png", ".tif", ".bmp", ".jpg", ".webp"):
-        files.translate_files(translator, tmp_path / "ramp.png", tmp_path / f"out{suffix}")
-        with Image.open(tmp_path / f"out{suffix}") as result:
-            values = np.array(result.convert("L") if suffix == ".webp" else result, float)
-        whole = 65535 if suffix in (".png", ".tif") else 255
-        assert np.abs(values / whole - ramp / 255).max() < 0.03, suffix
-
-
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK", "1"])
 def test_pil_in_pil_out(mode):
     translator = Translator(identity(), Translation())
@@ -154,54 +142,6 @@ def test_fixed_size_generators_take_any_image():
     result = translator(smooth)
     assert result.shape == smooth.shape
     assert np.abs(result.astype(int) - smooth).mean() < 4
-
-
-def test_files_and_folders(tmp_path):
-    translator = Translator(invert(), Translation())
-    (tmp_path / "in/deeper").mkdir(parents=True)
-    one, two = make_image(), make_image(20, 6)
-    Image.fromarray(one).save(tmp_path / "in/one.png")
-    Image.fromarray(two).save(tmp_path / "in/deeper/two.png")
-    (tmp_path / "in/broken.png").write_text("no image")
-    written, failed = files.translate_files(
-        translator, tmp_path / "in", tmp_path / "out", progress=False
-    )
-    assert {str(p.relative_to(tmp_path)) for p in written} >= {"out/one.png"}
-    np.testing.assert_array_equal(np.array(Image.open(tmp_path / "out/one.png")), 255 - one)
-    assert len(failed) == 1 and "broken.png" in failed[0]
-    (single,), _ = files.translate_files(
-        translator, tmp_path / "in/one.png", tmp_path / "other.jpg"
-    )
-    assert Image.open(single).size == (14, 10)
-
-
-def test_originals_are_never_replaced(tmp_path):
-    translator = Translator(invert(), Translation())
-    path = tmp_path / "one.png"
-    Image.fromarray(make_image()).save(path)
-    before = path.read_bytes()
-    for sources in (path, tmp_path):
-        with pytest.raises(InputError, match="would be replaced: give another target\\.$"):
-            files.translate_files(translator, sources, tmp_path, overwrite=True)
-    assert path.read_bytes() == before
-    for _ in range(2):  # what lies in the target is no source
-        written, _ = files.translate_files(
-            translator, tmp_path, tmp_path / "out", overwrite=True, progress=False
-        )
-        assert [p.relative_to(tmp_path).as_posix() for p in written] == ["out/one.png"]
-
-
-def test_results_are_replaced_only_if_the_user_says_so(tmp_path):
-    translator = Translator(invert(), Translation())
-    Image.fromarray(make_image()).save(tmp_path / "one.png")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/one.png").write_text("something dear")
-    for sources in (tmp_path / "one.png", tmp_path):
-        with pytest.raises(InputError, match="or allow it with overwrite"):
-            files.translate_files(translator, sources, tmp_path / "out")
-    assert (tmp_path / "out/one.png").read_text() == "something dear"
-    files.translate_files(translator, tmp_path / "one.png", tmp_path / "out", overwrite=True)
-    assert Image.open(tmp_path / "out/one.png").size == (14, 10)
 
 
 def test_a_generator_of_another_size_is_refused():
@@ -244,54 +184,6 @@ def test_save_and_load_keep_the_generator_and_what_it_translates(tmp_path):
     np.testing.assert_array_equal(generator(x), again(x))
     # Keras itself opens the file as well.
     np.testing.assert_array_equal(keras.models.load_model(tmp_path / "g.keras")(x), again(x))
-
-
-def test_files_that_are_no_generators_are_named(tmp_path):
-    with pytest.raises(InputError, match="No generator at"):
-        generator_file.load(tmp_path / "missing.keras")
-    with pytest.raises(InputError, match=r"No generator at .*gen_ab\.keras"):
-        load.load(tmp_path)
-    (tmp_path / "text.keras").write_text("hello")
-    with pytest.raises(InputError, match="cannot be read as a generator"):
-        load.load(tmp_path / "text.keras")
-    generator_file.save(tmp_path / "g.keras", identity(), Translation())
-    half = (tmp_path / "g.keras").read_bytes()
-    (tmp_path / "half.keras").write_bytes(half[: len(half) // 2])
-    with pytest.raises(InputError, match="cannot be read as a generator"):
-        load.load(tmp_path / "half.keras")
-    flat = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    flat.save(tmp_path / "flat.keras")
-    with pytest.raises(InputError, match=r"received Sequential of shapes \(None, 4\) to"):
-        load.load(tmp_path / "flat.keras")
-    with pytest.raises(InputError, match="direction must be 'ab' or 'ba', received 'cd'"):
-        load.load(tmp_path, "cd")
-    with pytest.raises(InputError, match="direction belongs to a run's folder"):
-        load.load(tmp_path / "g.keras", "ba")
-
-
-@pytest.mark.parametrize(
-    "entry", ["{", "[1]", '{"colour": 1}', '{"dtype": "paint"}', '{"source_range": [5, 5]}']
-)
-def test_a_damaged_description_of_the_translation_is_said(tmp_path, entry):
-    identity().save(tmp_path / "g.keras")
-    with zipfile.ZipFile(tmp_path / "g.keras", "a") as archive:
-        archive.writestr(generator_file.ENTRY, entry)
-    with pytest.raises(InputError, match="says in a damaged way what it translates"):
-        load.load(tmp_path / "g.keras")
-
-
-def test_code_in_a_file_is_not_run(tmp_path):
-    image = keras.Input((None, None, 3))
-    keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image)).save(tmp_path / "l.keras")
-    with pytest.raises(InputError, match="without Lambda layers"):
-        load.load(tmp_path / "l.keras")
-
-
-def test_code_in_an_old_file_is_not_run(tmp_path):
-    image = keras.Input((8, 8, 3))
-    keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image)).save(tmp_path / "l.h5")
-    with pytest.raises(InputError, match="without Lambda layers"):
-        load.load(tmp_path / "l.h5")
 
 
 def test_size_multiple():
