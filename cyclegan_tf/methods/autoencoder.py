@@ -10,7 +10,6 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods.likelihoods import SPREAD, Likelihood
 from cyclegan_tf.methods.options import LinearDecay, check_sides, option
 from cyclegan_tf.methods.registry import method
@@ -112,17 +111,6 @@ class AutoencoderOptions(LinearDecay):
             return latent_autoencoder.dense_decoder(shape, self.latent, condition, **own)
         own |= {"filters": self.filters}
         return latent_autoencoder.convolutional_decoder(shape, self.latent, condition, **own)
-
-
-def binarized(binarize, likelihood):
-    """Whether pixels are drawn black or white; by default with the Bernoulli likelihood.
-
-    Raises:
-        InputError: If they are to be with another.
-    """
-    if binarize and likelihood != "bernoulli":
-        raise InputError(f"binarize must be False with the {likelihood} likelihood: leave it out.")
-    return likelihood == "bernoulli" if binarize is None else binarize
 
 
 @method("autoencoder", AutoencoderOptions, batch=100, one_domain=True)

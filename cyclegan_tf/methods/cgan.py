@@ -17,10 +17,10 @@ import tensorflow as tf
 from keras.layers import Activation, Concatenate, Dense, Flatten, MaxPooling1D, ReLU, Reshape
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.methods import dcgan, losses
-from cyclegan_tf.methods.dcgan import GANOptions, one_hot
+from cyclegan_tf.methods import dcgan
+from cyclegan_tf.methods.dcgan import DCGAN, GANOptions, one_hot
 from cyclegan_tf.methods.losses import binary_crossentropy
-from cyclegan_tf.methods.options import check_sides, option
+from cyclegan_tf.methods.options import option
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training.model import GenerativeModel
@@ -92,16 +92,13 @@ class ConditionalGAN(GenerativeModel):
                 "gen_ab": generator(shape, classes, noise, seed=seeds[0], name="gen_ab"),
                 "disc_b": discriminator(shape, classes, seed=seeds[1], name="disc_b"),
             }
-        check_sides(*shape[:2], 2, 8)
         sizes = (options.filters, classes)
         return {
             "gen_ab": dcgan.generator(shape, options.noise_size, *sizes, seeds[0], "gen_ab"),
             "disc_b": dcgan.discriminator(shape, *sizes, seeds[1], "disc_b"),
         }
 
-    def prepare(self):
-        """The generator's loss."""
-        self.generator_loss = getattr(losses, self.options.generator_loss)
+    prepare = DCGAN.prepare
 
     def noise(self, count, seed):
         """Standard normal noise, a vector for each image."""

@@ -16,7 +16,7 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods.likelihoods import kl_divergence, log_normal
 from cyclegan_tf.methods.options import option
 from cyclegan_tf.methods.registry import method
-from cyclegan_tf.methods.vae import VAEOptions
+from cyclegan_tf.methods.vae import VAE, VAEOptions
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.latent_autoencoder import halvings, to_image
 from cyclegan_tf.networks.layers.convolutions import Conv2D
@@ -117,17 +117,11 @@ class CVAE(GenerativeModel):
         """Draws images of B from `[a, noise]`."""
         return self.gen_ab(inputs)
 
-    def noise(self, count, seed):
-        """What binarizes the images, if that is wanted, and what the codes are drawn with."""
-        fold_in = tf.random.experimental.stateless_fold_in
-        normal = tf.random.stateless_normal((count, self.latent), fold_in(seed, 0))
-        if not self.binarize:
-            return (normal,)
-        shape = (count, *self.image_shapes[1])
-        return tf.random.stateless_uniform(shape, fold_in(seed, 1)), normal
+    noise = VAE.noise
+    generator_losses = VAE.generator_losses
 
     def terms(self, batch):
-        """What the bounds of log p(b | a) are made of; as `methods.vae.VAE.terms`."""
+        """What the bounds of log p(b | a) (equation 4) are made of; as `methods.vae.VAE.terms`."""
         a, b, *thresholds, normal = batch
         if thresholds:
             b = tf.where(thresholds[0] < (b + 1) / 2, 1.0, -1.0)
@@ -137,15 +131,6 @@ class CVAE(GenerativeModel):
         surprise = self.likelihood(b, self.decoder([a, z], training=True))
         weight = log_normal(z, *prior) - log_normal(z, mean, log_variance) - surprise
         return surprise, kl_divergence(mean, log_variance, *prior), weight
-
-    def generator_losses(self, batch):
-        """Both parts of the negative bound (equation 4), means over the batch."""
-        surprise, divergence, _ = self.terms(batch)
-        losses = {
-            "reconstruction": tf.reduce_mean(surprise),
-            "kl": self.options.kl_weight * tf.reduce_mean(divergence),
-        }
-        return losses, ()
 
     def reconstruct(self, a, b):
         """Images of B from the mean of their own codes.

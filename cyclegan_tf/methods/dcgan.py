@@ -27,9 +27,10 @@ from keras.layers import (
     UpSampling2D,
 )
 
+from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods import losses
 from cyclegan_tf.methods.losses import binary_crossentropy
-from cyclegan_tf.methods.options import Adversarial, LinearDecay, check_sides, option
+from cyclegan_tf.methods.options import Adversarial, LinearDecay, option
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training.model import GenerativeModel
@@ -102,7 +103,6 @@ class DCGAN(GenerativeModel):
     def make_networks(self):
         """The generator and the discriminator."""
         options, shape = self.options, self.image_shapes[1]
-        check_sides(*shape[:2], 2, 8)
         sizes, seed = (options.filters, 0), options.seed
         return {
             "gen_zb": generator(shape, options.noise_size, *sizes, (seed, 0), "gen_zb"),
@@ -161,7 +161,7 @@ def generator(image_shape, noise=100, filters=128, classes=0, seed=None, name="g
         `(batch, height, width, channels)` in [-1, 1] (tanh).
 
     Raises:
-        ValueError: If the image's sides cannot be halved.
+        InputError: If the image's sides cannot be halved.
 
     Reference:
         Radford et al. 2016, https://arxiv.org/abs/1511.06434, figure 1 and section 3
@@ -201,7 +201,7 @@ def discriminator(image_shape, filters=128, classes=0, seed=None, name="discrimi
         `(batch, 1)`.
 
     Raises:
-        ValueError: If the image's sides cannot be halved.
+        InputError: If the image's sides cannot be halved.
 
     Reference:
         Radford et al. 2016, https://arxiv.org/abs/1511.06434, section 3
@@ -226,13 +226,16 @@ def halvings(height, width):
     """How often an image can be halved so that both sides stay whole and at least 4.
 
     Raises:
-        ValueError: If not even once.
+        InputError: If not even once.
     """
     levels = 0
     while not (height % 2 or width % 2) and min(height, width) >= 8:
         height, width, levels = height // 2, width // 2, levels + 1
     if not levels:
-        raise ValueError(f"Height and width must be even, at least 8, received {height}x{width}.")
+        raise InputError(
+            f"Height and width must be even, at least 8, received {height}x{width}: prepare the "
+            "images with such a size."
+        )
     return levels
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.methods.autoencoder import AutoencoderOptions, binarized
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.methods.autoencoder import AutoencoderOptions
 from cyclegan_tf.methods.likelihoods import kl_divergence, log_normal
 from cyclegan_tf.methods.options import option
 from cyclegan_tf.methods.registry import method
@@ -40,7 +41,12 @@ class VAEOptions(AutoencoderOptions):
     def resolve(self, shape_a, shape_b):
         """Whether pixels are drawn black or white, by the likelihood."""
         options = super().resolve(shape_a, shape_b)
-        return options.replace(binarize=binarized(options.binarize, options.likelihood))
+        bernoulli = options.likelihood == "bernoulli"
+        if options.binarize and not bernoulli:
+            raise InputError(
+                f"binarize must be False with the {options.likelihood} likelihood: leave it out."
+            )
+        return options.replace(binarize=bernoulli if options.binarize is None else options.binarize)
 
 
 @method("vae", VAEOptions, batch=100, one_domain=True)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf import recipes
+from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods import dcgan, losses
 from cyclegan_tf.methods.dcgan import DCGAN, DCGANOptions
 
@@ -147,7 +148,7 @@ def test_networks_begin_as_the_seed_says():
 
 @pytest.mark.parametrize("sides", [(6, 6), (9, 8), (4, 16)])
 def test_images_that_cannot_be_halved(sides):
-    with pytest.raises(ValueError, match="must be even, at least 8"):
+    with pytest.raises(InputError, match="must be even, at least 8"):
         dcgan.generator((*sides, 1))
 
 
