@@ -25,7 +25,9 @@ def dataset_of(options):
 def add_data(parser):
     """Adds what `dataset_of` needs."""
     parser.add_argument(
-        "data", help="the .npz; or, to read images as they are needed, a folder as in prepare"
+        "data",
+        help="data set: an .npz that prepare wrote; or a folder as for prepare --folders, whose "
+        "images are read as they are needed",
     )
     parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
 
@@ -55,10 +57,16 @@ def reading_of(options, allowed=READING, source=""):
 def add_reading(parser):
     """Adds what `reading_of` takes."""
     group = parser.add_argument_group("reading images")
-    group.add_argument("--size", type=size, help="pixels: 64 or 64x48 (HxW; default: 64)")
-    group.add_argument("--channels", type=channels, help="1, 3, ..., or A,B: 1,3 (default: 3)")
     group.add_argument(
-        "--how", choices=("crop", "pad", "stretch"), help="how to fit other aspects (default: crop)"
+        "--size", type=size, metavar="HxW", help="pixels: 64, or 64x48 (default: 64)"
+    )
+    group.add_argument(
+        "--channels", type=channels, metavar="N", help="1, 3, ..., or of A and B: 1,3 (default: 3)"
+    )
+    group.add_argument(
+        "--how",
+        choices=("crop", "pad", "stretch"),
+        help="how images of another aspect ratio are fitted (default: crop)",
     )
     group.add_argument(
         "--ranges",
@@ -69,8 +77,15 @@ def add_reading(parser):
         "a type; of floats those that occur)",
     )
     group.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of the domains")
-    group.add_argument("--test-fraction", type=real, help="where no test is given (default: 0.1)")
-    group.add_argument("--limit", type=whole(1), help="at most so many images of each folder")
+    group.add_argument(
+        "--test-fraction",
+        type=real,
+        metavar="X",
+        help="share held out where there is no test split (default: 0.1)",
+    )
+    group.add_argument(
+        "--limit", type=whole(1), metavar="N", help="at most so many images of each folder"
+    )
     group.add_argument(
         "--strict", action="store_const", const=True, help="stop at an unreadable image"
     )
@@ -88,17 +103,24 @@ def add_measuring(group):
     group.add_argument(
         "--features",
         choices=("inception", "random", "none"),
-        help="for distances between sets (default: inception where its weights can be had)",
-    )
-    group.add_argument("--weights", metavar="FILE", help="Inception weights (default: cache, web)")
-    group.add_argument(
-        "--resize", choices=("clean", "legacy"), help="to Inception's size (default: clean)"
+        help="features of distances between sets, such as FID and KID (default: inception where "
+        "its weights can be had)",
     )
     group.add_argument(
-        "--lpips", choices=("alex", "vgg", "none"), help="(default: alex where it can be had)"
+        "--weights", metavar="FILE", help="weights of Inception (default: cached or downloaded)"
     )
     group.add_argument(
-        "--lpips-weights", metavar="FILE", help="LPIPS weights (default: cache, web)"
+        "--resize",
+        choices=("clean", "legacy"),
+        help="resizing to Inception's input size (default: clean)",
+    )
+    group.add_argument(
+        "--lpips",
+        choices=("alex", "vgg", "none"),
+        help="network of LPIPS (default: alex where its weights can be had)",
+    )
+    group.add_argument(
+        "--lpips-weights", metavar="FILE", help="weights of LPIPS (default: cached or downloaded)"
     )
 
 

@@ -66,14 +66,21 @@ def add(subcommands):
     add_data(parser)
     parser.add_argument("--back", metavar="FILE", help="the generator of the way back to a file")
     parser.add_argument(
-        "--split", choices=("test", "train"), default="test", help="train: not held out"
+        "--split",
+        choices=("test", "train"),
+        default="test",
+        help="(default: test, which is held out)",
     )
     parser.add_argument(
-        "--metrics", type=names, metavar="NAMES", help="fid,ssim (default: all that apply)"
+        "--metrics", type=names, metavar="NAMES", help="such as fid,ssim (default: all that apply)"
     )
-    parser.add_argument("--images", type=whole(1), help="at most so many of each domain")
+    parser.add_argument(
+        "--images", type=whole(1), metavar="N", help="at most so many of each domain"
+    )
     renamed.option(parser, "--pictures", "--images", type=whole(1))
-    parser.add_argument("--rank-by", metavar="NAME", help="the score that tells best from worst")
+    parser.add_argument(
+        "--rank-by", metavar="NAME", help="the metric by which images are best or worst"
+    )
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: in the run's folder"
     )

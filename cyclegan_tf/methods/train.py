@@ -140,6 +140,8 @@ def description(name, model, epochs, steps, batch_size):
     for network in [*model.generators, *model.discriminators]:
         lines.append(f"  {network.name}: {network.count_params():,}")
     lines.append(f"run: {epochs} epochs of {steps} steps, batches of {batch_size}")
-    if memory.knows(model):
-        lines.append(memory.sentence(model, batch_size))
+    known = memory.knows(model)
+    lines.append(
+        memory.sentence(model, batch_size) if known else "Memory: not estimated for this method."
+    )
     return "\n".join(lines)
