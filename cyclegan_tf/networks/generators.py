@@ -56,7 +56,7 @@ def resnet_generator(
             neighbour, then a 3x3 convolution: no checkerboard, see Odena et al. 2016) or "bilinear"
             (the same between the neighbours: no grid either).
         residual: Whether the network computes what to change of its input, so that it starts as a
-            copy (`layers.ResidualOutput`); the output has the input's channels then.
+            copy (`layers.residual_output`); the output has the input's channels then.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 

@@ -29,7 +29,8 @@ class EpochImages(keras.callbacks.Callback):
     """Shows what the method makes of fixed images after each epoch.
 
     Writes `epochs/epoch_005.png`, once an image of each domain as `examples/a.png` and `b.png`
-    (for people who choose a translation), and adds `health.signs` of each direction to the logs.
+    (for people who choose a translation), and adds the `diagnostics.signs` of each direction to
+    the logs.
 
     Args:
         folder: The run's folder.
@@ -72,7 +73,7 @@ def translator(model, direction):
 
 
 class StopWhenDiverged(keras.callbacks.Callback):
-    """Raises `health.TrainingDiverged` at the first NaN or infinite loss or weight.
+    """Raises `diagnostics.TrainingDiverged` at the first NaN or infinite loss or weight.
 
     Losses are looked at after every step. Weights are looked at before an epoch is saved,
     since the last update of the epoch has no loss that would tell. Must come before every
@@ -108,11 +109,11 @@ class StopWhenDiverged(keras.callbacks.Callback):
         )
 
 
-class HealthWarnings(keras.callbacks.Callback):
-    """Prints a warning for each ill that `health.diagnose` finds after an epoch.
+class DiagnosticWarnings(keras.callbacks.Callback):
+    """Prints a warning for whatever `diagnostics.diagnose` finds after an epoch.
 
     Args:
-        slices: As in `health.diagnose`.
+        slices: As in `diagnostics.diagnose`.
     """
 
     def __init__(self, slices=False):

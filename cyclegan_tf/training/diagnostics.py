@@ -1,4 +1,4 @@
-"""Signs that a run is ill, as numbers per epoch and as sentences with what to try."""
+"""Diagnostics of a run: numbers per epoch, and warnings in sentences with what to try."""
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def diagnose(row, paired=False, slices=False):
             colours to keep.
 
     Returns:
-        List of sentences, empty for a healthy epoch.
+        List of sentences, empty where nothing looks wrong.
     """
     warnings = []
     for key, value in row.items():

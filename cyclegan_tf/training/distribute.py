@@ -1,4 +1,4 @@
-"""One device or more, in one machine or several: the strategy, and what its replicas share.
+"""Data parallelism: devices of one machine or of several, and what their replicas share.
 
 A replica is one copy of the model on one device; it trains on its part of each batch. A worker
 is one process, of which every machine runs one; worker 0 is the chief, and alone writes.

@@ -1,4 +1,4 @@
-"""Micro-batches: a large batch in the memory of a small one."""
+"""Gradient accumulation: a large batch in the memory of a small one."""
 
 import tensorflow as tf
 

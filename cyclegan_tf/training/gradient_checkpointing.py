@@ -1,4 +1,4 @@
-"""Memory for time: a network that keeps only the inputs of its segments for the backward pass.
+"""Gradient checkpointing: only the inputs of a network's segments wait for the backward pass.
 
 Reference: Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost",
 https://arxiv.org/abs/1604.06174

@@ -1,4 +1,4 @@
-"""How much memory a step of training takes, before it is tried, and how much there is.
+"""Memory: how much a training step takes, before it is tried, and how much there is.
 
 Reference: Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost",
 https://arxiv.org/abs/1604.06174, for what is kept and what can be computed again.

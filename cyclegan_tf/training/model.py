@@ -77,7 +77,9 @@ class GenerativeModel(keras.Model):
 
     def _check_channels(self, networks):
         """Raises ValueError if a given translator has other channels than the domains."""
-        channels = dict(zip("ab", (shape and shape[-1] for shape in self.image_shapes)))
+        channels = dict(
+            zip("ab", (shape and shape[-1] for shape in self.image_shapes), strict=True)
+        )
         for name, direction in self.saves:
             if name in networks and set(direction) <= set("ab"):
                 wanted = [channels[domain] for domain in direction]
@@ -183,8 +185,8 @@ class GenerativeModel(keras.Model):
                 is a GPU, since on a CPU it does not pay.
             accumulate: Number of equal pieces in which a batch is computed, one after another,
                 before the one update: less memory, the same weights within rounding.
-            ema_decay: Decay of the moving average of the generators' weights; 0 keeps none. With
-                one, what is shown, scored and saved for use has the averages as its weights.
+            ema_decay: Decay of the exponential moving average of the generators' weights; 0 keeps
+                none. With one, what is shown, scored and saved has the averages as its weights.
             **kwargs: Passed on to `keras.Model.compile`.
         """
         # XLA compiles the two parts alone: Keras's own switch fails on several devices.

@@ -75,8 +75,8 @@ def train(
         InputError: If an argument is out of its range, the model is for other images, or the
             folder holds another run, no readable state, or a run that is being trained; if
             several workers do not see one folder.
-        health.TrainingDiverged: At the first NaN or infinite loss.
-        devices.WorkerLost: If another worker has ended.
+        diagnostics.TrainingDiverged: At the first NaN or infinite loss.
+        distribute.WorkerLost: If another worker has ended.
     """
     folder = Path(folder)
     _fits(model, dataset)
@@ -189,7 +189,7 @@ def _writing(folder, dataset, images, callbacks):
     return [
         cb.EpochImages(folder, a, b, dataset.names),
         *callbacks,
-        cb.HealthWarnings(dataset.slices is not None),
+        cb.DiagnosticWarnings(dataset.slices is not None),
         cb.HistoryFile(folder),
         cb.SaveGenerators(folder, dataset),
         cb.Report(folder),

@@ -1,4 +1,4 @@
-"""How many steps of training fit into so many minutes on this machine, by a short trial."""
+"""Time budget: how many steps fit into so many minutes on this machine, by a short trial."""
 
 import json
 import math

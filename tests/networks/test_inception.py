@@ -1,7 +1,7 @@
 """The Inception network of FID and KID.
 
 What `IMAGE` gives with the weights of `drawn` was computed by PyTorch with the TorchScript copy
-of the TensorFlow graph (`default_1.pt`, see `metrics.weights`), its tensors replaced by those:
+of the TensorFlow graph (`default_1.pt`, see `pretrained.weights`), its tensors replaced by those:
 
     module = torch.jit.load("default_1.pt").eval()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""3x3 convolution by minimal filtering: a quarter of the multiplications, the same result.
+"""Winograd convolution: 3x3 kernels by a quarter of the multiplications, the same result.
 
 Winograd's F(4x4, 3x3): tiles of 6x6 pixels and the kernel are each transformed to 36 values,
 multiplied there (one matrix product over the channels for each of the 36), and transformed back to
