@@ -34,6 +34,8 @@ def load(path):
         InputError: If there is none that can be read.
     """
     source = locate(path)
+    if source.format is not None:
+        raise InputError(f"{path} is exported and translates images: give a .keras file.")
     if source.run is None:
         return Sampler(*generator_file.load(source.file))
     found = sorted(source.run.glob("*.keras"))

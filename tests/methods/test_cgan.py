@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cyclegan_tf import recipes
+from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods import cgan, dcgan
 from cyclegan_tf.methods.cgan import ConditionalGAN, ConditionalGANOptions
 
@@ -108,3 +110,21 @@ def test_columns_hold_one_class_each():
     assert [label for label, _ in columns] == ["0", "1"]
     np.testing.assert_array_equal(columns[0][1], np.ones((3, 1, 1, 1)))
     np.testing.assert_array_equal(columns[1][1], -np.ones((3, 1, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"image_shape_a": (8, 8, 1)}, "must hold one-hot images"),
+        ({"network": "maxout", "filters": 3}, "filters has no use with network='maxout'"),
+        ({"network": "dense"}, "network must be 'maxout' or 'convolutional'"),
+        ({"generator_loss": "least_squares"}, "generator_loss must be"),
+        ({"network": "convolutional", "image_shape_b": (9, 8, 1)}, "must be even"),
+        ({"noise_size": 0}, "noise_size must be"),
+        ({"learning_rate": float("nan")}, "learning_rate must be"),
+    ],
+)
+def test_recipe_refuses(arguments, reason):
+    shapes = {"image_shape_a": (1, 1, 10), "image_shape_b": (8, 8, 1)}
+    with pytest.raises(InputError, match=reason):
+        recipes.cgan(**shapes | arguments)

@@ -159,3 +159,19 @@ def test_columns_are_the_same_noise_each_time():
     assert one[0][0] == "digits" and all(images.shape == b.shape for _, images in one)
     np.testing.assert_array_equal(one[1][1], again[1][1])
     assert np.abs(one[0][1] - one[1][1]).max() > 0
+
+
+def test_recipes_have_the_papers_defaults():
+    model = recipes.dcgan((64, 64, 3))
+    assert model.gen_zb.count_params() == 18_858_883
+    assert model.gen_zb.input_shape == (None, 100)
+    for optimizer in (model.gen_optimizer, model.disc_optimizer):
+        assert float(optimizer.learning_rate) == pytest.approx(2e-4)
+        assert optimizer.beta_1 == 0.5
+    assert model.method == "dcgan" and model.arguments["filters"] == 128
+    # A constant rate makes a run of any length the same run.
+    assert recipes.dcgan((8, 8, 1), filters=2, total_steps=7).arguments["total_steps"] is None
+    falling = recipes.dcgan((8, 8, 1), filters=2, total_steps=7, decay_from=0.5)
+    assert falling.arguments["total_steps"] == 7
+    published = recipes.cgan((1, 1, 10), (28, 28, 1), network="maxout")
+    assert published.gen_ab.count_params() == 2_413_984
