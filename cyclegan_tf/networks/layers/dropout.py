@@ -1,5 +1,7 @@
 """Dropout as noise: masks that an input decides, so that a translation can be repeated."""
 
+import warnings
+
 import keras
 import tensorflow as tf
 
@@ -72,6 +74,9 @@ def set_test_time(network, dropout=None, statistics=None):
     Raises:
         InputError: If the network has no such layer, or `statistics` is neither.
     """
+    if statistics == "picture":
+        warnings.warn('statistics="picture" is now called "image".', FutureWarning, stacklevel=2)
+        statistics = "image"
     if statistics not in (None, "image", "running"):
         raise InputError(f"statistics must be 'image' or 'running', received {statistics!r}.")
     for name, value, kind, attribute in (
