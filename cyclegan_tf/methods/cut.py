@@ -56,7 +56,7 @@ class CUTOptions(DiscriminatorOptions):
         group="losses",
     )
     temperature: float = option(
-        0.07, "what similarities are divided by; the paper's tau", above=0, group="losses"
+        0.07, "what similarities are divided by; the paper's tau", low=0.001, group="losses"
     )
     patches: int = option(
         256, "places of each layer that are contrasted, at most", low=2, group="losses"

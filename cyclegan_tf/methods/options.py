@@ -43,8 +43,8 @@ def option(default, help, *, group, since=ALWAYS, changes_result=True, of_run=Fa
         changes_result: Whether a run becomes another one with another value. If not, the option
             is not recorded, and a run may go on with another.
         of_run: Whether the command line sets it by options of the run (`--seed`, `--epochs`).
-        **bounds: `low` and `high` for the least and greatest number, `above` and `below` for
-            numbers that it must exceed or stay under.
+        **bounds: Of a number, one at least: `low` and `high` for the least and greatest, `above`
+            and `below` for what it must exceed or stay under.
     """
     metadata = {"help": help, "group": group, "since": since, "bounds": bounds}
     metadata |= {"changes_result": changes_result, "of_run": of_run}
@@ -88,8 +88,8 @@ class Declaration:
             choices = (None, *self.choices) if self.optional else self.choices
             return " or ".join(repr(choice) for choice in choices)
         words = {"low": "of at least", "high": "at most", "above": "above", "below": "below"}
-        said = [f"{words[name]} {bound:g}" for name, bound in self.bounds.items()]
-        return " ".join(["a whole number" if self.kind is int else "a number", " and ".join(said)])
+        said = " and ".join(f"{words[name]} {bound}" for name, bound in self.bounds.items())
+        return ("a whole number " if self.kind is int else "a number ") + said
 
     def check(self, value):
         """Returns the value as it is recorded.
@@ -185,6 +185,7 @@ class Options:
         0,
         "fixes the initial weights and every draw of the training",
         low=0,
+        high=2**31 - 1,
         group="learning",
         of_run=True,
     )

@@ -8,6 +8,7 @@ generator the updated one; here both step at once, from one set of fakes. Dropou
 running averages are the step's own state, so that a run resumes to the bit.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,7 +41,8 @@ class Pix2PixOptions(Adversarial, LinearDecay):
     )
     dropout: bool = option(
         True,
-        "dropout in the generator, its only noise; there is none below 64 pixels",
+        "dropout in the generator, its only noise; there is none below 64 pixels, or where a side "
+        "cannot be halved six times",
         group="networks",
     )
     disc_layers: int = option(
@@ -173,6 +175,12 @@ class Pix2Pix(GenerativeModel):
         depth, shape = halvings(height, width), (None, None, channels_a)
         seeds = ((options.seed, 0), (options.seed, 1))
         gen_ab = unet(shape, options.filters, depth, channels_b, options.dropout, seeds[0])
+        if options.dropout and len(gen_ab.inputs) == 1:
+            warnings.warn(
+                f"The generator has no dropout, which begins at six halvings: {height}x{width} "
+                f"pixels have {depth}, so that translations do not vary with the seed.",
+                stacklevel=2,
+            )
         if not options.adversarial_weight:
             return {"gen_ab": gen_ab}
         check_layers(options.disc_layers, height, width)

@@ -114,13 +114,12 @@ def checked(name, words, said=str):
     for word in words:
         if word in known:
             continue
-        others = owners(word)
-        if others:
-            reason = f"it belongs to {', '.join(others)}; leave it out"
+        if others := owners(word):
+            advice = f"it belongs to {', '.join(others)}; leave it out."
         else:
             near = difflib.get_close_matches(word, known, 1)
-            reason = f"did you mean {said(near[0])}?" if near else "leave it out"
-        raise InputError(f"{said(word)} is no option of {name}: {reason.rstrip('.')}.")
+            advice = f"did you mean {said(near[0])}?" if near else "leave it out."
+        raise InputError(f"{said(word)} is no option of {name}: {advice}")
 
 
 def make(
@@ -166,6 +165,10 @@ def make(
     augments = options.pop("augments", None)
     if len(shapes) == 1 and not found.one_domain:
         shapes = shapes * 2
+    if len(shapes) != len(found.shapes):
+        raise InputError(
+            f"{name} takes {' and '.join(found.shapes)}, received {len(shapes)} shapes."
+        )
     shapes = [check_shape(*each) for each in zip(found.shapes, shapes, strict=True)]
 
     def of(**chosen):
@@ -226,8 +229,8 @@ def _docstring(found):
     for group, title in GROUPS.items():
         for option in found.declared.values():
             if option.group == group:
-                said = f"{option.help} ({title}; default: {option.default!r})."
-                lines.append(f"    {option.name}: {said}")
+                default = "" if option.default is None else f"; default: {option.default!r}"
+                lines.append(f"    {option.name}: {option.help} ({title}{default}).")
     lines += [
         "    strategy: As for `methods.registry.make`; so are minutes, folder and batch_size.",
         "",

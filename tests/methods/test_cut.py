@@ -163,7 +163,11 @@ def test_recipes_have_the_papers_defaults():
     ("shapes", "options", "sentence"),
     [
         (((16, 16, 3), (16, 16, 1)), {}, "Both domains must have one shape"),
-        (((16, 16, 3),), {"temperature": 0.0}, "temperature must be a number above 0, received 0"),
+        (
+            ((16, 16, 3),),
+            {"temperature": 0.0},
+            "temperature must be .* at least 0.001, received 0",
+        ),
         (((16, 16, 3),), {"patches": 1}, "patches must be a whole number of at least 2"),
         (((16, 16, 3),), {"blocks": 0}, "blocks must be a whole number of at least 1"),
         (((16, 16, 3),), {}, "disc_layers=3 needs images of at least 24 pixels"),

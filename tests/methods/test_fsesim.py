@@ -167,7 +167,11 @@ def test_domains_of_different_channels_are_compared_by_the_mean(channels):
 
 def test_recipes_say_what_they_are():
     model = recipes.fsesim(SHAPE, **SMALL)
-    assert (model.method, model.options.spatial_weight, model.options.patches) == ("fsesim", 10.0, 256)
+    assert (model.method, model.options.spatial_weight, model.options.patches) == (
+        "fsesim",
+        10.0,
+        256,
+    )
     assert model.arguments["disc_features"] == "alex"
     fast = recipes.fsesim_fast(SHAPE, disc_layers=1)
     assert (fast.method, fast.options.spatial_weight) == ("fsesim", 3.0)
@@ -183,7 +187,11 @@ def test_recipes_say_what_they_are():
         ((SHAPE,), {"disc_features": None}, "disc_features must be 'alex' or 'vgg', received None"),
         ((SHAPE,), {"patches": 1}, "patches must be a whole number of at least 2"),
         ((SHAPE,), {"spatial_weight": -1.0}, "spatial_weight must be a number of at least 0"),
-        ((SHAPE,), {"disc_layers": 0}, "disc_layers must be a whole number of at least 1, received 0"),
+        (
+            (SHAPE,),
+            {"disc_layers": 0},
+            "disc_layers must be .* at least 1, received 0",
+        ),
         ((SHAPE,), {"disc_layers": 4}, "disc_layers=4 needs images of at least 48 pixels"),
     ],
 )
@@ -200,19 +208,28 @@ def test_a_generator_of_other_channels_is_refused():
 
 def test_the_command_trains_it_for_minutes_in_either_direction(tmp_path, monkeypatch):
     monkeypatch.setattr(train_command, "_set_up_tensorflow", lambda deterministic: None)
-    monkeypatch.setattr(
-        time_budget, "trial", lambda model, batch_size=1: time_budget.Trial(9.0, 3.0)
-    )
+    trial = time_budget.Trial(9.0, 20.0)
+    monkeypatch.setattr(time_budget, "trial", lambda model, batch_size=1: trial)
     data, run = tmp_path / "data.npz", tmp_path / "run"
     npz.save(data, make_dataset(size=32, channels=(3, 3)))
-    words = ["train", str(data), str(run), "--method", "fsesim_fast", "--minutes", "1"]
+    words = [
+        "train",
+        str(data),
+        str(run),
+        "--method",
+        "fsesim_fast",
+        "--minutes",
+        "1",
+        "--epochs",
+        "2",
+    ]
     words += ["--filters", "2", "--blocks", "1", "--disc-layers", "1", "--spatial-weight", "5"]
     assert main.main([*words, "--direction", "ba"]) == 0
     described = json.loads((run / "run.json").read_text(encoding="utf-8"))
     assert described["method"] == "fsesim"
-    assert described["arguments"]["total_steps"] == 10
+    assert described["arguments"]["total_steps"] == 2
     assert described["arguments"]["spatial_weight"] == 5
-    assert (run / "gen_ab.keras").exists() and (run / "epochs/epoch_010.png").exists()
+    assert (run / "gen_ab.keras").exists() and (run / "epochs/epoch_002.png").exists()
 
 
 @pytest.mark.slow

@@ -138,7 +138,9 @@ def test_losses_by_hand():
 
 
 def test_weights_and_the_other_adversarial_loss():
-    model = toy(2.0, (3.0, 1.0), adversarial_loss="least_squares", adversarial_weight=2, l1_weight=7)
+    model = toy(
+        2.0, (3.0, 1.0), adversarial_loss="least_squares", adversarial_weight=2, l1_weight=7
+    )
     gen, _ = model.generator_losses((constant(0.1), constant(0.5)))
     assert float(gen["l1_ab"]) == pytest.approx(7 * 0.3, rel=1e-6)
     assert float(gen["adv_ab"]) == pytest.approx(2 * 0.5**2, rel=1e-6)
@@ -343,7 +345,9 @@ def test_the_command_line_trains_and_translates(pairs, tmp_path, capsys, monkeyp
     assert on.shape == (64, 64, 3) and np.abs(on - off).max() > 0
     capsys.readouterr()
     assert main.main(["train", data, str(tmp_path / "other"), *words, "--cycle-weight", "5"]) == 2
-    assert "--cycle-weight is no option of pix2pix: it belongs to cyclegan," in capsys.readouterr().err
+    assert (
+        "--cycle-weight is no option of pix2pix: it belongs to cyclegan," in capsys.readouterr().err
+    )
 
 
 def test_unpaired_data_are_refused(tmp_path):

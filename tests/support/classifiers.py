@@ -1,5 +1,6 @@
 """Weights for AlexNet and VGG16 that are drawn, in place of the published ones."""
 
+import functools
 import zlib
 
 import numpy as np
@@ -20,6 +21,7 @@ NETWORKS = {
 }
 
 
+@functools.cache
 def drawn(network):
     """A state dict of `lpips.LPIPS` with each tensor drawn from its name's own generator."""
     convolutions, ends, _ = NETWORKS[network]
