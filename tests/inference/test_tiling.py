@@ -92,7 +92,7 @@ def test_tiles_equal_the_whole(make, dimensions):
     network = Tiled(generator, 64)
     tiled = network(*given)
     assert tiled.dtype == np.float32
-    np.testing.assert_allclose(tiled, whole, atol=2e-5)
+    np.testing.assert_allclose(tiled, whole, atol=5e-5)  # sums are ordered by layer names
     apart = network(given[0][:, :64, :64], *given[1:])
     assert np.abs(apart - whole[:, :64, :64]).max() > 0.1  # the rest of the image does matter
 
