@@ -11,7 +11,13 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf.methods.likelihoods import SPREAD, Likelihood
-from cyclegan_tf.methods.options import LinearDecay, check_sides, option
+from cyclegan_tf.methods.options import (
+    LinearDecay,
+    check_sides,
+    learning_option,
+    loss_option,
+    network_option,
+)
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.networks import latent_autoencoder
 from cyclegan_tf.networks.latent_autoencoder import to_image
@@ -29,48 +35,37 @@ class AutoencoderOptions(LinearDecay):
     section 5. Their rate falls in eight stages over 3280 epochs; here along a line.
     """
 
-    network: Literal["dense", "convolutional"] | None = option(
+    network: Literal["dense", "convolutional"] | None = network_option(
         None,
         "two hidden layers of 200 tanh units, or convolutions; by default dense for gray images "
         "of at most 32x32 pixels",
-        group="networks",
     )
-    latent: int | None = option(
+    latent: int | None = network_option(
         None,
         "dimensions of the latent code; by default 50 of dense networks, 128 of convolutional ones "
         "and 8 of a U-Net",
         low=1,
-        group="networks",
     )
-    filters: int = option(
-        32, "channels of the convolutional networks at full size", low=1, group="networks"
-    )
-    likelihood: Literal["bernoulli", "gaussian", "laplace"] | None = option(
+    filters: int = network_option(32, "channels of the convolutional networks at full size", low=1)
+    likelihood: Literal["bernoulli", "gaussian", "laplace"] | None = loss_option(
         None,
         "distribution of a pixel, whose negative log-likelihood is the reconstruction loss; by "
         "default Bernoulli for gray images and Gaussian for others, of a U-Net Laplace",
-        group="losses",
     )
-    spread: float = option(
+    spread: float = loss_option(
         SPREAD,
         "standard deviation of a Gaussian, or scale of a Laplace, pixel in [-1, 1]",
         low=1e-6,
-        group="losses",
     )
-    brightness: float = option(
+    brightness: float = network_option(
         0.5,
         "mean brightness of the output before training, best that of the training images: 0.13 "
         "for MNIST makes the start much faster",
         above=0,
         below=1,
-        group="networks",
     )
-    learning_rate: float = option(
-        1e-3, "Adam's learning rate at the start", low=0, group="learning"
-    )
-    beta_1: float = option(
-        0.9, "Adam's decay rate of the first moment", low=0, below=1, group="learning"
-    )
+    learning_rate: float = learning_option(1e-3, "Adam's learning rate at the start", low=0)
+    beta_1: float = learning_option(0.9, "Adam's decay rate of the first moment", low=0, below=1)
 
     kinds = ("dense", "convolutional")
 

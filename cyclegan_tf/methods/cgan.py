@@ -20,7 +20,7 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods import dcgan
 from cyclegan_tf.methods.dcgan import DCGAN, GANOptions, one_hot
 from cyclegan_tf.methods.losses import binary_crossentropy
-from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.options import network_option
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training.model import GenerativeModel
@@ -30,17 +30,13 @@ from cyclegan_tf.training.model import GenerativeModel
 class ConditionalGANOptions(GANOptions):
     """Options of the conditional GAN."""
 
-    network: Literal["maxout", "convolutional"] = option(
+    network: Literal["maxout", "convolutional"] = network_option(
         "convolutional",
         "networks of the paper, fully connected with maxout units, or DCGAN's, to which the class "
         "is given beside the noise and as channels beside the image",
-        group="networks",
     )
-    filters: int | None = option(
-        None,
-        "filters of the convolutional networks, as for dcgan; by default 128",
-        low=1,
-        group="networks",
+    filters: int | None = network_option(
+        None, "filters of the convolutional networks, as for dcgan; by default 128", low=1
     )
 
     def resolve(self, shape_a, shape_b):

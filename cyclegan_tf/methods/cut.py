@@ -21,7 +21,7 @@ from keras.layers import Add, Dense, ReLU, UnitNormalization
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods import losses as adversarial
 from cyclegan_tf.methods.losses import info_nce, of_discriminator
-from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.options import loss_option, network_option
 from cyclegan_tf.methods.registry import method, preset
 from cyclegan_tf.methods.unpaired import DiscriminatorOptions, check_shapes
 from cyclegan_tf.networks.layers.convolutions import Conv2D
@@ -35,32 +35,23 @@ BLOCKS = (1, 5)
 class CUTOptions(DiscriminatorOptions):
     """Options of CUT; the paper's by default."""
 
-    blocks: int | None = option(
-        None,
-        "residual blocks of the generator; by default 6 up to 128 pixels and 9 above",
-        low=1,
-        group="networks",
+    blocks: int | None = network_option(
+        None, "residual blocks of the generator; by default 6 up to 128 pixels and 9 above", low=1
     )
-    upsampling: Literal["transposed", "resize", "bilinear"] = option(
-        "resize", "how sizes are doubled: as for cyclegan", group="networks"
+    upsampling: Literal["transposed", "resize", "bilinear"] = network_option(
+        "resize", "how sizes are doubled: as for cyclegan"
     )
-    nce_weight: float = option(
-        1.0, "weight of the contrastive losses, together", low=0, group="losses"
+    nce_weight: float = loss_option(1.0, "weight of the contrastive losses, together", low=0)
+    identity: bool = loss_option(
+        True, "contrast images of B with themselves, too, at half of the weight"
     )
-    identity: bool = option(
-        True, "contrast images of B with themselves, too, at half of the weight", group="losses"
+    flip: bool = loss_option(
+        False, "translate half of the images mirrored, and mirror their features back"
     )
-    flip: bool = option(
-        False,
-        "translate half of the images mirrored, and mirror their features back",
-        group="losses",
+    temperature: float = loss_option(
+        0.07, "what similarities are divided by; the paper's tau", low=0.001
     )
-    temperature: float = option(
-        0.07, "what similarities are divided by; the paper's tau", low=0.001, group="losses"
-    )
-    patches: int = option(
-        256, "places of each layer that are contrasted, at most", low=2, group="losses"
-    )
+    patches: int = loss_option(256, "places of each layer that are contrasted, at most", low=2)
 
     def resolve(self, shape_a, shape_b):
         """Checks that one encoder can see images of both domains."""

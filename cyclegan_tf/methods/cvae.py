@@ -14,7 +14,7 @@ from keras import layers
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods.likelihoods import kl_divergence, log_normal
-from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.options import network_option
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.methods.vae import VAE, VAEOptions
 from cyclegan_tf.networks import generator_file
@@ -28,16 +28,13 @@ from cyclegan_tf.training.model import GenerativeModel
 class CVAEOptions(VAEOptions):
     """Options of the conditional VAE."""
 
-    network: Literal["dense", "convolutional", "unet"] | None = option(
+    network: Literal["dense", "convolutional", "unet"] | None = network_option(
         None,
         "networks of the VAE, or a U-Net as the decoder for images of A; by default the U-Net "
         "where A has the size of B, else as for vae",
-        group="networks",
     )
-    prior: Literal["learned", "standard"] = option(
-        "learned",
-        "prior of the codes: p(z | a), the paper's, or N(0, I), as in BicycleGAN's VAE",
-        group="networks",
+    prior: Literal["learned", "standard"] = network_option(
+        "learned", "prior of the codes: p(z | a), the paper's, or N(0, I), as in BicycleGAN's VAE"
     )
 
     def resolve(self, shape_a, shape_b):

@@ -13,7 +13,12 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import statistics
 from cyclegan_tf.methods import losses as adversarial
 from cyclegan_tf.methods.losses import gradient_difference, l1, of_discriminator
-from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.options import (
+    computing_option,
+    learning_option,
+    loss_option,
+    network_option,
+)
 from cyclegan_tf.methods.registry import method, preset
 from cyclegan_tf.methods.unpaired import DiscriminatorOptions, check_shapes
 from cyclegan_tf.networks.generators import halvings, unet_generator
@@ -26,47 +31,37 @@ from cyclegan_tf.training.model import GenerativeModel
 class CycleGANOptions(DiscriminatorOptions):
     """Options of CycleGAN; the paper's by default."""
 
-    generator: Literal["resnet", "unet"] = option(
-        "resnet",
-        "architecture of the generators; the U-Net goes as deep as the size can be halved",
-        group="networks",
+    generator: Literal["resnet", "unet"] = network_option(
+        "resnet", "architecture of the generators; the U-Net goes as deep as the size can be halved"
     )
-    residual: bool = option(
+    residual: bool = network_option(
         False,
         "residual output: ResNet generators compute what to change of their input, and start as "
         "copies; for domains of one composition, not for photos and cartoons",
-        group="networks",
         since=False,
     )
-    cycle_weight: float = option(10.0, "weight of each cycle loss", low=0, group="losses")
-    identity_weight: float | None = option(
+    cycle_weight: float = loss_option(10.0, "weight of each cycle loss", low=0)
+    identity_weight: float | None = loss_option(
         None,
         "weight of each identity loss; by default half of cycle_weight, and 0 where the domains "
         "differ in channels",
         low=0,
-        group="losses",
     )
-    paired_weight: float = option(
-        0.0,
-        "weight of the L1 distance to the true image, for paired data",
-        low=0,
-        group="losses",
-        since=0.0,
+    paired_weight: float = loss_option(
+        0.0, "weight of the L1 distance to the true image, for paired data", low=0, since=0.0
     )
-    gradient_weight: float = option(
+    gradient_weight: float = loss_option(
         0.0,
         "weight of the gradient difference after a cycle, and to the true image where "
         "paired_weight is above 0",
         low=0,
-        group="losses",
         since=0.0,
     )
-    pool_size: int = option(50, "images kept in each image pool", low=0, group="learning")
-    recompute: bool = option(
+    pool_size: int = learning_option(50, "images kept in each image pool", low=0)
+    recompute: bool = computing_option(
         False,
         "gradient checkpointing: ResNet generators keep the inputs of their blocks alone and "
         "compute the rest again in the backward pass; less memory, more time",
-        group="computing",
         changes_result=False,
     )
 

@@ -30,7 +30,13 @@ from keras.layers import (
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods import losses
 from cyclegan_tf.methods.losses import binary_crossentropy
-from cyclegan_tf.methods.options import Adversarial, LinearDecay, option
+from cyclegan_tf.methods.options import (
+    Adversarial,
+    LinearDecay,
+    learning_option,
+    loss_option,
+    network_option,
+)
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training.model import GenerativeModel
@@ -43,19 +49,17 @@ SHOWN = 8
 class GANOptions(Adversarial, LinearDecay):
     """Options that DCGAN and the conditional GAN share."""
 
-    noise_size: int = option(100, "length of the noise vector", low=1, group="networks")
-    generator_loss: Literal["non_saturating", "minimax"] = option(
+    noise_size: int = network_option(100, "length of the noise vector", low=1)
+    generator_loss: Literal["non_saturating", "minimax"] = loss_option(
         "non_saturating",
         "adversarial loss of the generator: -log D(G(z)), as in practice, or log(1 - D(G(z))), the "
         "game as it is written",
-        group="losses",
     )
-    decay_from: float = option(
+    decay_from: float = learning_option(
         1.0,
         "share of the run after which the learning rate falls to zero; 1 keeps it, as in the paper",
         low=0,
         high=1,
-        group="learning",
     )
 
     def __post_init__(self):
@@ -68,12 +72,11 @@ class GANOptions(Adversarial, LinearDecay):
 class DCGANOptions(GANOptions):
     """Options of DCGAN; the paper's by default."""
 
-    filters: int = option(
+    filters: int = network_option(
         128,
         "channels of the largest maps, doubled at each halving up to eightfold; on a CPU 32 will "
         "do for digits",
         low=1,
-        group="networks",
     )
 
 

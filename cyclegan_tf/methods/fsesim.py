@@ -18,7 +18,7 @@ import tensorflow as tf
 from cyclegan_tf.methods import losses as adversarial
 from cyclegan_tf.methods.cyclegan import WITHIN_MINUTES
 from cyclegan_tf.methods.losses import of_discriminator, self_similarity, spatially_correlative
-from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.options import loss_option, network_option
 from cyclegan_tf.methods.registry import method, preset
 from cyclegan_tf.methods.unpaired import UnpairedOptions, check_shapes
 from cyclegan_tf.networks import projected_discriminator
@@ -33,28 +33,21 @@ FINE = 64
 class FSeSimOptions(UnpairedOptions):
     """Options of FSeSim."""
 
-    upsampling: Literal["transposed", "resize", "bilinear"] = option(
-        "bilinear", "how sizes are doubled: as for cyclegan", group="networks"
+    upsampling: Literal["transposed", "resize", "bilinear"] = network_option(
+        "bilinear", "how sizes are doubled: as for cyclegan"
     )
-    disc_layers: int = option(
-        3, "stride-2 convolutions of the PatchGAN that judges the pixels", low=1, group="networks"
+    disc_layers: int = network_option(
+        3, "stride-2 convolutions of the PatchGAN that judges the pixels", low=1
     )
-    disc_features: Literal["alex", "vgg"] = option(
-        "alex",
-        "classifier whose features are judged and compared; its weights are fetched once",
-        group="networks",
+    disc_features: Literal["alex", "vgg"] = network_option(
+        "alex", "classifier whose features are judged and compared; its weights are fetched once"
     )
-    adversarial_loss: Literal["least_squares", "binary_crossentropy", "hinge"] = option(
-        "hinge", "adversarial loss", group="losses"
+    adversarial_loss: Literal["least_squares", "binary_crossentropy", "hinge"] = loss_option(
+        "hinge", "adversarial loss"
     )
-    spatial_weight: float = option(
-        10.0, "weight of the spatially-correlative loss", low=0, group="losses"
-    )
-    patches: int = option(
-        256,
-        "places of each level of features whose similarities are compared, at most",
-        low=2,
-        group="losses",
+    spatial_weight: float = loss_option(10.0, "weight of the spatially-correlative loss", low=0)
+    patches: int = loss_option(
+        256, "places of each level of features whose similarities are compared, at most", low=2
     )
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras.layers import Dense, GlobalAveragePooling2D, ReLU
 
 from cyclegan_tf.methods.losses import l1
-from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.options import loss_option, network_option
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.methods.unit import UNIT, LatentOptions
 from cyclegan_tf.networks import image_autoencoder
@@ -26,28 +26,19 @@ from cyclegan_tf.training.model import GenerativeModel
 class MUNITOptions(LatentOptions):
     """Options of MUNIT; the authors' by default."""
 
-    style_dims: int = option(8, "dimensions of a style code", low=1, group="networks")
-    hidden: int = option(
-        256,
-        "hidden units of the perceptrons that make AdaIN parameters of a style",
-        low=1,
-        group="networks",
+    style_dims: int = network_option(8, "dimensions of a style code", low=1)
+    hidden: int = network_option(
+        256, "hidden units of the perceptrons that make AdaIN parameters of a style", low=1
     )
-    style_weight: float = option(
-        1.0,
-        "weight of the style reconstruction losses, of styles that were drawn",
-        low=0,
-        group="losses",
+    style_weight: float = loss_option(
+        1.0, "weight of the style reconstruction losses, of styles that were drawn", low=0
     )
-    content_weight: float = option(
-        1.0, "weight of the content reconstruction losses", low=0, group="losses"
-    )
-    cycle_weight: float = option(
+    content_weight: float = loss_option(1.0, "weight of the content reconstruction losses", low=0)
+    cycle_weight: float = loss_option(
         0.0,
         "weight of the style-augmented cycle-consistency losses: to the other domain in any "
         "style, and back in the image's own; the authors have 10 for some data sets",
         low=0,
-        group="losses",
     )
 
 

@@ -6,7 +6,7 @@ command line (`train --method NAME --help`), `run.json` and the tables of the do
 Example:
     >>> @dataclass(frozen=True, kw_only=True)
     ... class MyOptions(Options):
-    ...     style_weight: float = option(1.0, "weight of the style loss", low=0, group="losses")
+    ...     style_weight: float = loss_option(1.0, "weight of the style loss", low=0)
     >>> MyOptions(style_weight=-1)
     InputError: style_weight must be a number of at least 0, received -1.
 """
@@ -49,6 +49,12 @@ def option(default, help, *, group, since=ALWAYS, changes_result=True, of_run=Fa
     metadata = {"help": help, "group": group, "since": since, "bounds": bounds}
     metadata |= {"changes_result": changes_result, "of_run": of_run}
     return field(default=default, metadata=metadata)
+
+
+network_option = functools.partial(option, group="networks")
+loss_option = functools.partial(option, group="losses")
+learning_option = functools.partial(option, group="learning")
+computing_option = functools.partial(option, group="computing")
 
 
 @dataclass(frozen=True)
@@ -151,53 +157,40 @@ class Options:
         InputError: If a value is of another type than declared, or out of its bounds.
     """
 
-    learning_rate: float = option(
-        2e-4, "Adam's learning rate at the start", low=0, group="learning"
+    learning_rate: float = learning_option(2e-4, "Adam's learning rate at the start", low=0)
+    beta_1: float = learning_option(0.5, "Adam's decay rate of the first moment", low=0, below=1)
+    beta_2: float = learning_option(
+        0.999, "Adam's decay rate of the second moment", low=0, below=1, since=0.999
     )
-    beta_1: float = option(
-        0.5, "Adam's decay rate of the first moment", low=0, below=1, group="learning"
-    )
-    beta_2: float = option(
-        0.999,
-        "Adam's decay rate of the second moment",
-        low=0,
-        below=1,
-        group="learning",
-        since=0.999,
-    )
-    total_steps: int | None = option(
+    total_steps: int | None = learning_option(
         None,
         "steps of the whole run, over which the learning rate falls; None keeps it",
         low=1,
-        group="learning",
         of_run=True,
     )
-    ema_decay: float = option(
+    ema_decay: float = learning_option(
         0.0,
         "decay of the exponential moving average of the generators' weights, which is then shown, "
         "scored and saved, such as 0.999 (Yazıcı et al. 2019); 0 keeps none",
         low=0,
         below=1,
-        group="learning",
         since=0.0,
     )
-    seed: int = option(
+    seed: int = learning_option(
         0,
         "fixes the initial weights and every draw of the training",
         low=0,
         high=2**31 - 1,
-        group="learning",
         of_run=True,
     )
-    jit_compile: bool | None = option(
-        None, "compile the training step by XLA; by default on a GPU", group="computing"
+    jit_compile: bool | None = computing_option(
+        None, "compile the training step by XLA; by default on a GPU"
     )
-    accumulate: int = option(
+    accumulate: int = computing_option(
         1,
         "gradient accumulation: pieces in which a batch is computed, one after another; must "
         "divide the batch",
         low=1,
-        group="computing",
         changes_result=False,
     )
 
@@ -251,12 +244,8 @@ class Options:
 class LinearDecay(Options):
     """Options of a learning rate that is constant first, then falls to zero along a line."""
 
-    decay_from: float = option(
-        0.5,
-        "share of the run after which the learning rate falls to zero",
-        low=0,
-        high=1,
-        group="learning",
+    decay_from: float = learning_option(
+        0.5, "share of the run after which the learning rate falls to zero", low=0, high=1
     )
 
     def schedule(self, rate):
@@ -270,17 +259,12 @@ class LinearDecay(Options):
 class Adversarial(Options):
     """Options of methods with discriminators."""
 
-    disc_learning_rate: float | None = option(
-        None,
-        "another learning rate for the discriminators (Heusel et al. 2017)",
-        low=0,
-        group="learning",
-        since=None,
+    disc_learning_rate: float | None = learning_option(
+        None, "another learning rate for the discriminators (Heusel et al. 2017)", low=0, since=None
     )
-    precision: typing.Literal["float32", "mixed_float16", "mixed_bfloat16"] = option(
+    precision: typing.Literal["float32", "mixed_float16", "mixed_bfloat16"] = computing_option(
         "float32",
         "number type that the networks compute in; reduced ones are meant for a GPU",
-        group="computing",
         since="float32",
     )
 
@@ -289,10 +273,9 @@ class Adversarial(Options):
 class FastConvolutions(Options):
     """The option of networks that are made of `networks.layers.convolutions.Conv2D`."""
 
-    fast_convolutions: bool | None = option(
+    fast_convolutions: bool | None = computing_option(
         None,
         "convolutions by Winograd's algorithm, fast on a CPU; by default where there is no GPU",
-        group="computing",
     )
 
 

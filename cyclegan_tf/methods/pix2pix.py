@@ -20,7 +20,7 @@ from keras.layers import Activation, Concatenate, LeakyReLU, ReLU
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods import losses as adversarial
 from cyclegan_tf.methods.losses import l1, of_discriminator
-from cyclegan_tf.methods.options import Adversarial, LinearDecay, option
+from cyclegan_tf.methods.options import Adversarial, LinearDecay, loss_option, network_option
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.methods.unpaired import check_layers, check_shapes
 from cyclegan_tf.networks import generator_file
@@ -36,37 +36,32 @@ from cyclegan_tf.training.model import GenerativeModel
 class Pix2PixOptions(Adversarial, LinearDecay):
     """Options of pix2pix; the paper's by default."""
 
-    filters: int = option(
-        64, "channels after the first convolution of both networks", low=1, group="networks"
+    filters: int = network_option(
+        64, "channels after the first convolution of both networks", low=1
     )
-    dropout: bool = option(
+    dropout: bool = network_option(
         True,
         "dropout in the generator, its only noise; there is none below 64 pixels, or where a side "
         "cannot be halved six times",
-        group="networks",
     )
-    disc_layers: int = option(
+    disc_layers: int = network_option(
         3,
         "stride-2 convolutions of the PatchGAN: 3 judges patches of 70x70 pixels, 0 single pixels",
         low=0,
-        group="networks",
     )
-    disc_filters: int | None = option(
-        None, "another number of filters for the discriminator", low=1, group="networks"
+    disc_filters: int | None = network_option(
+        None, "another number of filters for the discriminator", low=1
     )
-    adversarial_loss: Literal["binary_crossentropy", "least_squares"] = option(
-        "binary_crossentropy", "adversarial loss", group="losses"
+    adversarial_loss: Literal["binary_crossentropy", "least_squares"] = loss_option(
+        "binary_crossentropy", "adversarial loss"
     )
-    adversarial_weight: float = option(
+    adversarial_weight: float = loss_option(
         1.0,
         "weight of the generator's adversarial loss; 0 is the paper's baseline, L1 alone, without "
         "a discriminator",
         low=0,
-        group="losses",
     )
-    l1_weight: float = option(
-        100.0, "weight of the L1 distance to the true image", low=0, group="losses"
-    )
+    l1_weight: float = loss_option(100.0, "weight of the L1 distance to the true image", low=0)
 
     def resolve(self, shape_a, shape_b):
         """The discriminator's filters; checks that there is a loss."""

@@ -18,7 +18,9 @@ from cyclegan_tf.methods.options import (
     FastConvolutions,
     check_same_size,
     check_sides,
-    option,
+    learning_option,
+    loss_option,
+    network_option,
 )
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.networks import image_autoencoder
@@ -34,48 +36,34 @@ HALVED_EVERY = 100_000
 class LatentOptions(FastConvolutions, Adversarial):
     """Options that UNIT and MUNIT share; the authors' by default."""
 
-    blocks: int = option(
-        4, "residual blocks of each encoder and of each decoder", low=0, group="networks"
+    blocks: int = network_option(4, "residual blocks of each encoder and of each decoder", low=0)
+    filters: int = network_option(
+        64, "channels after the first convolution of encoders and discriminators", low=1
     )
-    filters: int = option(
-        64,
-        "channels after the first convolution of encoders and discriminators",
-        low=1,
-        group="networks",
+    disc_layers: int = network_option(
+        4, "stride-2 convolutions of the discriminators at each scale", low=1
     )
-    disc_layers: int = option(
-        4, "stride-2 convolutions of the discriminators at each scale", low=1, group="networks"
+    disc_scales: int = network_option(
+        3, "scales of the multi-scale discriminators, each half of the one before", low=1
     )
-    disc_scales: int = option(
-        3,
-        "scales of the multi-scale discriminators, each half of the one before",
-        low=1,
-        group="networks",
+    disc_filters: int | None = network_option(
+        None, "another number of filters for the discriminators", low=1
     )
-    disc_filters: int | None = option(
-        None, "another number of filters for the discriminators", low=1, group="networks"
+    adversarial_weight: float = loss_option(
+        1.0, "weight of the least-squares adversarial losses", low=0
     )
-    adversarial_weight: float = option(
-        1.0, "weight of the least-squares adversarial losses", low=0, group="losses"
+    reconstruction_weight: float = loss_option(
+        10.0, "weight of the reconstruction losses, of images from their own codes", low=0
     )
-    reconstruction_weight: float = option(
-        10.0,
-        "weight of the reconstruction losses, of images from their own codes",
-        low=0,
-        group="losses",
+    learning_rate: float = learning_option(1e-4, "Adam's learning rate at the start", low=0)
+    l2_weight: float = learning_option(
+        1e-4, "weight decay, added to the gradient as by PyTorch's Adam", low=0
     )
-    learning_rate: float = option(
-        1e-4, "Adam's learning rate at the start", low=0, group="learning"
-    )
-    l2_weight: float = option(
-        1e-4, "weight decay, added to the gradient as by PyTorch's Adam", low=0, group="learning"
-    )
-    halve_every: int | None = option(
+    halve_every: int | None = learning_option(
         None,
         "steps after which the learning rate is halved, again and again; by default 100,000, or a "
         "quarter of the run where that is less",
         low=1,
-        group="learning",
     )
 
     def resolve(self, shape_a, shape_b):
@@ -121,24 +109,18 @@ class LatentOptions(FastConvolutions, Adversarial):
 class UNITOptions(LatentOptions):
     """Options of UNIT; the authors' by default."""
 
-    shared_blocks: int = option(
+    shared_blocks: int = network_option(
         1,
         "residual blocks that both domains share, the last of the encoders and the first of the "
         "decoders; 1 in the paper, 0 in the authors' second code",
         low=0,
-        group="networks",
     )
-    kl_weight: float = option(
-        0.01, "weight of the KL divergence of each code from N(0, 1)", low=0, group="losses"
+    kl_weight: float = loss_option(
+        0.01, "weight of the KL divergence of each code from N(0, 1)", low=0
     )
-    cycle_weight: float = option(
-        10.0, "weight of the cycle-consistency losses", low=0, group="losses"
-    )
-    cycle_kl_weight: float = option(
-        0.01,
-        "weight of the KL divergence of each translation's code from N(0, 1)",
-        low=0,
-        group="losses",
+    cycle_weight: float = loss_option(10.0, "weight of the cycle-consistency losses", low=0)
+    cycle_kl_weight: float = loss_option(
+        0.01, "weight of the KL divergence of each translation's code from N(0, 1)", low=0
     )
 
     def resolve(self, shape_a, shape_b):

@@ -10,7 +10,8 @@ from cyclegan_tf.methods.options import (
     LinearDecay,
     check_same_size,
     check_sides,
-    option,
+    loss_option,
+    network_option,
 )
 from cyclegan_tf.networks import discriminators, generators
 from cyclegan_tf.networks.projected_discriminator import projected_discriminator
@@ -20,35 +21,30 @@ from cyclegan_tf.networks.projected_discriminator import projected_discriminator
 class UnpairedOptions(FastConvolutions, Adversarial, LinearDecay):
     """Options of generators and discriminators, and of the loss between them."""
 
-    blocks: int | None = option(
+    blocks: int | None = network_option(
         None,
         "residual blocks of the ResNet generator; by default 6 up to 128 pixels and 9 above",
         low=0,
-        group="networks",
     )
-    filters: int = option(
-        64, "channels after the first convolution of each network", low=1, group="networks"
-    )
-    upsampling: Literal["transposed", "resize", "bilinear"] = option(
+    filters: int = network_option(64, "channels after the first convolution of each network", low=1)
+    upsampling: Literal["transposed", "resize", "bilinear"] = network_option(
         "transposed",
         "how sizes are doubled: transposed convolution, or nearest neighbours or bilinear "
         "resizing before a convolution, which leave no checkerboard (Odena et al. 2016)",
-        group="networks",
     )
-    disc_layers: int = option(
+    disc_layers: int = network_option(
         3,
         "stride-2 convolutions of the PatchGAN: 3 judges patches of 70x70 pixels, 0 single pixels",
         low=0,
-        group="networks",
     )
-    disc_filters: int | None = option(
-        None, "another number of filters for the discriminators", low=1, group="networks"
+    disc_filters: int | None = network_option(
+        None, "another number of filters for the discriminators", low=1
     )
-    adversarial_loss: Literal["least_squares", "binary_crossentropy", "hinge"] = option(
-        "least_squares", "adversarial loss", group="losses"
+    adversarial_loss: Literal["least_squares", "binary_crossentropy", "hinge"] = loss_option(
+        "least_squares", "adversarial loss"
     )
-    adversarial_weight: float = option(
-        1.0, "weight of the generators' adversarial losses", low=0, group="losses"
+    adversarial_weight: float = loss_option(
+        1.0, "weight of the generators' adversarial losses", low=0
     )
 
     # What `DiscriminatorOptions` offers.
@@ -90,18 +86,16 @@ class UnpairedOptions(FastConvolutions, Adversarial, LinearDecay):
 class DiscriminatorOptions(UnpairedOptions):
     """What discriminators are normalized by, and what they see."""
 
-    disc_norm: Literal["instance", "spectral"] = option(
+    disc_norm: Literal["instance", "spectral"] = network_option(
         "instance",
         "normalization of the discriminators; spectral ones see colours as they are "
         "(Miyato et al. 2018)",
-        group="networks",
         since="instance",
     )
-    disc_features: Literal["alex", "vgg"] | None = option(
+    disc_features: Literal["alex", "vgg"] | None = network_option(
         None,
         "classifier trained on ImageNet whose features the discriminators see beside the pixels "
         "(Sauer et al. 2021); needs disc_norm spectral",
-        group="networks",
         since=None,
     )
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods.autoencoder import AutoencoderOptions
 from cyclegan_tf.methods.likelihoods import kl_divergence, log_normal
-from cyclegan_tf.methods.options import option
+from cyclegan_tf.methods.options import loss_option
 from cyclegan_tf.methods.registry import method
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.latent_autoencoder import to_image
@@ -24,18 +24,16 @@ from cyclegan_tf.training.model import GenerativeModel
 class VAEOptions(AutoencoderOptions):
     """Options of the VAE, which the CVAE shares."""
 
-    binarize: bool | None = option(
+    binarize: bool | None = loss_option(
         None,
         "draw each pixel black or white, its brightness the probability, at every step; by default "
         "with the Bernoulli likelihood, which makes the loss a bound",
-        group="losses",
     )
-    kl_weight: float = option(
+    kl_weight: float = loss_option(
         1.0,
         "weight of the KL divergence of codes from their prior; 1 for a likelihood bound (the beta "
         "of Higgins et al. 2017)",
         low=0,
-        group="losses",
     )
 
     def resolve(self, shape_a, shape_b):
