@@ -62,11 +62,11 @@ def translate(shape, axes, run):
 
     import_tensorflow()
     from cyclegan_tf import recipes
+    from cyclegan_tf.common.generator_metadata import Translation
     from cyclegan_tf.data.slice_metadata import SPLITS, Slices
     from cyclegan_tf.inference import load as images
     from cyclegan_tf.inference.translator import Translator
     from cyclegan_tf.inference.volumes import translate_file
-    from cyclegan_tf.networks.metadata import Translation
     from cyclegan_tf.volumes import intensity, volume
 
     def peak():
@@ -77,9 +77,7 @@ def translate(shape, axes, run):
         translator = images.load(run, "ab")
     else:
         model = recipes.mri_to_ct((*shape[:2], 1), filters=16, blocks=6)
-        rules = [
-            intensity.to_json(rule) for rule in (intensity.Percentiles(), intensity.Window())
-        ]
+        rules = [intensity.to_json(rule) for rule in (intensity.Percentiles(), intensity.Window())]
         slices = Slices(
             modalities=("MR", "CT"), intensities=rules, patients={name: [] for name in SPLITS}
         )

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import DIRECTIONS
 from cyclegan_tf.common.silence import import_tensorflow
 from cyclegan_tf.inference import autotune, formats, runtimes
 from cyclegan_tf.inference.translator import Translator
-from cyclegan_tf.networks.metadata import DIRECTIONS
 
 # Keras is imported where it is needed: other runtimes do without.
 

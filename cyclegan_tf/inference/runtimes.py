@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import ENTRY, Translation, from_json, shapes_of
 from cyclegan_tf.common.silence import import_tensorflow, quiet
 from cyclegan_tf.inference import formats
-from cyclegan_tf.networks.metadata import ENTRY, Translation, from_json, shapes_of
 
 #: What to pad sides to where a file does not say: more than most generators need.
 UNKNOWN_MULTIPLE = 32
@@ -70,7 +70,7 @@ class Runtime:
     Attributes:
         name: What it runs in, such as "onnx".
         shapes: `metadata.Shapes`.
-        translation: `metadata.Translation`.
+        translation: `generator_metadata.Translation`.
         multiple: Number of pixels that sides must be multiples of.
 
     Raises:

@@ -58,7 +58,7 @@ class Sampler:
     Args:
         generator: `keras.Model` on noise `(batch, dimensions)`, or on one-hot images
             `(batch, 1, 1, classes)` of -1 and 1 and noise, to images in [-1, 1].
-        translation: `metadata.Translation`: names and value ranges.
+        translation: `generator_metadata.Translation`: names and value ranges.
 
     Attributes:
         classes: Number of classes that can be asked for; 0 for none.

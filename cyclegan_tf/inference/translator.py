@@ -27,7 +27,7 @@ class Translator:
             has several translations, on noise `(batch, dimensions)` as well. Or the same in
             another form: anything that is called with arrays, and has `shapes` and `multiple` as
             `compiled.CompiledGenerator` has.
-        translation: `metadata.Translation`: names, value ranges and training size.
+        translation: `generator_metadata.Translation`: names, value ranges and training size.
         styles: `keras.Model` from the target's images to such noise, where there is one: it
             gives the style of a guide.
         original: Where `generator` is no `keras.Model`, a function without arguments that loads it

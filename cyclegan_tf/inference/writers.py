@@ -8,8 +8,8 @@ import zipfile
 
 import tensorflow as tf
 
+from cyclegan_tf.common.generator_metadata import ENTRY
 from cyclegan_tf.inference.runtimes import INFORMATION, PROPERTY
-from cyclegan_tf.networks.metadata import ENTRY
 
 
 def _graph(network):

@@ -1,19 +1,22 @@
-"""Networks: plain functions that return functional Keras models, and the files they are kept in."""
+"""Networks: plain functions that return functional Keras models, and the files they are kept in.
 
-import importlib
+Importing the package registers its layers, so that `keras.models.load_model` opens saved networks.
+"""
 
-_FUNCTIONS = {
-    "resnet_generator": "generators",
-    "unet_generator": "generators",
-    "chained": "generators",
-    "patch_discriminator": "discriminators",
-    "pixel_discriminator": "discriminators",
-    "multiscale_discriminator": "discriminators",
-}
-__all__ = list(_FUNCTIONS)
+from cyclegan_tf.networks import layers
+from cyclegan_tf.networks.discriminators import (
+    multiscale_discriminator,
+    patch_discriminator,
+    pixel_discriminator,
+)
+from cyclegan_tf.networks.generators import chained, resnet_generator, unet_generator
 
-
-def __getattr__(name):
-    if name not in _FUNCTIONS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
+__all__ = [
+    "chained",
+    "layers",
+    "multiscale_discriminator",
+    "patch_discriminator",
+    "pixel_discriminator",
+    "resnet_generator",
+    "unet_generator",
+]

@@ -12,11 +12,16 @@ import keras
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.networks import layers  # noqa: F401 (registers every layer with Keras)
+from cyclegan_tf.common.generator_metadata import (
+    DIRECTIONS,
+    ENTRY,
+    Translation,
+    from_json,
+    shapes_of,
+)
 from cyclegan_tf.networks.layers.convolutions import Conv2D
 from cyclegan_tf.networks.layers.normalization import InstanceNormalization
 from cyclegan_tf.networks.layers.padding import ReflectionPadding2D
-from cyclegan_tf.networks.metadata import DIRECTIONS, ENTRY, Translation, from_json, shapes_of
 from cyclegan_tf.networks.precision import in_precision
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Shapes, Translation
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.data.synthetic.sketch import sketch
 from cyclegan_tf.inference import formats, load
 from cyclegan_tf.inference.translator import Translator
-from cyclegan_tf.networks.metadata import Shapes, Translation
 
 #: Files that hold a generator.
 SUFFIXES = (".keras", ".h5", *formats.SUFFIXES)

@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.data import statistics
 from cyclegan_tf.data.synthetic import cartoons
 from cyclegan_tf.data.synthetic.sketch import sketch
 from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks import generator_file, generators
-from cyclegan_tf.networks.metadata import Translation
 from support.datasets import make_dataset
 
 

@@ -9,11 +9,11 @@ import pytest
 from cyclegan_tf import recipes
 from cyclegan_tf.cli import main
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import ENTRY, Shapes, Translation
 from cyclegan_tf.data import npz
 from cyclegan_tf.inference import example_images, export, runtimes, writers
 from cyclegan_tf.inference.formats import FORMATS
 from cyclegan_tf.networks import generator_file, generators
-from cyclegan_tf.networks.metadata import ENTRY, Shapes, Translation
 from support.datasets import make_dataset
 
 TRANSLATION = Translation("sketch", "cartoon", (0, 255), (0, 1), "float32", (16, 24), 7)

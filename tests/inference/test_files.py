@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.inference import files
 from cyclegan_tf.inference.translator import Translator
-from cyclegan_tf.networks.metadata import Translation
 from inference.test_translator import identity, invert, make_image
 
 

@@ -6,9 +6,9 @@ import keras
 import pytest
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.inference import load
 from cyclegan_tf.networks import generator_file
-from cyclegan_tf.networks.metadata import Translation
 from inference.test_translator import identity
 
 

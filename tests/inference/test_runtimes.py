@@ -10,8 +10,8 @@ from PIL import Image
 
 from cyclegan_tf.cli import main
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.inference import export, formats, load, runtimes
-from cyclegan_tf.networks.metadata import Translation
 from inference.test_export import needs, save, target_of
 from support.datasets import ROOT
 

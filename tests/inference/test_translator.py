@@ -7,13 +7,13 @@ import tensorflow as tf
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Shapes, Translation
 from cyclegan_tf.inference import tiling
 from cyclegan_tf.inference import translator as translator_module
 from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.generators import resnet_generator, unet_generator
 from cyclegan_tf.networks.layers.padding import ReflectionPadding2D
-from cyclegan_tf.networks.metadata import Shapes, Translation
 
 RNG = np.random.default_rng(0)
 

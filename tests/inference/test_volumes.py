@@ -6,10 +6,10 @@ import pytest
 
 from cyclegan_tf.cli.main import main
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.data.slice_metadata import SPLITS, Slices
 from cyclegan_tf.inference import volumes
 from cyclegan_tf.inference.translator import Translator
-from cyclegan_tf.networks.metadata import Translation
 from cyclegan_tf.volumes import intensity, volume
 from cyclegan_tf.volumes.volume import Volume
 

@@ -10,6 +10,7 @@ from PIL import Image
 from cyclegan_tf.cli import main
 from cyclegan_tf.cli import train as train_command
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.data import npz
 from cyclegan_tf.data.io import formats, image_file
 from cyclegan_tf.data.statistics import image_statistics
@@ -17,7 +18,6 @@ from cyclegan_tf.evaluation.evaluate import evaluate
 from cyclegan_tf.inference import export, files, load, tiling
 from cyclegan_tf.inference.formats import FORMATS
 from cyclegan_tf.networks import generator_file, generators
-from cyclegan_tf.networks.metadata import Translation
 from cyclegan_tf.serving.models import Catalogue
 from support.datasets import make_model
 

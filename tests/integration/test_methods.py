@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cyclegan_tf import recipes
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.networks import generator_file, generators
-from cyclegan_tf.networks.metadata import Translation
 from cyclegan_tf.networks.pretrained import weights
 from cyclegan_tf.training.callbacks import read_history
 from cyclegan_tf.training.run import train

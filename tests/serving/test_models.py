@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.inference import autotune, export, formats, load
 from cyclegan_tf.networks import generator_file, generators
-from cyclegan_tf.networks.metadata import Translation
 from cyclegan_tf.serving.models import PENCIL, PRETRAINED, Catalogue
 from support.service import make_image
 

@@ -17,8 +17,8 @@ if reason := browser.missing():
 
 from selenium.webdriver import ActionChains, Keys
 
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.data import statistics
-from cyclegan_tf.networks.metadata import Translation
 from cyclegan_tf.serving.limits import Limits
 from cyclegan_tf.serving.models import Catalogue
 from cyclegan_tf.serving.service import Service
