@@ -1,9 +1,9 @@
 """What must not change: initial weights and one training step of every method and preset.
 
 `pins.json` holds the sum of each initial weight's magnitudes, and the losses of the first step, of
-tiny models of fixed seeds. A run that somebody began must go on; a seed must mean what it meant. Where a
-change is meant, write the file anew: `python tests/integration/test_pins.py`, and say so in the
-changelog.
+tiny models of fixed seeds. A run that somebody began must go on; a seed must mean what it meant.
+Where a change is meant, write the file anew (`python tests/integration/test_pins.py`), and say so
+in the changelog.
 """
 
 import json
