@@ -14,7 +14,6 @@ from cyclegan_tf.networks import discriminators, generator_file, generators
 from cyclegan_tf.networks.precision import compute_type, in_precision, with_loss_scale
 from cyclegan_tf.training.diagnostics import TrainingDiverged
 from cyclegan_tf.training.run import train
-from support import replicas
 from support.datasets import all_variables, make_dataset, make_model
 
 NETWORKS = {
@@ -142,19 +141,6 @@ def test_a_step_that_overflows_is_left_out_by_its_optimizer_alone():
     moved = weights()[0]
     assert np.abs(moved - after[0]).max() > 0 and np.isfinite(moved).all()
     assert int(model.gen_optimizer.iterations) == 2
-
-
-@pytest.mark.slow
-def test_a_step_that_overflows_on_one_device_is_left_out_on_all(tmp_path):
-    ((status, _, errors),) = replicas.finish(replicas.job("overflow", tmp_path, 2))
-    assert status == 0, errors
-    with np.load(tmp_path / "overflow.npz") as found:
-        assert (float(found["scale"]), int(found["steps"])) == (128, 3)
-        first, second, third = (found[f"arr_{i}"] for i in (0, 2, 4))
-        for step in range(3):  # both devices have one set of weights
-            np.testing.assert_array_equal(found[f"arr_{2 * step}"], found[f"arr_{2 * step + 1}"])
-    np.testing.assert_array_equal(first, second)
-    assert np.abs(third - second).max() > 0
 
 
 def test_only_float16_needs_a_loss_scale():

@@ -1,7 +1,7 @@
-"""What the tests of several devices run in processes of their own: `replicas.py JOB FOLDER N`.
+"""What the tests of several devices run in processes of their own: `replicas.py JOBS FOLDER N`.
 
-Logical CPUs and workers must be set before TensorFlow starts, and 64-bit floats are set for the
-whole process.
+Each job, of names divided by commas, has a folder of its name in FOLDER. Logical CPUs and workers
+must be set before TensorFlow starts.
 """
 
 import json
@@ -49,9 +49,9 @@ def finish(processes):
     return [(p.returncode, *words) for p, words in zip(processes, said, strict=True)]
 
 
-def job(name, folder, count=1, workers=0):
-    """Starts a job of this file."""
-    return start([__file__, name, folder, count], workers)
+def jobs(names, folder, count=1, workers=0):
+    """Starts a process, or one for each worker, that does jobs of this file one after another."""
+    return start([__file__, ",".join(names), folder, count], workers)
 
 
 def pool_and_sgd(folder, strategy):
@@ -59,15 +59,10 @@ def pool_and_sgd(folder, strategy):
     parity(folder, strategy, "SGD", 1e-3, pool_size=5)
 
 
-def adam(folder, strategy):
-    """The recipe's optimizer, without a pool."""
-    parity(folder, strategy, "Adam", 2e-4, pool_size=0)
-
-
-def averaged_and_spectral(folder, strategy):
-    """What `cyclegan_fast` adds: state that no optimizer changes."""
+def as_fast(folder, strategy):
+    """The methods' optimizer, and what `cyclegan_fast` adds: state that no optimizer changes."""
     options = {"disc_norm": "spectral", "adversarial_loss": "hinge", "upsampling": "bilinear"}
-    parity(folder, strategy, "SGD", 1e-3, pool_size=5, ema_decay=0.9, **options)
+    parity(folder, strategy, "Adam", 2e-4, pool_size=0, ema_decay=0.9, **options)
 
 
 def fast_convolutions(folder, strategy):
@@ -94,7 +89,11 @@ def parity(
     """Trains, and writes every loss and every variable."""
     import keras
 
-    keras.config.set_floatx(floatx)
+    def compute_in(floatx):
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(floatx)
+
+    compute_in(floatx)
     import numpy as np
     import tensorflow as tf
 
@@ -124,6 +123,7 @@ def parity(
     if distribute.is_chief(model.strategy):
         losses = np.array([history.history[name] for name in model.loss_names])
         np.savez(folder / "all.npz", losses, *all_variables(model))
+    compute_in("float32")
 
 
 def stopped(folder, strategy):
@@ -215,22 +215,14 @@ def noise(folder, strategy):
 
     batch = strategy.experimental_distribute_values_from_function(part)
     tf.function(model.train_step)(batch)
-    np.savez(folder / "noise.npz", weight=model.network.weights[0].numpy().item())
+    np.savez(folder / "noise.npz", weight=model.gen_ab.weights[0].numpy().item())
 
 
 if __name__ == "__main__":
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from cyclegan_tf.training import distribute as rooms
 
-    every = (
-        pool_and_sgd,
-        adam,
-        averaged_and_spectral,
-        fast_convolutions,
-        stopped,
-        resumed,
-        overflow,
-        noise,
-    )
-    jobs = {f.__name__: f for f in every}
-    jobs[sys.argv[1]](Path(sys.argv[2]), rooms.strategy(int(sys.argv[3])))
+    strategy = rooms.strategy(int(sys.argv[3]))
+    for name in sys.argv[1].split(","):
+        (Path(sys.argv[2]) / name).mkdir(exist_ok=True)
+        globals()[name](Path(sys.argv[2]) / name, strategy)

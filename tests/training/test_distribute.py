@@ -16,6 +16,7 @@ from cyclegan_tf.training.diagnostics import TrainingDiverged
 from cyclegan_tf.training.run import train
 from support import replicas
 from support.datasets import all_variables, make_dataset, make_model
+from training.test_model import drawn
 
 
 def arrays(path):
@@ -36,51 +37,64 @@ def assert_parity(one, other):
     return ours
 
 
-@pytest.mark.parametrize("name", ["pool_and_sgd", "adam", "averaged_and_spectral"])
-def test_two_devices_reach_the_weights_pools_and_losses_of_one(tmp_path, name):
-    folders = [tmp_path / "one", tmp_path / "two"]
-    for folder in folders:
-        folder.mkdir()
-    jobs = [replicas.job(name, folder, n)[0] for n, folder in enumerate(folders, 1)]
-    for status, _, errors in replicas.finish(jobs):
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """The folders of what one device and two have done."""
+    one, two = (tmp_path_factory.mktemp(name) for name in ("one", "two"))
+    parity = ["pool_and_sgd", "as_fast", "fast_convolutions"]
+    processes = replicas.jobs(parity, one)
+    processes += replicas.jobs([*parity, "resumed", "overflow", "noise"], two, 2)
+    for status, _, errors in replicas.finish(processes):
         assert status == 0, errors
-    found = assert_parity(*folders)
+    return one, two
+
+
+@pytest.mark.parametrize("name", ["pool_and_sgd", "as_fast"])
+def test_two_devices_reach_the_weights_pools_and_losses_of_one(done, name):
+    found = assert_parity(*(folder / name for folder in done))
     if name == "pool_and_sgd":
         pools = [x for x in found if x.shape[:1] == (5,) and x.ndim == 4]
         assert len(pools) == 2 and all(pool.any(axis=(1, 2, 3)).all() for pool in pools)
 
 
-@pytest.mark.slow
-def test_fast_convolutions_train_on_two_devices_as_on_one(tmp_path):
-    folders = [tmp_path / "one", tmp_path / "two"]
-    for folder in folders:
-        folder.mkdir()
-    jobs = [replicas.job("fast_convolutions", folder, n)[0] for n, folder in enumerate(folders, 1)]
-    for status, _, errors in replicas.finish(jobs):
-        assert status == 0, errors
-    losses, *variables = arrays(folders[0] / "all.npz")
-    expected_losses, *expected = arrays(folders[1] / "all.npz")
+def test_fast_convolutions_train_on_two_devices_as_on_one(done):
+    found = (arrays(folder / "fast_convolutions/all.npz") for folder in done)
+    (losses, *variables), (expected_losses, *expected) = found
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
     # Two steps of Adam move a weight by 4e-4 at most; signs of tiny gradients differ.
     off = [np.abs(x - y).mean() for x, y in zip(variables, expected, strict=True) if x.ndim == 4]
     assert max(off) < 1e-5
 
 
-@pytest.mark.slow
-def test_states_pass_between_layouts_and_resume_to_the_bit_on_the_same(tmp_path):
-    ((status, _, errors),) = replicas.finish(replicas.job("resumed", tmp_path, 2))
-    assert status == 0, errors
-    once, again, loaded = (arrays(tmp_path / f"{n}.npz") for n in ("once", "again", "loaded"))
+def test_states_pass_between_layouts_and_resume_to_the_bit_on_the_same(done):
+    folder = done[1] / "resumed"
+    once, again, loaded = (arrays(folder / f"{n}.npz") for n in ("once", "again", "loaded"))
     for x, y, z in zip(once, again, loaded, strict=True):
         np.testing.assert_array_equal(x, y)
         np.testing.assert_array_equal(x, z)
-    assert json.loads((tmp_path / "once/run.json").read_text())["devices"]["replicas"] == 2
+    assert json.loads((folder / "once/run.json").read_text())["devices"]["replicas"] == 2
     # One epoch on two devices and one on one, in 32 bits.
-    histories = [read_history(tmp_path / name) for name in ("on_one", "once")]
+    histories = [read_history(folder / name) for name in ("on_one", "once")]
     assert [len(rows) for rows in histories] == [2, 2]
     for row, other in zip(*histories, strict=True):
         for name in ("cycle_a", "disc_b", "adv_ab", "spread_ba"):
             assert row[name] == pytest.approx(other[name], rel=1e-4)
+
+
+def test_a_step_that_overflows_on_one_device_is_left_out_on_all(done):
+    with np.load(done[1] / "overflow/overflow.npz") as found:
+        assert (float(found["scale"]), int(found["steps"])) == (128, 3)
+        first, second, third = (found[f"arr_{i}"] for i in (0, 2, 4))
+        for step in range(3):  # both devices have one set of weights
+            np.testing.assert_array_equal(found[f"arr_{2 * step}"], found[f"arr_{2 * step + 1}"])
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(third - second).max() > 0
+
+
+def test_two_devices_share_what_one_would_draw(done):
+    with np.load(done[1] / "noise/noise.npz") as found:
+        weight = 1 - np.mean(np.array([1.0, 2.0, 3.0, 4.0]) * drawn(0).ravel())
+        np.testing.assert_allclose(found["weight"], weight, rtol=1e-5)
 
 
 def test_each_replica_receives_its_part_of_the_batch_of_one_device():
@@ -218,3 +232,19 @@ def test_logical_cpus_come_before_the_first_operation():
 def test_errors_of_one_device_stay_as_they_are():
     with pytest.raises(tf.errors.UnavailableError), distribute.losses_told(None):
         raise tf.errors.UnavailableError(None, None, "gone")
+
+
+def test_the_loss_of_a_worker_is_told_by_its_number(monkeypatch):
+    class Cluster:
+        class cluster_resolver:
+            task_id = 0
+
+    monkeypatch.setattr(distribute, "workers", lambda strategy: ["one:1", "two:1"])
+    monkeypatch.setattr(distribute, "_answers", lambda address: address == "one:1")
+    sentence = r"No answer from worker 1 \(two:1\): start all .* from the last finished epoch"
+    with pytest.raises(distribute.WorkerLost, match=sentence), distribute.losses_told(Cluster):
+        raise tf.errors.InternalError(None, None, "connection reset")
+    # A frozen worker still answers; TensorFlow's heartbeat names it.
+    monkeypatch.setattr(distribute, "_answers", lambda address: True)
+    with pytest.raises(distribute.WorkerLost, match=sentence), distribute.losses_told(Cluster):
+        raise tf.errors.UnavailableError(None, None, "/job:worker/task:1 and /job:worker/task:0")

@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from cyclegan_tf.common import plotting
-from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import pipeline
 from cyclegan_tf.evaluation.evaluate import evaluate
 from cyclegan_tf.networks import generator_file
@@ -15,7 +14,7 @@ from cyclegan_tf.training.ema import MovingAverage
 from cyclegan_tf.training.run import train
 from support.datasets import all_variables, make_dataset, make_model
 
-SETTINGS = {"batch_size": 2, "steps_per_epoch": 3, "images": 2, "verbose": 0}
+SETTINGS = {"batch_size": 2, "steps_per_epoch": 2, "images": 2, "verbose": 0}
 
 
 def test_it_moves_by_hand():
@@ -41,7 +40,7 @@ def test_within_the_weights_are_the_averages_and_afterwards_their_own():
     np.testing.assert_array_equal(average.averages[0], [1.0, 2.0])
 
 
-def test_training_is_the_same_with_and_without_an_average(tmp_path):
+def test_training_is_the_same_with_and_without_an_average(eager, tmp_path):
     """And the average is what its formula makes of the weights after each step."""
     dataset, followed = make_dataset(), []
 
@@ -67,7 +66,7 @@ def test_training_is_the_same_with_and_without_an_average(tmp_path):
         np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-7)
 
 
-def test_files_images_and_scores_are_those_of_the_average(tmp_path):
+def test_files_images_and_scores_are_those_of_the_average(eager, tmp_path):
     dataset = make_dataset()
     model = make_model(dataset, ema_decay=0.9, learning_rate=0.02)
     train(model, dataset, tmp_path / "run", 1, **SETTINGS)
@@ -92,7 +91,7 @@ def test_files_images_and_scores_are_those_of_the_average(tmp_path):
     np.testing.assert_array_equal(again(a), shown)
 
 
-def test_a_resumed_run_has_the_same_average(tmp_path):
+def test_a_resumed_run_has_the_same_average(eager, tmp_path):
     dataset = make_dataset()
     states = []
     for name, stops in (("whole", [2]), ("twice", [1, 2])):
@@ -104,12 +103,6 @@ def test_a_resumed_run_has_the_same_average(tmp_path):
     assert len(states[0]) > len(plain)
     for one, other in zip(*states, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize("decay", [1.0, -0.1, float("nan")])
-def test_a_decay_out_of_range_is_refused(decay):
-    with pytest.raises(InputError, match="ema_decay must be from 0 to below 1"):
-        make_model(make_dataset(), ema_decay=decay)
 
 
 def test_a_run_from_before_has_no_average_in_its_description():

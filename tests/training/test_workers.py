@@ -28,25 +28,21 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_two_workers_reach_the_weights_pools_and_losses_of_one_device(tmp_path):
+def test_two_workers_reach_what_one_device_does_and_stop_together(tmp_path):
     folders = [tmp_path / "one", tmp_path / "two"]
     for path in folders:
         path.mkdir()
-    jobs = replicas.job("pool_and_sgd", folders[0])
-    jobs += replicas.job("pool_and_sgd", folders[1], workers=2)
-    for status, _, errors in replicas.finish(jobs):
+    processes = replicas.jobs(["pool_and_sgd"], folders[0])
+    processes += replicas.jobs(["pool_and_sgd", "stopped"], folders[1], workers=2)
+    _, *ended = done = replicas.finish(processes)
+    for status, _, errors in done:
         assert status == 0, errors
-    assert_parity(*folders)
-
-
-def test_workers_stop_together(tmp_path):
-    ended = replicas.finish(replicas.job("stopped", tmp_path, workers=2))
-    for status, said, errors in ended:
-        assert status == 0, errors
-        assert said.splitlines()[-1] == "epochs 1"
+    assert_parity(*(folder / "pool_and_sgd" for folder in folders))
+    assert [said.splitlines()[-1] for _, said, _ in ended] == ["epochs 1", "epochs 1"]
     assert "Epoch 1/5" in ended[0][1] and "Epoch 1/5" not in ended[1][1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("killed", [0, 1])
 def test_when_a_worker_dies_the_other_says_so_and_the_run_goes_on_elsewhere(folder, killed):
     processes = replicas.start(command(folder, "run"), workers=2)
@@ -80,6 +76,7 @@ def test_when_a_worker_dies_the_other_says_so_and_the_run_goes_on_elsewhere(fold
                 assert row[loss] == pytest.approx(other[loss], rel=1e-2), (name, row["epoch"])
 
 
+@pytest.mark.long
 def test_workers_without_a_shared_folder_are_refused(folder):
     def words(number):
         return command(folder, f"run_{number}")
