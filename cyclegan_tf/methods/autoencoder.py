@@ -67,23 +67,20 @@ class AutoencoderOptions(LinearDecay):
     learning_rate: float = learning_option(1e-3, "Adam's learning rate at the start", low=0)
     beta_1: float = learning_option(0.9, "Adam's decay rate of the first moment", low=0, below=1)
 
-    kinds = ("dense", "convolutional")
-
     def resolve(self, shape_a, shape_b):
         """Networks, code and likelihood by the shape of the images."""
         small = shape_b[-1] == 1 and max(shape_b[:2]) <= 32
-        network = self.network or self.kinds[0 if small else 1]
-        return self._with_network(network, shape_b)
-
-    def _with_network(self, network, shape):
-        if network != "dense":
-            check_sides(*shape[:2], 1, 4)
-        by_colour = "bernoulli" if shape[-1] == 1 else "gaussian"
-        return self.replace(
-            network=network,
-            latent=LATENT[network] if self.latent is None else self.latent,
-            likelihood=self.likelihood or ("laplace" if network == "unet" else by_colour),
-        )
+        network = self.network or ("dense" if small else "convolutional")
+        by_colour = "bernoulli" if shape_b[-1] == 1 else "gaussian"
+        likelihood = self.likelihood or ("laplace" if network == "unet" else by_colour)
+        if network == "dense":
+            self.tell_unused("with network='dense'", "filters")
+        else:
+            check_sides(*shape_b[:2], 1, 4)
+        if likelihood == "bernoulli":
+            self.tell_unused("with the Bernoulli likelihood", "spread")
+        latent = LATENT[network] if self.latent is None else self.latent
+        return self.replace(network=network, latent=latent, likelihood=likelihood)
 
     def made_likelihood(self):
         """The `Likelihood` of the resolved options."""

@@ -76,6 +76,8 @@ class CycleGANOptions(DiscriminatorOptions):
                 f"identity_weight must be 0 where the domains differ in channels ({channels_a} and "
                 f"{channels_b}), received {identity_weight}: leave it out."
             )
+        if self.generator == "unet":
+            self.tell_unused("with generator='unet'", "blocks")
         unfit = self.generator == "unet" or channels_a != channels_b or self.recompute
         if self.residual and unfit:
             raise InputError(

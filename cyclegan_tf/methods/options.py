@@ -16,6 +16,7 @@ import functools
 import numbers
 import types
 import typing
+import warnings
 from dataclasses import dataclass, field
 
 from cyclegan_tf.common.errors import InputError
@@ -216,6 +217,12 @@ class Options:
             InputError: If options do not fit together or to the data.
         """
         return self
+
+    def tell_unused(self, reason, *names):
+        """Warns of options that were given and have no use, such as "with generator='unet'"."""
+        for name in names:
+            if getattr(self, name) != declarations(type(self))[name].default:
+                warnings.warn(f"{name} has no use {reason}.", stacklevel=4)
 
     def replace(self, **changes):
         """The options with others in place of some."""

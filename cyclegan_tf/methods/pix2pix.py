@@ -69,6 +69,9 @@ class Pix2PixOptions(Adversarial, LinearDecay):
             raise InputError(
                 "adversarial_weight and l1_weight are both 0: give one of them a weight."
             )
+        if not self.adversarial_weight:
+            unused = ("disc_layers", "disc_filters", "disc_learning_rate")
+            self.tell_unused("with adversarial_weight=0", *unused)
         return self.replace(
             disc_filters=self.filters if self.disc_filters is None else self.disc_filters
         )

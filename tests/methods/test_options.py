@@ -133,3 +133,18 @@ def test_options_cannot_be_changed_but_replaced():
     assert options.cycle_weight == 3.0 and options.replace(cycle_weight=5).cycle_weight == 5.0
     with pytest.raises(InputError, match="cycle_weight must be a number of at least 0"):
         options.replace(cycle_weight=-1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("cyclegan", {"generator": "unet", "blocks": 3}, "blocks has no use with generator='unet'"),
+        ("pix2pix", {"adversarial_weight": 0, "disc_layers": 1}, "disc_layers has no use with"),
+        ("vae", {"network": "dense", "filters": 3}, "filters has no use with network='dense'"),
+        ("vae", {"spread": 0.5}, "spread has no use with the Bernoulli likelihood"),
+    ],
+)
+def test_an_option_without_use_is_told(name, options, said):
+    shape = (16, 16, 1)
+    with pytest.warns(UserWarning, match=said):
+        registry.find(name).options(**options).resolve(shape, shape)
