@@ -6,7 +6,12 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.networks.generators import resnet_generator
-from cyclegan_tf.networks.layers.convolutions import Conv2D, Conv2DTranspose, shared_kernels
+from cyclegan_tf.networks.layers.convolutions import (
+    Conv2D,
+    Conv2DTranspose,
+    set_fast,
+    shared_kernels,
+)
 
 
 def noise(*shape, seed=0):
@@ -85,7 +90,8 @@ def test_transposed_convolution_leaves_out_its_first_rows_and_columns():
 
 
 def test_shared_kernels_change_nothing_and_are_put_away():
-    generator = resnet_generator(filters=8, blocks=1, seed=0, fast=True)
+    generator = resnet_generator(filters=8, blocks=1, seed=0)
+    set_fast([generator], True)
     x = noise(1, 16, 16, 3)
     alone = np.asarray(generator(x))
     with shared_kernels([generator]):
@@ -102,8 +108,9 @@ def test_shared_kernels_change_nothing_and_are_put_away():
 
 
 def test_every_weight_that_counts_gets_a_gradient_with_shared_kernels():
-    generator = resnet_generator(filters=8, blocks=2, seed=0, fast=True)
-    plain = resnet_generator(filters=8, blocks=2, seed=0, fast=False)
+    generator, plain = (resnet_generator(filters=8, blocks=2, seed=0) for _ in range(2))
+    set_fast([generator], True)
+    set_fast([plain], False)
     x = noise(2, 16, 16, 3)
 
     def gradients(network):

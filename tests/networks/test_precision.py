@@ -1,6 +1,7 @@
 """Reduced precision: what computes in what, how far gradients are off, and the loss scale."""
 
 import json
+import shutil
 import zipfile
 
 import keras
@@ -92,7 +93,7 @@ def test_gradients_are_those_of_float32_within_rounding(name, precision):
     assert 1e-5 < distance(found, gradients(network)) < TOLERANCE[precision]
 
 
-def test_a_step_is_that_of_float32_within_rounding():
+def test_a_step_is_that_of_float32_within_rounding(eager):
     dataset = make_dataset()
     images = batch(dataset)
 
@@ -116,7 +117,7 @@ def test_a_step_is_that_of_float32_within_rounding():
         assert 1e-5 < distance(found[1], exact[1]) < TOLERANCE[precision]
 
 
-def test_a_step_that_overflows_is_left_out_by_its_optimizer_alone():
+def test_a_step_that_overflows_is_left_out_by_its_optimizer_alone(eager):
     dataset = make_dataset()
     model = make_model(dataset, precision="mixed_float16")
     step, images = tf.function(model.train_step), batch(dataset)
@@ -163,14 +164,15 @@ def test_resumes_to_the_bit_with_its_loss_scale(tmp_path):
         return model
 
     whole = run("whole", 2)
-    run("parts", 1)
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    (tmp_path / "parts/state/epoch_002.weights.h5").unlink()
     resumed = run("parts", 2)
     assert float(whole.disc_optimizer.dynamic_scale) > 2.0**15
     for one, other in zip(all_variables(whole), all_variables(resumed), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_saved_generators_are_plain_float32(tmp_path):
+def test_saved_generators_are_plain_float32(eager, tmp_path):
     dataset = make_dataset()
     model = make_model(dataset, precision="mixed_bfloat16")
     train(model, dataset, tmp_path / "run", 1, steps_per_epoch=1, verbose=0)
@@ -185,7 +187,7 @@ def test_saved_generators_are_plain_float32(tmp_path):
     assert translator(np.zeros((16, 16), "uint8")).shape == (16, 16, 3)
 
 
-def test_states_of_float32_and_bfloat16_are_interchangeable(tmp_path):
+def test_states_of_float32_and_bfloat16_are_interchangeable(eager, tmp_path):
     dataset, path = make_dataset(), tmp_path / "state.weights.h5"
     for ours, theirs in (("float32", "mixed_bfloat16"), ("mixed_bfloat16", "float32")):
         source = make_model(dataset, seed=1, precision=ours)
@@ -197,7 +199,7 @@ def test_states_of_float32_and_bfloat16_are_interchangeable(tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
-def test_nan_still_stops_the_run(tmp_path):
+def test_nan_still_stops_the_run(eager, tmp_path):
     dataset = make_dataset()
     model = make_model(dataset, precision="mixed_float16")
     model.gen_ab.weights[0].assign(model.gen_ab.weights[0] * np.nan)
@@ -205,7 +207,7 @@ def test_nan_still_stops_the_run(tmp_path):
         train(model, dataset, tmp_path / "run", 1, steps_per_epoch=1, verbose=0)
 
 
-def test_the_precision_is_an_argument_of_the_run(tmp_path):
+def test_the_precision_is_an_argument_of_the_run(eager, tmp_path):
     dataset = make_dataset()
     model = make_model(dataset, precision="mixed_bfloat16")
     assert compute_type(model.gen_ab) == compute_type(model.disc_b) == "bfloat16"

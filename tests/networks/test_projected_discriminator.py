@@ -18,7 +18,7 @@ from cyclegan_tf.networks.projected_discriminator import projected_discriminator
 from cyclegan_tf.training import memory
 from cyclegan_tf.training.run import train
 from support.classifiers import drawn
-from support.datasets import all_variables, make_dataset
+from support.datasets import make_dataset
 
 SMALL = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_norm": "spectral", "pool_size": 3}
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (2, 40, 33, 3)).astype("float32")
@@ -61,18 +61,15 @@ def test_gray_is_three_equal_channels():
     np.testing.assert_allclose(one[..., :5], other[..., :5], rtol=1e-4, atol=1e-4)
 
 
-def test_the_trained_network_stays_and_the_rest_learns(tmp_path):
+def test_the_trained_network_stays_and_the_rest_learns(eager, tmp_path):
     dataset = make_dataset(size=32, channels=(1, 3))
 
     def made():
         shapes = dataset.image_shape_a, dataset.image_shape_b
         return recipes.cyclegan(*shapes, **SMALL, disc_features="alex", adversarial_loss="hinge")
 
-    def run(folder, epochs, model):
-        train(model, dataset, folder, epochs, steps_per_epoch=2, images=2, verbose=0)
-        return model
-
-    start, model = made().disc_b, run(tmp_path / "whole", 2, made())
+    start, model = made().disc_b, made()
+    train(model, dataset, tmp_path / "run", 1, steps_per_epoch=2, images=2, verbose=0)
     (frozen, learnt), (of_frozen, of_learnt) = (
         ([w.numpy() for w in x.non_trainable_weights if len(w.shape) == 4], x.trainable_weights)
         for x in (start, model.disc_b)
@@ -87,11 +84,6 @@ def test_the_trained_network_stays_and_the_rest_learns(tmp_path):
         if len(x.shape) > 1
     ]
     assert len(moved) == 18 and min(moved) > 0
-    # A run that is stopped goes on to the same bits.
-    run(tmp_path / "parts", 1, made())
-    resumed = run(tmp_path / "parts", 2, made())
-    for one, other in zip(all_variables(model), all_variables(resumed), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_gradients_reach_the_image_through_every_depth():

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 import warnings
 
 import keras
@@ -41,6 +42,12 @@ def finished(tmp_path_factory):
     """A run that was never interrupted: its folder and all its variables."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     return folder, all_variables(start(make_dataset(), folder))
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of the finished run, to do harm to."""
+    return shutil.copytree(finished[0], tmp_path / "run")
 
 
 def assert_same(variables, others):
@@ -95,7 +102,7 @@ def test_saved_generators_know_what_they_translate(finished):
     assert translator(np.zeros((20, 30), "uint8")).shape == (20, 30, 3)
 
 
-@pytest.mark.parametrize("steps", [(1,), (5,), (2, 4, 6, 11)])
+@pytest.mark.parametrize("steps", [(1, 4), (5, 11)])
 def test_an_interrupted_run_ends_with_the_same_weights_to_the_bit(finished, tmp_path, steps):
     dataset = make_dataset()
     for step in steps:
@@ -124,36 +131,30 @@ def test_a_finished_run_is_not_trained_again(finished, capsys):
     assert "has its 3 epochs already" in capsys.readouterr().out
 
 
-def test_a_broken_state_falls_back_to_the_one_before(finished, tmp_path):
-    dataset, folder = make_dataset(), tmp_path / "run"
-    start(dataset, folder, epochs=2)
-    newest = folder / "state/epoch_002.weights.h5"
+def test_a_broken_state_falls_back_to_the_one_before(finished, copied):
+    newest = copied / "state/epoch_003.weights.h5"
     newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
-    with pytest.warns(UserWarning, match=r"epoch_002.* cannot be read"):
-        model = start(dataset, folder)
+    with pytest.warns(UserWarning, match=r"epoch_003.* cannot be read"):
+        model = start(make_dataset(), copied)
     assert_same(finished[1], all_variables(model))
 
 
-def test_no_readable_state_is_said_and_nothing_is_lost(tmp_path):
-    dataset, folder = make_dataset(), tmp_path / "run"
-    start(dataset, folder, epochs=2)
-    for state in folder.glob("state/*"):
+def test_no_readable_state_is_said_and_nothing_is_lost(copied):
+    for state in copied.glob("state/*"):
         state.write_bytes(b"")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(InputError, match="None of the states in .* can be read"):
-            start(dataset, folder)
-    assert len(list(folder.glob("epochs/*.png"))) == 2
+            start(make_dataset(), copied)
+    assert len(list(copied.glob("epochs/*.png"))) == 3
 
 
-def test_a_history_that_is_no_table_is_said(tmp_path):
-    dataset, folder = make_dataset(), tmp_path / "run"
-    start(dataset, folder, epochs=1)
-    (folder / "state/epoch_old.weights.h5").write_text("not ours")
-    (folder / "epochs/epoch_old.png").write_text("not ours")
-    (folder / "history.csv").write_text("my notes\nare here\n")
+def test_a_history_that_is_no_table_is_said(eager, copied):
+    (copied / "state/epoch_old.weights.h5").write_text("not ours")
+    (copied / "epochs/epoch_old.png").write_text("not ours")
+    (copied / "history.csv").write_text("my notes\nare here\n")
     with pytest.raises(InputError, match="history.csv cannot be read as a table"):
-        start(dataset, folder)
+        start(make_dataset(), copied)
 
 
 def test_changed_arguments_are_refused_with_the_difference_named(finished):
@@ -173,18 +174,16 @@ def test_changed_arguments_are_refused_with_the_difference_named(finished):
         )
 
 
-def test_another_environment_is_warned_of(tmp_path):
-    dataset, folder = make_dataset(), tmp_path / "run"
-    start(dataset, folder, epochs=1)
-    run = json.loads((folder / "run.json").read_text())
+def test_another_environment_is_warned_of(copied):
+    run = json.loads((copied / "run.json").read_text())
     assert "inter-op" in run["versions"]["threads"]
     run["versions"]["keras"] = "3.0"
-    (folder / "run.json").write_text(json.dumps(run))
+    (copied / "run.json").write_text(json.dumps(run))
     with pytest.warns(UserWarning, match="may differ from an uninterrupted run"):
-        start(dataset, folder, epochs=2)
+        start(make_dataset(), copied)
 
 
-def test_a_constant_rate_may_be_trained_longer(tmp_path):
+def test_a_constant_rate_may_be_trained_longer(eager, tmp_path):
     dataset = make_dataset()
 
     def run(folder, epochs):
@@ -211,17 +210,17 @@ def test_a_hidden_file_of_something_else_is_left_alone(tmp_path):
     assert (tmp_path / "docs/.writing-thesis/chapter.txt").read_text() == "mine"
 
 
-def test_half_written_files_of_a_killed_process_are_removed(finished, tmp_path):
+def test_half_written_files_of_a_killed_process_are_removed(eager, tmp_path):
     dataset, folder = make_dataset(), tmp_path / "run"
     folder.mkdir()
     (folder / ".writing-run.json").write_text("{")  # killed at its very first write
     start(dataset, folder, epochs=1)
     (folder / "state/.writing-x.weights.h5").write_bytes(b"half")
-    start(dataset, folder)
+    start(dataset, folder, epochs=1)
     assert not list(folder.rglob(".writing-*"))
 
 
-def test_one_process_at_a_time(tmp_path):
+def test_one_process_at_a_time(eager, tmp_path):
     class Rival(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             with pytest.raises(InputError, match="Another process is training in"):
@@ -233,7 +232,7 @@ def test_one_process_at_a_time(tmp_path):
     assert rival.tried
 
 
-def test_a_trained_model_does_not_start_a_new_run(tmp_path):
+def test_a_trained_model_does_not_start_a_new_run(eager, tmp_path):
     dataset = make_dataset()
     model = start(dataset, tmp_path / "one", epochs=1)
     with pytest.raises(InputError, match="a model that was already trained"):
@@ -241,7 +240,7 @@ def test_a_trained_model_does_not_start_a_new_run(tmp_path):
     assert not (tmp_path / "two").exists()
 
 
-def test_an_epoch_whose_last_update_broke_the_weights_is_not_saved(tmp_path):
+def test_an_epoch_whose_last_update_broke_the_weights_is_not_saved(eager, tmp_path):
     dataset, folder = make_dataset(), tmp_path / "run"
 
     class PoisonLast(keras.callbacks.Callback):
@@ -255,29 +254,29 @@ def test_an_epoch_whose_last_update_broke_the_weights_is_not_saved(tmp_path):
     assert not (folder / "gen_ab.keras").exists()
 
 
-def test_nan_stops_at_once_and_keeps_the_last_good_state(tmp_path):
-    dataset, folder = make_dataset(), tmp_path / "run"
-
+def test_nan_stops_at_once_and_keeps_the_last_good_state(eager, copied):
     class Poison(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:
+            if epoch == 2:
                 self.model.gen_ab.weights[0].assign(self.model.gen_ab.weights[0] * np.nan)
 
-    start(dataset, folder, epochs=1)
-    good = (folder / "state/epoch_001.weights.h5").read_bytes()
-    with pytest.raises(TrainingDiverged, match=r"became nan in epoch 2, step 1.*\(1\) is kept"):
-        start(dataset, folder, Poison())
-    assert (folder / "state/epoch_001.weights.h5").read_bytes() == good
-    assert not (folder / "state/epoch_002.weights.h5").exists()
-    assert len(read_history(folder)) == 1
+    (copied / "state/epoch_003.weights.h5").unlink()
+    rows = (copied / "history.csv").read_text().splitlines(keepends=True)
+    (copied / "history.csv").write_text("".join(rows[:3]))
+    good = (copied / "state/epoch_002.weights.h5").read_bytes()
+    with pytest.raises(TrainingDiverged, match=r"became nan in epoch 3, step 1.*\(2\) is kept"):
+        start(make_dataset(), copied, Poison())
+    assert (copied / "state/epoch_002.weights.h5").read_bytes() == good
+    assert not (copied / "state/epoch_003.weights.h5").exists()
+    assert len(read_history(copied)) == 2
 
 
-def test_two_runs_of_one_seed_are_equal_and_of_two_seeds_are_not(tmp_path):
+def test_two_runs_of_one_seed_are_equal_and_of_two_seeds_are_not(eager, tmp_path):
     dataset = make_dataset()
 
     def run(name, seed):
         model = make_model(dataset, seed=seed)
-        train(model, dataset, tmp_path / name, 1, steps_per_epoch=3, verbose=0)
+        train(model, dataset, tmp_path / name, 1, steps_per_epoch=2, verbose=0)
         return all_variables(model)
 
     one = run("one", 5)
@@ -285,7 +284,7 @@ def test_two_runs_of_one_seed_are_equal_and_of_two_seeds_are_not(tmp_path):
     assert not np.array_equal(one[0], run("three", 6)[0])
 
 
-def test_health_warnings_reach_people(tmp_path, capsys):
+def test_diagnostics_reach_people(eager, tmp_path, capsys):
     dataset = make_dataset(channels=(3, 3))
     model = make_model(dataset, learning_rate=0.0)
     kernel = model.gen_ab.weights[-2]  # the last convolution: zeros make a constant image
@@ -306,7 +305,7 @@ def test_report_is_one_page_without_other_hosts(finished):
     assert "http://" not in outside and "https://" not in outside
 
 
-def test_tensorboard_works_through_keras(tmp_path):
+def test_tensorboard_works_through_keras(eager, tmp_path):
     dataset = make_dataset()
     board = keras.callbacks.TensorBoard(tmp_path / "board", update_freq="epoch")
     start(dataset, tmp_path / "run", board, epochs=1)
