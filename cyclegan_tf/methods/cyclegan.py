@@ -175,12 +175,12 @@ class CycleGAN(GenerativeModel):
         return self.gen_ab(a), self.gen_ba(b)
 
     def generator_losses(self, batch):
-        """Adversarial (equation 1), cycle (2) and identity (section 5.2) losses, weighted."""
+        """Identity, cycle and adversarial losses (equation 3), and those for pairs and edges."""
         a, b = batch
         gen_ab, gen_ba = self._recomputed or self.generators
         options, losses = self.options, {}
         if options.identity_weight:
-            # One call translates and reconstructs: instance norm keeps the images apart.
+            # Section 5.2. One call translates and repeats: instance norm keeps the images apart.
             fake_b, same_b = tf.split(gen_ab(tf.concat([a, b], 0), training=True), 2)
             fake_a, same_a = tf.split(gen_ba(tf.concat([b, a], 0), training=True), 2)
             losses["identity_a"] = options.identity_weight * l1(same_a, a)
@@ -188,6 +188,7 @@ class CycleGAN(GenerativeModel):
         else:
             fake_b, fake_a = gen_ab(a, training=True), gen_ba(b, training=True)
         cycled_a, cycled_b = gen_ba(fake_b, training=True), gen_ab(fake_a, training=True)
+        # Equation 2.
         losses["cycle_a"] = options.cycle_weight * l1(cycled_a, a)
         losses["cycle_b"] = options.cycle_weight * l1(cycled_b, b)
         if options.paired_weight:
@@ -201,6 +202,7 @@ class CycleGAN(GenerativeModel):
                 edges_b += gradient_difference(fake_b, b)
             losses["gradient_a"] = options.gradient_weight * edges_a
             losses["gradient_b"] = options.gradient_weight * edges_b
+        # Equation 1, by the loss of section 4: the generators' half of it.
         for name, disc, fake in (("adv_ab", self.disc_b, fake_b), ("adv_ba", self.disc_a, fake_a)):
             logits = disc(fake, training=True)
             losses[name] = options.adversarial_weight * self.generator_loss(logits)
