@@ -15,7 +15,7 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import quiet
 from cyclegan_tf.inference import example_images, formats
 from cyclegan_tf.inference.files import check_replaceable
-from cyclegan_tf.inference.load import locate
+from cyclegan_tf.inference.source import locate
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.layers.dropout import Dropout, set_test_time
 

@@ -13,7 +13,7 @@ from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.data.io import formats
 from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.inference.files import check_replaceable
-from cyclegan_tf.inference.load import locate
+from cyclegan_tf.inference.source import locate
 from cyclegan_tf.networks import generator_file
 
 #: How many images are made at a time.

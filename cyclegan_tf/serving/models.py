@@ -13,7 +13,7 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.generator_metadata import Shapes, Translation
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.data.synthetic.sketch import sketch
-from cyclegan_tf.inference import formats, load
+from cyclegan_tf.inference import formats, load, source
 from cyclegan_tf.inference.translator import Translator
 
 #: Files that hold a generator.
@@ -165,7 +165,7 @@ class Catalogue:
                         found.setdefault(name, {})[file.stem[-2:]] = file
                 elif _is_complete(file):
                     found[inside.as_posix()] = {"ab": file}
-        built_in = sorted(load.PRETRAINED.glob("gen_*.keras"))
+        built_in = sorted(source.PRETRAINED.glob("gen_*.keras"))
         if built_in and PRETRAINED not in found:
             found[PRETRAINED] = {file.stem[-2:]: file for file in built_in}
         return found

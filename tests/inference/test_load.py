@@ -7,7 +7,7 @@ import pytest
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.generator_metadata import Translation
-from cyclegan_tf.inference import load
+from cyclegan_tf.inference import load, source
 from cyclegan_tf.networks import generator_file
 from inference.test_translator import identity
 
@@ -16,18 +16,18 @@ def test_what_a_path_holds(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/saved_model.pb").touch()
     for path, direction, file, run, format in (
-        (None, "ba", load.PRETRAINED / "gen_ba.keras", load.PRETRAINED, None),
+        (None, "ba", source.PRETRAINED / "gen_ba.keras", source.PRETRAINED, None),
         (tmp_path, None, tmp_path / "gen_ab.keras", tmp_path, None),
         (tmp_path / "g.h5", None, tmp_path / "g.h5", None, None),
         (tmp_path / "g.ONNX", None, tmp_path / "g.ONNX", None, "onnx"),
         (tmp_path / "model", None, tmp_path / "model", None, "saved_model"),
     ):
-        found = load.locate(path, direction)
+        found = source.locate(path, direction)
         name = found.format and found.format.name
         assert (found.file, found.run, name) == (file, run, format)
     for file in ("g.keras", "g.onnx", "model"):
         with pytest.raises(InputError, match="direction belongs to a run's folder"):
-            load.locate(tmp_path / file, "ab")
+            source.locate(tmp_path / file, "ab")
 
 
 def test_files_that_are_no_generators_are_named(tmp_path):

@@ -8,7 +8,7 @@ from cyclegan_tf.cli import main
 from cyclegan_tf.data.synthetic import cartoons
 from cyclegan_tf.data.synthetic.sketch import sketch
 from cyclegan_tf.inference import load
-from cyclegan_tf.inference.load import PRETRAINED
+from cyclegan_tf.inference.source import PRETRAINED
 
 #: Of another seed than the training's.
 FACES = cartoons.cartoons(12, 128, seed=2026)

@@ -5,16 +5,18 @@ import pytest
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.generator_metadata import Translation
-from cyclegan_tf.inference import autotune, export, formats, load
+from cyclegan_tf.inference import autotune, export, formats, source
 from cyclegan_tf.networks import generator_file, generators
 from cyclegan_tf.serving.models import PENCIL, PRETRAINED, Catalogue
 from support.service import make_image
 
 
-def generator(path, source, target):
+def generator(path, name, other):
     """Saves a tiny generator."""
     network = generators.resnet_generator(filters=2, blocks=1, seed=1)
-    generator_file.save(path, network, Translation(source, target, size=(16, 16), epoch=3))
+    generator_file.save(
+        path, network, Translation(name, other, size=(16, 16), epoch=3)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ def test_the_service_takes_the_runtime_asked_for_exported_once(tmp_path, monkeyp
     monkeypatch.setenv("CYCLEGAN_TF_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(autotune, "CANDIDATES", ("onnx",))
     monkeypatch.setattr(autotune, "TURNS", 1)
-    monkeypatch.setattr(load, "PRETRAINED", tmp_path)  # two generators fewer to export
+    monkeypatch.setattr(source, "PRETRAINED", tmp_path)  # two generators fewer to export
     generator(tmp_path / "models/gen.keras", "x", "y")
     served = Catalogue(tmp_path / "models", "onnx", log=lambda _: None).models["gen.keras"]["ab"]
     assert served.translator.runtime == "onnx" and list((tmp_path / "cache").rglob("*.onnx"))

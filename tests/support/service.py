@@ -13,7 +13,7 @@ pytest.importorskip("waitress", reason="the extra serve is not installed")
 pytest.importorskip("prometheus_client", reason="the extra serve is not installed")
 
 from cyclegan_tf.common.generator_metadata import Shapes, Translation, from_json
-from cyclegan_tf.inference.load import PRETRAINED
+from cyclegan_tf.inference.source import PRETRAINED
 from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.serving.models import Catalogue
 from cyclegan_tf.serving.server import Server
