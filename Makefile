@@ -19,12 +19,12 @@ demo: $(VENV)/installed
 	@echo "Translated images           $(DEMO)/sketch_as_cartoon.png, $(DEMO)/cartoon_as_sketch.png"
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+NBVAL := --nbval-lax --nbval-sanitize-with notebooks/sanitize.cfg --nbval-cell-timeout 600
 
-# Everything but what is marked long, the notebooks in short mode included.
+# Everything but what is marked long, with the notebooks in short mode: theirs come first, since one
+# of them takes longest.
 test: $(VENV)/installed-test
-	$(PYTEST)
-	CYCLEGAN_TF_SHORT=1 $(PYTEST) --nbval-lax --nbval-sanitize-with notebooks/sanitize.cfg \
-	    --nbval-cell-timeout 600 notebooks
+	CYCLEGAN_TF_SHORT=1 $(PYTEST) $(NBVAL) notebooks tests
 
 fast: $(VENV)/installed-test
 	$(PYTEST) -m "not slow and not long"

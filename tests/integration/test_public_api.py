@@ -4,14 +4,10 @@ import importlib
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import cyclegan_tf as cg
-from cyclegan_tf.cli import train as train_command
-from cyclegan_tf.cli.main import main
-from cyclegan_tf.data import npz
 from support.datasets import fill
 
 
@@ -30,35 +26,6 @@ def test_from_two_folders_to_a_translated_image_and_its_scores(tmp_path):
     scores = cg.evaluate(run, data, metrics=["edge_preservation"])
     assert "edge" in str(scores).lower()
     assert cg.__version__ and issubclass(cg.InputError, ValueError)
-
-
-def test_the_command_and_python_make_the_same_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(train_command, "_set_up_tensorflow", lambda deterministic: None)
-    npz.save(tmp_path / "d.npz", cg.prepare.generated(4, 2, size=16))
-    words = ["--epochs", "1", "--steps", "1", "--filters", "2", "--blocks", "1"]
-    words += ["--disc-layers", "1", "--no-residual", "--beta-2", "0.99", "--direction", "ba"]
-    assert (
-        main(["train", tmp_path / "d.npz", tmp_path / "a", "--method", "cyclegan_fast", *words])
-        == 0
-    )
-    cg.train(
-        "cyclegan_fast",
-        tmp_path / "d.npz",
-        tmp_path / "b",
-        epochs=1,
-        steps_per_epoch=1,
-        filters=2,
-        blocks=1,
-        disc_layers=1,
-        residual=False,
-        beta_2=0.99,
-        direction="ba",
-        verbose=0,
-    )
-    a, b = ((tmp_path / run / "run.json").read_text() for run in "ab")
-    assert a == b
-    a, b = (cg.load(tmp_path / run)(np.zeros((16, 16, 3), np.uint8)) for run in "ab")
-    np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,7 @@ from support.service import make_image
 def generator(path, name, other):
     """Saves a tiny generator."""
     network = generators.resnet_generator(filters=2, blocks=1, seed=1)
-    generator_file.save(
-        path, network, Translation(name, other, size=(16, 16), epoch=3)
-    )
+    generator_file.save(path, network, Translation(name, other, size=(16, 16), epoch=3))
 
 
 @pytest.fixture(scope="module")
