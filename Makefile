@@ -8,6 +8,9 @@ DEMO := saved_models/demo
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
+	$(BIN)/cyclegan-tf translate docs/sketch.png saved_models/cartoon.png --overwrite
+	@echo "The pair that comes with the package made saved_models/cartoon.png of docs/sketch.png."
+	@echo "Now one of your own is trained:"
 	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100
 	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) --method cyclegan_fast --minutes 4 --upsampling resize
 	$(BIN)/cyclegan-tf translate $(DEMO) docs/sketch.png $(DEMO)/sketch_as_cartoon.png --overwrite

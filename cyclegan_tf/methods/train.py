@@ -70,6 +70,8 @@ def train(
     """
     found = registry.find(method)
     registry.checked(method, options)
+    if "total_steps" in options:
+        raise InputError("total_steps has no use here, where epochs or minutes decide it.")
     dataset = data if isinstance(data, npz.Dataset) else opened(data)
     if direction not in ("ab", "ba"):
         raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")

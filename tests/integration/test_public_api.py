@@ -50,6 +50,11 @@ def test_importing_the_package_is_quick_and_leaves_tensorflow_out():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_the_steps_of_a_run_are_those_of_its_epochs(tmp_path):
+    with pytest.raises(cg.InputError, match="total_steps has no use here"):
+        cg.train("cyclegan", cg.prepare.generated(2, 0, size=16), tmp_path / "r", total_steps=9)
+
+
 def test_an_unknown_name_is_no_attribute():
     with pytest.raises(AttributeError, match="pictures"):
         cg.pictures  # noqa: B018
