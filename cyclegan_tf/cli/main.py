@@ -12,6 +12,18 @@ import warnings
 from cyclegan_tf.cli import evaluate, export, prepare, sample, serve, train, translate, view
 from cyclegan_tf.common.errors import InputError
 
+#: The subcommands, in the order of the help.
+COMMANDS = {
+    "prepare": prepare,
+    "train": train,
+    "evaluate": evaluate,
+    "translate": translate,
+    "sample": sample,
+    "export": export,
+    "serve": serve,
+    "view": view,
+}
+
 
 def main(arguments=None):
     """Runs the command line.
@@ -76,9 +88,11 @@ def _parser(arguments):
         description="CycleGAN and its relatives: prepare images, train, evaluate, translate.",
     )
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (prepare, train, evaluate, translate, sample, export, serve, view):
+    # Of a known command only its own options are declared: the others would not be read.
+    called = [COMMANDS[word] for word in arguments[:1] if word in COMMANDS]
+    for command in called or COMMANDS.values():
         if command is train:
-            train.add(subcommands, arguments[1:] if arguments[:1] == ["train"] else ())
+            train.add(subcommands, arguments[1:] if called else ())
         else:
             command.add(subcommands)
     return parser
