@@ -10,6 +10,7 @@ import os
 import re
 from pathlib import Path
 
+from cyclegan_tf.cli import method_options
 from cyclegan_tf.cli.arguments import (
     above_zero,
     add_data,
@@ -28,11 +29,6 @@ from cyclegan_tf.methods.names import METHODS
 #: What arguments of `methods.train.train` are called here, beside those of the method.
 WORDS = {"steps_per_epoch": "--steps", "batch_size": "--batch", "constant_rate": "--constant-rate"}
 WORDS |= {name: f"--{name}" for name in ("minutes", "epochs", "seed", "direction", "images")}
-#: Options that had other names, and the values that had others.
-OLD_NAMES = {
-    "adversarial_loss": ("--loss", {}),
-    "fast_convolutions": ("--convolutions", {"auto": None, "fast": True, "plain": False}),
-}
 
 
 def run(options):
@@ -226,7 +222,7 @@ def add(subcommands, arguments=()):
     _add_budget(parser.add_argument_group("budget"), found.batch if found else "by method")
     _add_run(parser.add_argument_group("run"))
     if found:
-        add_options(parser, declared)
+        method_options.add(parser, declared)
     shown = len(parser._action_groups)
     add_reading(parser)
     _add_scoring(parser)
@@ -331,60 +327,6 @@ def _add_run(group):
         action="store_true",
         help="print options, sizes of networks and memory, and train nothing",
     )
-
-
-def add_options(parser, declared):
-    """Adds the options that a method declares; of those not given the namespace has None.
-
-    Args:
-        parser: Of `argparse`.
-        declared: `registry.Method.declared`.
-    """
-    from cyclegan_tf.methods.options import GROUPS
-
-    for group, title in GROUPS.items():
-        arguments = parser.add_argument_group(title)
-        for option in declared.values():
-            if option.group == group:
-                _add_option(arguments, option)
-                if option.name in OLD_NAMES:
-                    old, values = OLD_NAMES[option.name]
-                    choices = [*values, *option.choices]
-                    renamed.option(arguments, old, option.flag, values, choices=choices)
-
-
-def _add_option(group, option):
-    help = option.help
-    if option.default is not None:  # then what "by default" follows from other things is not
-        help = f"{help.partition('; by default')[0]} (default: {_said(option.default)})"
-    help = help.replace("%", "%%")
-    if option.kind is bool:
-        action = argparse.BooleanOptionalAction
-        group.add_argument(option.flag, action=action, default=None, help=help)
-    elif option.choices:
-        group.add_argument(option.flag, choices=option.choices, help=help)
-    else:
-        metavar = "N" if option.kind is int else "X"
-        group.add_argument(option.flag, type=_type(option), metavar=metavar, help=help)
-
-
-def _said(value):
-    """A default as people write it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else value
-
-
-def _type(option):
-    """The type of a number within the option's bounds."""
-
-    def parse(text):
-        try:
-            return option.check(option.kind(text))
-        except (InputError, ValueError):
-            raise argparse.ArgumentTypeError(f"must be {option.rule}, received {text!r}") from None
-
-    return parse
 
 
 def _add_scoring(parser):

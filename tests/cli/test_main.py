@@ -207,6 +207,7 @@ def test_the_unforeseen_is_one_sentence_too(monkeypatch, tmp_path, capsys):
     assert "goes on from the last finished epoch" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["prepare", "x.npz", "--folders", "none"], ["translate", "none", ".", "x"]]
 )

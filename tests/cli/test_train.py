@@ -230,6 +230,7 @@ def test_a_run_of_minutes_goes_on_with_what_was_begun(timed, tmp_path, capsys, m
     assert "has its 2 epochs already" in said
 
 
+@pytest.mark.slow
 def test_python_and_the_command_make_the_same_of_the_same_words(tmp_path, eager):
     """Residual by the data, the batch by the method."""
     cases = {

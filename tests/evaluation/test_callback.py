@@ -14,6 +14,8 @@ from cyclegan_tf.training.callbacks import read_history, restore, save_state
 from cyclegan_tf.training.run import train
 from support.datasets import all_variables, make_dataset, make_model
 
+pytestmark = pytest.mark.slow
+
 OFFLINE = {"features": "random", "lpips": "none"}
 SCORED = ("structural_similarity", "frechet_random")
 

@@ -14,6 +14,8 @@ from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training.callbacks import read_history
 from support.datasets import make_dataset
 
+pytestmark = pytest.mark.slow
+
 OFFLINE = {"features": "none", "lpips": "none"}
 TINY = {"filters": 2, "blocks": 0, "disc_layers": 1, "pool_size": 0}
 MAKERS = {

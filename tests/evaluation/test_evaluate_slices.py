@@ -231,6 +231,7 @@ def test_data_without_label_maps_are_spared_the_reasons():
     assert not BODY & (found.left_out.keys() | found.rows["translated"].keys())
 
 
+@pytest.mark.slow
 def test_training_is_scored_in_the_body_and_says_so(tmp_path):
     dataset = make_slices()
     model = make_model(dataset, filters=2, blocks=0, pool_size=0)

@@ -148,6 +148,7 @@ def test_what_people_cannot_look_at_is_not_served(tmp_path):
     assert "takes images of 5 channels" in refused[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "made"), [(1, 5), (2, 2), (5, 1)])
 def test_pieces_and_exports_know_any_number_of_channels(tmp_path, given, made):
     network = generators.resnet_generator((None, None, given), 4, 1, output_channels=made, seed=0)
@@ -197,6 +198,7 @@ def blob(i, low, high, channels=1, dtype="float32", side=32):
 TINY = ["--filters", 4, "--blocks", 1, "--epochs", 1, "--steps", 3, "--disc-layers", 1]
 
 
+@pytest.mark.slow
 def test_floats_of_one_and_of_five_channels_from_files_to_files(tmp_path, capsys, eager):
     fill(tmp_path / "ct", 22, lambda i: blob(i, *HU), ".npy")
     fill(tmp_path / "bands", 22, lambda i: blob(i, 0, 0.8, 5), ".npy")

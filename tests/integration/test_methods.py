@@ -110,6 +110,7 @@ def undisturbed(tmp_path_factory):
     return of
 
 
+@pytest.mark.slow
 @each
 def test_a_run_without_its_last_epoch_goes_on_to_the_same_bits(method, undisturbed, tmp_path):
     """As after a stop in the middle of it: `training/test_run.py` stops where it hurts."""
@@ -126,6 +127,7 @@ def test_a_run_without_its_last_epoch_goes_on_to_the_same_bits(method, undisturb
     assert strips[0].read_bytes() == strips[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_the_names_of_layers_do_not_matter(tmp_path):
     """Keras numbers layers on through a process: more or fewer precede a resumed run's."""
     keras.backend.clear_session()

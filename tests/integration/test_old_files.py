@@ -27,6 +27,7 @@ def old(tmp_path_factory):
     return folder, json.loads((folder / "values.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*was started with")  # other versions of libraries
 def test_an_old_run_goes_on_to_the_same_weights(old):
     folder, values = old

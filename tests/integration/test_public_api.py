@@ -11,6 +11,7 @@ import cyclegan_tf as cg
 from support.datasets import fill
 
 
+@pytest.mark.slow
 def test_from_two_folders_to_a_translated_image_and_its_scores(tmp_path):
     photos, drawings = (
         fill(tmp_path / "photo", range(8)),

@@ -153,6 +153,7 @@ def test_constant_then_linear():
     assert float(ConstantThenLinear(1.0, 10, decay_from=0.0)(5)) == 0.5
 
 
+@pytest.mark.slow
 def test_a_step_moves_every_kernel_with_fast_convolutions_as_without():
     batch = tuple(tf.random.stateless_uniform((1, 16, 16, 3), (0, i), -1.0) for i in range(2))
 

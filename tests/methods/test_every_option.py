@@ -9,6 +9,8 @@ import tensorflow as tf
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.methods import registry
 
+pytestmark = pytest.mark.slow
+
 GRAY, COLOUR, DIGIT, CLASS = (16, 16, 1), (16, 16, 3), (8, 8, 1), (1, 1, 3)
 LATENT = {"filters": 2, "blocks": 1, "disc_layers": 1, "disc_scales": 2}
 #: Image shapes and options of the smallest model of each method.

@@ -13,6 +13,8 @@ from cyclegan_tf.networks.pretrained import weights
 from methods.test_every_option import values
 from support.classifiers import drawn
 
+pytestmark = pytest.mark.slow
+
 GRAY, COLOUR, LARGER = (16, 16, 1), (16, 16, 3), (32, 32, 3)
 SMALL = {"filters": 2, "disc_layers": 1}
 RESNET = SMALL | {"blocks": 1}

@@ -206,6 +206,7 @@ def test_a_generator_of_other_channels_is_refused():
         FSeSim(FSeSimOptions(), (SHAPE, SHAPE), networks={"gen_ab": generator})
 
 
+@pytest.mark.slow
 def test_the_command_trains_it_for_minutes_in_either_direction(tmp_path, monkeypatch):
     monkeypatch.setattr(train_command, "_set_up_tensorflow", lambda deterministic: None)
     trial = time_budget.Trial(9.0, 20.0)

@@ -290,6 +290,7 @@ def pairs():
     return make_dataset(3, 3, size=64, paired=True)
 
 
+@pytest.mark.slow
 def test_a_run_translates_and_its_choices_can_be_changed(pairs, tmp_path):
     model = make_model(pairs)
     train(model, pairs, tmp_path / "run", 1, verbose=0)
@@ -331,6 +332,7 @@ def test_a_image_of_the_training_size_is_translated_without_a_border(pairs):
     assert np.abs(translator(pairs.test_a[:1]) - expected).max() <= 1  # rounding
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_and_translates(pairs, tmp_path, capsys, monkeypatch):
     # TensorFlow takes thread settings only before its first operation.
     monkeypatch.setattr(commands.train, "_set_up_tensorflow", lambda deterministic: None)

@@ -85,6 +85,7 @@ def test_features_are_those_of_pytorch(features):
     assert features.mean() == pytest.approx(1.2610263, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_other_layout_gives_the_same_under_any_policy(features):
     tensors, source = {"module.fc.weight": np.zeros((1008, 2048)), "module.epoch": 1}, drawn()
     rng = np.random.default_rng(0)

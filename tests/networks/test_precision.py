@@ -207,6 +207,7 @@ def test_nan_still_stops_the_run(eager, tmp_path):
         train(model, dataset, tmp_path / "run", 1, steps_per_epoch=1, verbose=0)
 
 
+@pytest.mark.slow
 def test_the_precision_is_an_argument_of_the_run(eager, tmp_path):
     dataset = make_dataset()
     model = make_model(dataset, precision="mixed_bfloat16")

@@ -61,6 +61,7 @@ def test_gray_is_three_equal_channels():
     np.testing.assert_allclose(one[..., :5], other[..., :5], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_trained_network_stays_and_the_rest_learns(eager, tmp_path):
     dataset = make_dataset(size=32, channels=(1, 3))
 

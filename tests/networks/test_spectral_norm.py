@@ -10,6 +10,8 @@ from cyclegan_tf.networks.layers.spectral_norm import SpectralConv2D, layers_of
 from cyclegan_tf.training.run import train
 from support.datasets import all_variables, make_dataset, make_model
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"batch_size": 2, "steps_per_epoch": 2, "images": 2, "verbose": 0}
 
 

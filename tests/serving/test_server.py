@@ -101,6 +101,7 @@ def test_what_is_no_http_is_refused_in_the_form_of_all_errors(tmp_path):
         assert ask(server).status_code == 200
 
 
+@pytest.mark.slow
 def test_slow_requests_are_closed_and_hold_nobody_up(tmp_path):
     with running(make_service(tmp_path, limits=Limits(transfer=1))) as server:
         body, kind = form(encoded(make_image()))
@@ -130,6 +131,7 @@ def test_slow_requests_are_closed_and_hold_nobody_up(tmp_path):
         assert all(closed)
 
 
+@pytest.mark.slow
 def test_idle_connections_keep_nobody_out(tmp_path):
     with running(make_service(tmp_path, limits=Limits(connections=12))) as server:
         idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(30)]
@@ -142,6 +144,7 @@ def test_idle_connections_keep_nobody_out(tmp_path):
             sock.close()
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_fetches_is_dropped(tmp_path):
     image = make_image(1600, 1600)
     limits = Limits(transfer=1, bytes=2**25)

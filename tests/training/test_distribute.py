@@ -18,6 +18,8 @@ from support import replicas
 from support.datasets import all_variables, make_dataset, make_model
 from training.test_model import drawn
 
+pytestmark = pytest.mark.slow
+
 
 def arrays(path):
     with np.load(path) as file:

@@ -20,6 +20,8 @@ from cyclegan_tf.training.gradient_checkpointing import recomputed, segments
 from cyclegan_tf.training.run import train
 from support.datasets import ROOT, make_dataset, make_model
 
+pytestmark = pytest.mark.slow
+
 
 def trained(jit_compile=False, steps=2, **options):
     """Weights, pools and losses after some plain steps, whose size is that of the gradient."""

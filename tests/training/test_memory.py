@@ -80,6 +80,7 @@ def test_activations_of_a_step(identity_weight, calls):
     assert parts(model(recompute=True), 4).activations == 4 * 2 * (recomputed + discriminator)
 
 
+@pytest.mark.slow
 def test_each_way_to_save_saves_what_it_says():
     def model(**options):
         return recipes.cyclegan((64, 64, 3), filters=8, blocks=6, **options)
@@ -103,6 +104,7 @@ def test_each_way_to_save_saves_what_it_says():
     assert left == ["images of 32x32", "half the filters"]
 
 
+@pytest.mark.slow
 def test_the_run_says_what_it_takes_and_warns_where_it_does_not_suffice(
     tmp_path, monkeypatch, capsys
 ):

@@ -102,6 +102,7 @@ def test_saved_generators_know_what_they_translate(finished):
     assert translator(np.zeros((20, 30), "uint8")).shape == (20, 30, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [(1, 4), (5, 11)])
 def test_an_interrupted_run_ends_with_the_same_weights_to_the_bit(finished, tmp_path, steps):
     dataset = make_dataset()
@@ -113,6 +114,7 @@ def test_an_interrupted_run_ends_with_the_same_weights_to_the_bit(finished, tmp_
     assert [r["cycle_a"] for r in ours] == [r["cycle_a"] for r in theirs]
 
 
+@pytest.mark.slow
 def test_the_same_cell_again_goes_on_with_the_same_model_object(finished, tmp_path):
     dataset = make_dataset()
     model = make_model(dataset, total_steps=EPOCHS * STEPS, seed=1)
@@ -131,6 +133,7 @@ def test_a_finished_run_is_not_trained_again(finished, capsys):
     assert "has its 3 epochs already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_broken_state_falls_back_to_the_one_before(finished, copied):
     newest = copied / "state/epoch_003.weights.h5"
     newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
@@ -183,6 +186,7 @@ def test_another_environment_is_warned_of(copied):
         start(make_dataset(), copied)
 
 
+@pytest.mark.slow
 def test_a_constant_rate_may_be_trained_longer(eager, tmp_path):
     dataset = make_dataset()
 
@@ -210,6 +214,7 @@ def test_a_hidden_file_of_something_else_is_left_alone(tmp_path):
     assert (tmp_path / "docs/.writing-thesis/chapter.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_half_written_files_of_a_killed_process_are_removed(eager, tmp_path):
     dataset, folder = make_dataset(), tmp_path / "run"
     folder.mkdir()
@@ -271,6 +276,7 @@ def test_nan_stops_at_once_and_keeps_the_last_good_state(eager, copied):
     assert len(read_history(copied)) == 2
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_seed_are_equal_and_of_two_seeds_are_not(eager, tmp_path):
     dataset = make_dataset()
 
@@ -305,6 +311,7 @@ def test_report_is_one_page_without_other_hosts(finished):
     assert "http://" not in outside and "https://" not in outside
 
 
+@pytest.mark.slow
 def test_tensorboard_works_through_keras(eager, tmp_path):
     dataset = make_dataset()
     board = keras.callbacks.TensorBoard(tmp_path / "board", update_freq="epoch")

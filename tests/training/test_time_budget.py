@@ -14,6 +14,8 @@ from cyclegan_tf.methods import registry
 from cyclegan_tf.training import time_budget
 from support.datasets import make_dataset
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"blocks": 1, "disc_layers": 1, "disc_filters": 2}
 #: What the smallest model of other methods needs.
 MORE = {"cut": {"disc_layers": 1, "blocks": 1}, "pix2pix": {"disc_layers": 1}}
