@@ -76,7 +76,6 @@ def _batch(images, size, shapes, translation, seed):
 
 
 def _prepared(image, size, channels, translation):
-    image, _ = image_file.without_alpha(image, channels)
     known = translation.source_dtype, translation.source_range
     value_range = range_of(image.dtype, *known)
     image = normalize(image_file.to_channels(image, channels), value_range)

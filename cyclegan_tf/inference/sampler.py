@@ -193,12 +193,13 @@ def save(images, target, value_range=(0, 255), columns=8, overwrite=False):
         InputError: If a file would be replaced, or cannot be written.
     """
     target = Path(target)
-    if target.suffix.lower() in formats.IMAGES and not target.is_dir():
+    kinds = [suffix for suffix in formats.IMAGES if suffix in formats.WRITABLE]
+    if target.suffix.lower() in kinds and not target.is_dir():
         files = {target: sheet(images, value_range, columns)}
     else:
         if target.is_file() or formats.is_image_name(target):
             raise InputError(
-                f"target must be a folder or end in {', '.join(formats.IMAGES)}, received {target}."
+                f"target must be a folder or end in {', '.join(kinds)}, received {target}."
             )
         width = max(4, len(str(len(images) - 1)))
         single = plotting.to_rgb(normalize(images, value_range))

@@ -7,9 +7,10 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.value_range import FULL_RANGE, denormalize, normalize, range_of
+from cyclegan_tf.common.value_range import denormalize, normalize, range_of
 from cyclegan_tf.data import statistics
-from cyclegan_tf.data.io import formats, high_bit_depth, image_file
+from cyclegan_tf.data.io import formats, image_file
+from cyclegan_tf.data.io.pixels import Pixels, has_alpha, white
 
 # Keras is imported where it is needed: other runtimes do without.
 
@@ -100,7 +101,7 @@ class Translator:
         if isinstance(image, (str, os.PathLike, Image.Image)):
             result = self.several([_array(image)], size, [seed], style)[0]
             return result if _is_array_file(image) else self.to_pil(result)
-        image = np.asarray(image)
+        image = np.asanyarray(image)
         if image.ndim == 4:
             if not len(image):
                 raise InputError("image holds no image: give at least one.")
@@ -211,7 +212,6 @@ class Translator:
             )
         guide, target = image_file.checked(_array(guide)), self.translation
         channels = self.styles.input_shape[-1]
-        guide, _ = image_file.without_alpha(guide, channels)
         value_range = range_of(guide.dtype, target.dtype, target.target_range)
         guide = np.clip(normalize(image_file.to_channels(guide, channels), value_range), -1, 1)
         if target.size is not None:
@@ -293,33 +293,52 @@ class Translator:
     def _prepared(self, image, size):
         """An image as the network takes it, and what makes an image of what the network gives."""
         image = image_file.checked(image)
-        shape = image.shape[:2]
-        x, working, alpha = self._as_input(image, size)
+        shape, nodata = image.shape[:2], getattr(image, "nodata", None)
+        x, working, opacity = self._as_input(image, size)
 
         def finish(y):
             y = image_file.fit(y[: working[0], : working[1]], shape, "stretch")
-            return self._stored(y, alpha)
+            return self._stored(y, opacity, nodata)
 
         return x, finish
 
     def _as_input(self, image, size):
-        """`(x, working, alpha)`: the network's input, its part that is image, transparency."""
-        channels = self._shapes.image[-1]
-        image, alpha = image_file.without_alpha(image, channels)
-        working = self._working_shape(image.shape[:2], size)
-        x = image_file.fit(
-            self._normalize(image_file.to_channels(image, channels)), working, "stretch"
-        )
-        return _extend(x, self._padded(working)), working, alpha
+        """`(x, working, opacity)`: the network's input, its part that is image, and what is seen.
 
-    def _stored(self, y, alpha):
-        """The image in the target's type, with its transparency if it had any."""
-        result = denormalize(y, self.translation.target_range, self.translation.dtype)
-        if alpha is None or result.shape[-1] not in (1, 3):
-            return result
-        alpha = normalize(alpha, FULL_RANGE.get(str(alpha.dtype), (0, 1)))
-        full_range = FULL_RANGE.get(str(result.dtype), (0, 1))
-        return np.concatenate([result, denormalize(alpha, full_range, result.dtype)], -1)
+        `opacity` is `(height, width, 1)` in [0, 1], or None where the network sees all there is.
+        """
+        channels = self._shapes.image[-1]
+        working, opacity = self._working_shape(image.shape[:2], size), None
+        if has_alpha(image) and channels not in (4, image.shape[-1]):
+            opacity = image[..., -1:] / np.float32(white(image.dtype))
+            image = Pixels(image[..., :-1], False, getattr(image, "nodata", None))
+        elif image.dtype.kind == "f" and (empty := np.isnan(image).any(-1, keepdims=True)).any():
+            opacity = np.where(empty, np.float32(0), np.float32(1))
+        image = image_file.to_channels(image, channels)
+        x = self._normalize(np.asarray(image))
+        if opacity is not None:  # on white, as in training; without data on the lowest value
+            under = 1.0 if getattr(image, "nodata", None) is None else -1.0
+            x = np.nan_to_num(x) * opacity + under * (1.0 - opacity)
+        elif getattr(image, "alpha", None):
+            x = 2.0 * image_file.fit(Pixels(x / 2 + 0.5, alpha=True), working, "stretch") - 1.0
+        x = np.asarray(image_file.fit(x, working, "stretch"))
+        return _extend(x, self._padded(working)), working, opacity
+
+    def _stored(self, y, opacity, nodata):
+        """The image in the target's type; what was not seen in the source is not in it.
+
+        Its colours are such that on white it is what the network gave.
+        """
+        dtype = np.dtype(self.translation.dtype)
+        if opacity is None or (nodata is None and y.shape[-1] not in (1, 3)):
+            return denormalize(y, self.translation.target_range, dtype)
+        if nodata is None:
+            y = 1.0 - np.divide(1.0 - y, opacity, out=1.0 - y, where=opacity > 0)
+        result = denormalize(y, self.translation.target_range, dtype)
+        if nodata is not None and dtype.kind == "f":
+            return Pixels(np.where(opacity < 0.5, dtype.type(np.nan), result), False, nodata)
+        alpha = denormalize(2 * opacity - 1, (0, white(dtype)), dtype)
+        return Pixels(np.concatenate([result, alpha], -1), True, nodata)
 
     def _normalize(self, image):
         known = self.translation.source_dtype, self.translation.source_range
@@ -343,11 +362,12 @@ class Translator:
             raise InputError(
                 f"An image file has no {image.shape[-1]} channels, as {self} has: write .npy."
             )
-        if image.dtype == np.uint8 or (high_bit_depth.is_gray_16(image) and not eight_bit):
+        gray_16 = image.dtype == np.uint16 and image.shape[-1] == 1
+        if image.dtype == np.uint8 or (gray_16 and not eight_bit):
             return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
         known = self.translation.dtype, self.translation.target_range
         with_alpha = image.shape[-1] in (2, 4) and image.shape[-1] == self._shapes.output[-1] + 1
-        return high_bit_depth.to_pil(image, range_of(image.dtype, *known), with_alpha)
+        return image_file.to_pil(image, range_of(image.dtype, *known), with_alpha)
 
     def _working_shape(self, shape, size):
         """Height and width at which the network sees the image, before padding."""
@@ -379,7 +399,7 @@ def _array(image):
     """The image as an array, from a path or a `PIL.Image` as well."""
     if isinstance(image, (str, os.PathLike)):
         return image_file.read(image)
-    return formats.from_pil(image) if isinstance(image, Image.Image) else np.asarray(image)
+    return formats.from_pil(image) if isinstance(image, Image.Image) else np.asanyarray(image)
 
 
 def _is_array_file(image):

@@ -1,13 +1,11 @@
 """Uploads, checked by their headers before anything is unpacked."""
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
-
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data.io import formats
+from cyclegan_tf.data.io.pillow import TooManyPixels
 from cyclegan_tf.serving.errors import ServiceError
 
 #: A progressive JPEG repeats its image in scans. Cameras and editors write about ten; each
@@ -69,57 +67,35 @@ def look_at(data, limits):
     if not data:
         raise ServiceError("no_picture", "The file is empty: send an image.", "file")
     try:
-        with Image.open(io.BytesIO(data), formats=formats.PILLOW) as image:
-            kind, (width, height) = image.format, image.size
-            if width * height > limits.pixels or max(width, height) > limits.side:
-                raise ServiceError(
-                    "too_many_pixels",
-                    f"The image has {width}x{height} pixels, and {limits.pixels:,} are accepted, "
-                    f"{limits.side:,} along a side: make it smaller first.",
-                    "file",
-                )
-            frames = _frames(image, limits.frames)
-    except ServiceError:
-        raise
-    except Image.DecompressionBombError as error:
+        with formats.opened(data, "The file") as frames:
+            kind, (width, height), count = frames.kind, frames.size, len(frames)
+    except TooManyPixels as error:
         raise ServiceError(
             "too_many_pixels",
             f"The image promises more than the {limits.pixels:,} pixels that are accepted: make "
             "it smaller first.",
             "file",
         ) from error
-    except Exception as error:  # readers of headers raise nearly anything at damaged data
+    except InputError as error:
+        raise ServiceError("no_picture", str(error), "file") from error
+    if width * height > limits.pixels or max(width, height) > limits.side:
         raise ServiceError(
-            "no_picture",
-            "The file is no PNG, JPEG, TIFF, WebP or BMP image, or its beginning is damaged: "
-            "save it as one of these.",
+            "too_many_pixels",
+            f"The image has {width}x{height} pixels, and {limits.pixels:,} are accepted, "
+            f"{limits.side:,} along a side: make it smaller first.",
             "file",
-        ) from error
-    if kind in ("JPEG", "MPO") and data.count(b"\xff\xda") > SCANS:
+        )
+    if kind == "JPEG" and data.count(b"\xff\xda") > SCANS:
         raise ServiceError(
             "unusable_picture",
             f"The JPEG has more than {SCANS} scans: save it as an ordinary one.",
             "file",
         )
-    if frames > limits.frames:
+    if count > limits.frames:
         raise ServiceError(
             "too_many_frames",
             f"The file has more than {limits.frames} frames, as many as are accepted: save the one "
             "that you want alone.",
             "file",
         )
-    return Upload(data, "JPEG" if kind == "MPO" else kind, width, height, frames > 1)
-
-
-def _frames(image, most):
-    """Number of frames, counted no further than one above `most`."""
-    if image.format != "TIFF":
-        return getattr(image, "n_frames", 1)
-    count = 1  # of a TIFF, n_frames would walk through a chain as long as the file allows
-    try:
-        while count <= most:
-            image.seek(count)
-            count += 1
-    except EOFError:
-        pass
-    return count
+    return Upload(data, kind, width, height, count > 1)

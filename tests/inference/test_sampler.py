@@ -172,7 +172,7 @@ def test_command_writes_a_sheet_or_a_folder(files, capsys):
     [
         (["run", "x.png", "--label", "7"], "from 0 to 2, received 7"),
         (["translates", "x.png"], "nothing that makes images from noise"),
-        (["run", "x.gif"], "must be a folder or end in .png"),
+        (["run", "x.heic"], "must be a folder or end in .png"),
     ],
 )
 def test_command_refuses(files, capsys, words, reason):

@@ -106,7 +106,9 @@ def test_channels_and_alpha():
     np.testing.assert_array_equal(translator(gray), np.repeat(gray, 3, -1))
     assert translator(gray[..., 0]).shape == (10, 14, 3)
     rgba = make_image(channels=4)
-    np.testing.assert_array_equal(translator(rgba), rgba)
+    rgba[:2, :, 3] = 0
+    expected = np.where(rgba[..., 3:] == 0, [255, 255, 255, 0], rgba)  # what is not seen is white
+    np.testing.assert_array_equal(translator(rgba), expected)
     to_gray = Translator(color_to_gray(), Translation())
     assert to_gray(make_image()[..., 0]).shape == (10, 14)
     assert to_gray(rgba).shape == (10, 14, 2)

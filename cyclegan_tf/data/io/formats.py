@@ -1,44 +1,22 @@
-"""Image formats: a table with one row each, and how Pillow's are read.
+"""Image formats: a table with one row each.
 
 A new format is a row here; one that Pillow does not know brings a reader and, perhaps, an encoder.
 """
 
 import contextlib
 import dataclasses
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io import high_bit_depth
+from cyclegan_tf.data.io import arrays, pillow
 
-
-def _read(path):
-    return decode(_bytes(path), path)
-
-
-def _check(path):
-    """The dtype that `_read` gives, or its InputError.
-
-    Files cut short are found: of PNGs the checksums are compared, JPEGs are decoded at an eighth
-    of their size, and other formats as a whole.
-    """
-    data = _bytes(path)
-    with _opened(data, path) as image:
-        if isinstance(image, np.ndarray):
-            return image.dtype
-        if image.mode in ("F", "I") or high_bit_depth.is_signed(image):
-            return high_bit_depth.check_finite(_pixels(image), path).dtype
-        if image.format == "PNG":
-            image.verify()
-        else:
-            image.draft(None, (1, 1))  # heeded by JPEG alone
-            image.load()
-        return np.dtype(np.uint16 if high_bit_depth.has_16_bits(image, data) else np.uint8)
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevx", b"mif1", b"msf1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,63 +26,64 @@ class ImageFormat:
     Attributes:
         name: What Pillow calls the format; a name of ours where Pillow does not know it.
         suffixes: Of its files, in lower case.
-        read: Function of a path that gives the image, as `image_file.read`. Pillow's go by what
-            a file holds, whatever its suffix.
-        check: Function of a path that gives the type that `read` would give, or its InputError,
-            where there is a faster way; None reads the file.
-        encode: Function of an image and a suffix that gives the bytes of a file with exactly its
-            values; None where there is no other way than Pillow's, with 8 bits.
+        array: Whether a file holds an array of any numbers, and no image to look at.
+        encode: Function of an image that gives the bytes of a file with exactly its values; None
+            where there is no other way than Pillow's, with 8 bits.
         exact: Types that `encode` keeps; None: all.
         channels: Numbers of channels that `encode` can write; None: any.
         alpha: Whether 8-bit images may be transparent.
+        frames: Whether a file may hold several images, one after the other.
         writable: Whether files are written at all.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    read: Callable = _read
-    check: Callable | None = _check
+    array: bool = False
     encode: Callable | None = None
     exact: tuple[str, ...] | None = ()
     channels: tuple[int, ...] | None = (1, 3, 4)
     alpha: bool = True
+    frames: bool = False
     writable: bool = True
 
     def keeps(self, dtype):
         """Whether a file holds exact values of a type other than uint8."""
         return self.exact is None or dtype in self.exact
 
-    @property
-    def by_pillow(self):
-        """Whether its files are images to Pillow, and to everybody else."""
-        return self.read is _read
+
+def _encode_tiff(image):
+    from cyclegan_tf.data.io import tiff
+
+    return tiff.encode([image], getattr(image, "nodata", None))
 
 
 #: The formats, in the order in which messages list them.
 FORMATS = (
-    ImageFormat("PNG", (".png",), encode=high_bit_depth.encode, exact=("uint16",)),
-    ImageFormat("JPEG", (".jpg", ".jpeg"), alpha=False),
+    ImageFormat("PNG", (".png",), encode=pillow.encode_16_bits, exact=("uint16",), frames=True),
+    ImageFormat("JPEG", (".jpg", ".jpeg", ".jfif", ".jpe"), alpha=False),
     ImageFormat(
-        "TIFF", (".tif", ".tiff"), encode=high_bit_depth.encode, exact=("uint16", "float32")
-    ),
-    ImageFormat("WEBP", (".webp",)),
-    ImageFormat("BMP", (".bmp",), alpha=False),
-    ImageFormat(
-        *("NumPy array", (".npy",), high_bit_depth.read_array, None, high_bit_depth.encode_array),
-        exact=None,
+        *("TIFF", (".tif", ".tiff"), False, _encode_tiff),
+        exact=("uint8", "uint16", "float32"),
         channels=None,
+        frames=True,
     ),
-    ImageFormat("NumPy archive", (".npz",), high_bit_depth.read_array, None, writable=False),
+    ImageFormat("WEBP", (".webp",), frames=True),
+    ImageFormat("BMP", (".bmp",), alpha=False),
+    ImageFormat("GIF", (".gif",), frames=True),
+    ImageFormat("AVIF", (".avif",), frames=True),
+    ImageFormat("HEIF", (".heic", ".heif"), writable=False),
+    ImageFormat("NumPy array", (".npy",), True, arrays.encode, exact=None, channels=None),
+    ImageFormat("NumPy archive", (".npz",), True, writable=False),
 )
 _UNKNOWN = ImageFormat("", (), writable=False)
 _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
 
 #: Suffixes of what can be read; of images, not arrays; and of what can be written.
 READABLE = tuple(_BY_SUFFIX)
-IMAGES = tuple(suffix for suffix, row in _BY_SUFFIX.items() if row.by_pillow)
+IMAGES = tuple(suffix for suffix, row in _BY_SUFFIX.items() if not row.array)
 WRITABLE = tuple(suffix for suffix, row in _BY_SUFFIX.items() if row.writable)
-#: Pillow's names. They are always given to it, since it would hand PostScript to an interpreter.
-PILLOW = tuple(row.name for row in FORMATS if row.by_pillow)
+#: Names of the formats that are images, as Pillow calls them.
+PILLOW = tuple(row.name for row in FORMATS if not row.array)
 
 
 def of(path):
@@ -114,7 +93,7 @@ def of(path):
 
 def is_array(path):
     """Whether a file holds an array, whose values are its own, and no image to look at."""
-    return not of(path).by_pillow
+    return of(path).array
 
 
 def is_image_name(path):
@@ -139,11 +118,60 @@ def encode(image, suffix):
     fits = row.channels is None or image.shape[-1] in row.channels
     if not fits or not row.keeps(str(image.dtype)):
         return None
-    return row.encode(image, suffix)
+    return row.encode(image)
+
+
+@contextlib.contextmanager
+def opened(source, name=None):
+    """Opens a file, whose frames are decoded on access.
+
+    Args:
+        source: Path of the file, or its bytes.
+        name: What messages call it; by default the path.
+
+    Yields:
+        A sequence with `len` and `[i]`, which gives `Pixels`; `kind`, the name of its format;
+        `size`, `(width, height)` as stored; `durations`, how long each frame is shown, in ms, or
+        None; `indices(i)`, the numbers of a frame with a palette, or None; and `check()`, the
+        types of all frames, found without more work than that takes.
+
+    Raises:
+        InputError: One sentence, whatever goes wrong here or while the frames are used.
+    """
+    in_memory = isinstance(source, bytes)
+    name = name or ("The image" if in_memory else source)
+    try:
+        if not in_memory and is_array(source):
+            yield arrays.ArrayFrames(source)
+            return
+        data = source if in_memory else _bytes(source)
+        if data[:4] in _TIFF:
+            from cyclegan_tf.data.io import tiff
+
+            yield tiff.TiffFrames(data, name)
+            return
+        if data[4:8] == b"ftyp" and data[8:12] in _HEIF:
+            _register_heif(name)
+        yield pillow.PillowFrames(data, name, PILLOW)
+    except InputError:
+        raise
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{name} is no {', '.join(PILLOW[:-1])} or {PILLOW[-1]} image, or its beginning is "
+            "damaged."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise pillow.TooManyPixels(
+            f"{name} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller first."
+        ) from error
+    # Decoders raise nearly anything at damaged data (SyntaxError, struct.error, IndexError ...).
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{name} cannot be read as an image: {reason[0].rstrip('.')}.") from error
 
 
 def decode(data, name="The image"):
-    """Reads an image from the bytes of a file, as `image_file.read` does.
+    """Reads the first image from the bytes of a file, as `image_file.read` does.
 
     Args:
         data: Bytes of the file.
@@ -155,32 +183,26 @@ def decode(data, name="The image"):
     Raises:
         InputError: If the bytes are no such image.
     """
-    with _opened(data, name) as image:
-        if isinstance(image, np.ndarray):
-            return image
-        # Also where OpenCV decodes: it would take half a file without a word.
-        image.load()
-        if high_bit_depth.has_16_bits(image, data) and image.mode in ("RGB", "RGBA"):
-            return high_bit_depth.decode_colour(image, data)
-        return high_bit_depth.check_finite(_pixels(image), name)
+    with opened(data, name) as frames:
+        return arrays.check_finite(frames[0], name)
 
 
 def from_pil(image):
-    """Converts an open Pillow image.
-
-    Args:
-        image: `PIL.Image.Image` of any 8-bit mode, of 16-bit gray or of floats.
-
-    Returns:
-        Array as from `image_file.read`.
-
-    Raises:
-        InputError: If it holds whole numbers that are not of 16 bits, and comes from no TIFF.
-    """
+    """Converts an open Pillow image, as `pillow.from_pil` does."""
     try:
-        return _pixels(image)
+        return arrays.check_finite(pillow.from_pil(image), "image")
     except (ValueError, OSError) as error:
         raise InputError(f"image cannot be used as an image: {error}.") from error
+
+
+def _register_heif(name):
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError(
+            f"{name} is a HEIC image, which needs a package: pip install 'cyclegan_tf[heic]'."
+        ) from None
+    pillow_heif.register_heif_opener()
 
 
 def _bytes(path):
@@ -193,50 +215,3 @@ def _bytes(path):
     if not data:
         raise InputError(f"{path} is empty: replace it with an image.")
     return data
-
-
-@contextlib.contextmanager
-def _opened(data, name):
-    """Opens bytes with Pillow, or as the array of a TIFF of floats that Pillow does not know.
-
-    Whatever goes wrong becomes one sentence about `name`.
-    """
-    try:
-        try:
-            opened = Image.open(io.BytesIO(data), formats=PILLOW)
-        except UnidentifiedImageError:
-            if (
-                not high_bit_depth.is_tiff(data)
-                or (pixels := high_bit_depth.decode_float_tiff(data)) is None
-            ):
-                raise
-            opened = contextlib.nullcontext(high_bit_depth.check_finite(pixels, name))
-        with opened as image:
-            yield image
-    except InputError:
-        raise
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"{name} is no {', '.join(PILLOW[:-1])} or {PILLOW[-1]} image, or its beginning is "
-            "damaged."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{name} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller first."
-        ) from error
-    # Decoders raise nearly anything at damaged data (SyntaxError, struct.error, IndexError ...).
-    except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{name} cannot be read as an image: {reason[0].rstrip('.')}.") from error
-
-
-def _pixels(image):
-    signed, in_tiff = high_bit_depth.is_signed(image), image.format == "TIFF"
-    image = ImageOps.exif_transpose(image)
-    if image.mode == "F" or image.mode.startswith("I") or signed:
-        return high_bit_depth.decode_gray(image, signed, in_tiff)
-    gray = image.mode in ("1", "L", "LA", "La")
-    if image.has_transparency_data:
-        return np.array(image.convert("LA" if gray else "RGBA"))
-    values = np.array(image.convert("L" if gray else "RGB"))
-    return values[..., None] if gray else values

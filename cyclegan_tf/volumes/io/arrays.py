@@ -4,7 +4,7 @@ import numpy as np
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io.high_bit_depth import load_array
+from cyclegan_tf.data.io.arrays import load_array
 from cyclegan_tf.volumes.io.scaling import ScaledArray, to_stored
 
 
