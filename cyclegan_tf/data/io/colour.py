@@ -7,6 +7,8 @@ import numpy as np
 
 #: Channels that a profile's space has, by the word in its header.
 _SPACES = {b"RGB ": "rgb", b"GRAY": "gray", b"CMYK": "cmyk", b"Lab ": "lab"}
+# Of lcms: no table in place of the curves, whose steps would show at 16 bits.
+_EXACT = 0x100
 # Of 255: what rounding alone can make of a profile that is sRGB.
 _ROUNDING = 1
 
@@ -49,6 +51,14 @@ def to_srgb(values, profile, space, name):
         return values
 
 
+@functools.cache
+def adobe_rgb():
+    """The profile of Adobe RGB (1998)."""
+    import imagecodecs
+
+    return imagecodecs.cms_profile("adobergb")
+
+
 def _converted(values, profile, space):
     import imagecodecs
 
@@ -61,6 +71,7 @@ def _converted(values, profile, space):
         colorspace=space,
         outcolorspace="rgb",
         intent=0,
+        flags=_EXACT if values.dtype == np.uint16 else 0,
     )
     return converted[..., 1:2] if space == "gray" else converted
 

@@ -285,17 +285,17 @@ def _sides(shape, scale):
 
 def _resize(image, target, labels=False):
     """An image at another size, with its meaning."""
-    if image.shape[:2] == target:
-        return like(image, np.ascontiguousarray(image))
     values = np.asarray(image)
+    if getattr(image, "alpha", None) and not labels:
+        return like(image, _resize_transparent(values, target))
+    if image.shape[:2] == target:
+        return like(image, np.ascontiguousarray(values))
     if labels:
         rows, columns = (
             (np.arange(new) * 2 + 1) * old // (2 * new)
             for new, old in zip(target, image.shape, strict=False)
         )
         return like(image, np.ascontiguousarray(values[rows[:, None], columns]))
-    if getattr(image, "alpha", None):
-        return like(image, _resize_transparent(values, target))
     if values.dtype.kind == "f" and np.isnan(values).any():
         return like(image, _resize_with_gaps(values, target))
     return like(image, _resampled(values, target))
@@ -304,6 +304,9 @@ def _resize(image, target, labels=False):
 def _resize_transparent(values, target):
     """Colours are averaged as much as they are seen; where nothing is, they are white."""
     top = white(values.dtype)
+    if values.shape[:2] == target:
+        colours = np.where(values[..., -1:] > 0, values[..., :-1], values.dtype.type(top))
+        return np.concatenate([colours, values[..., -1:]], -1)
     opacity = values[..., -1:].astype(np.float32) / top
     seen = _resampled(np.concatenate([values[..., :-1] * opacity, opacity], -1), target)
     opacity = np.clip(seen[..., -1:], 0, 1)

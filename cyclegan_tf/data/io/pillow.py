@@ -65,11 +65,10 @@ class PillowFrames:
             self._image.seek(index)
         self._image.load()  # also where OpenCV decodes: it would take half a file without a word
         image = self._image
-        profile = image.info.get("icc_profile")
         if self._count == 1 and _is_16_bit_colour(image, self._data):
             values = _decode_16_bits(self._data)
             values = upright(values, image.getexif().get(ExifTags.Base.Orientation, 1))
-            return _in_srgb(np.ascontiguousarray(values), profile, self._name)
+            return _in_srgb(np.ascontiguousarray(values), _profile(image), self._name)
         return from_pil(image, self._name)
 
     def indices(self, index=0):
@@ -111,7 +110,7 @@ def from_pil(image, name="image"):
     Raises:
         InputError: If it holds whole numbers that are not of 16 bits.
     """
-    profile = image.info.get("icc_profile")
+    profile = _profile(image)
     image = ImageOps.exif_transpose(image)
     if image.mode == "F":
         return Pixels(np.array(image)[..., None], alpha=False)
@@ -139,6 +138,15 @@ def encode_16_bits(image):
     """Bytes of a PNG of a uint16 array `(height, width, 1, 3 or 4)`."""
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[image.shape[-1]]
     return cv2.imencode(".png", np.ascontiguousarray(image[..., order]))[1].tobytes()
+
+
+def _profile(image):
+    """The colour profile: the file's own, or that which cameras name in EXIF instead."""
+    profile = image.info.get("icc_profile")
+    if profile is None and image.getexif():
+        named = image.getexif().get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
+        profile = colour.adobe_rgb() if named == "R03" else None
+    return profile
 
 
 def _in_srgb(values, profile, name):

@@ -164,7 +164,7 @@ def _samples(page, name):
 def _of_palette(page, values):
     """Palettes hold 16 bits; old programs wrote 8 into them."""
     colours = np.asarray(page.colormap).T
-    colours = colours // 257 if colours.max() > 255 else colours
+    colours = colours // 256 if colours.max() > 255 else colours
     return colours.astype(np.uint8)[values[..., 0]]
 
 
