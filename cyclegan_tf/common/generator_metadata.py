@@ -31,6 +31,9 @@ class Translation:
             as `data.statistics.training_statistics` gives them; None if unknown.
         slices: Where images are slices of volumes: how they are cut and what their values mean,
             as `data.slice_metadata.Slices.for_generator` gives it; else None.
+        source_values: What is known about the stored values of the source beside their range, as
+            `data.npz.Dataset.values` has it; None if nothing is.
+        target_values: The same of the target.
     """
 
     source: str = "A"
@@ -44,6 +47,8 @@ class Translation:
     source_dtype: str | None = None
     likeness: dict | None = None
     slices: dict | None = None
+    source_values: dict | None = None
+    target_values: dict | None = None
 
     def __str__(self):
         return f"{self.source} → {self.target}"

@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.value_range import denormalize, normalize, range_of
+from cyclegan_tf.common.value_range import normalize, range_of
 from cyclegan_tf.data import statistics
 from cyclegan_tf.data.io import formats, image_file
-from cyclegan_tf.data.io.pixels import Pixels, has_alpha, white
+from cyclegan_tf.inference.fitting import Fitting
 
 # Keras is imported where it is needed: other runtimes do without.
 
@@ -53,6 +53,7 @@ class Translator:
                 f"The network {translation} does not translate images to images: give a "
                 "generator that does, such as gen_ab.keras."
             )
+        self._fitting = Fitting(translation, self._shapes, self.multiple)
 
     def __str__(self):
         return str(self.translation)
@@ -129,7 +130,7 @@ class Translator:
             InputError: As for calls.
         """
         noise = self._noise(seeds or [0] * len(images), style)
-        prepared = [self._prepared(image, size) for image in images]
+        prepared = [self._fitting.prepare(image, size) for image in images]
         results, alike = [None] * len(images), {}
         for i, (x, _) in enumerate(prepared):
             alike.setdefault(x.shape, []).append(i)
@@ -171,10 +172,10 @@ class Translator:
         if known is None:
             return None
         image = image_file.checked(_array(image))
-        working = self._working_shape(image.shape[:2], None)
+        working = self._fitting.working_shape(image.shape[:2], None)
         if working < image.shape[:2]:  # before it becomes four times as large in memory
             image = image_file.fit(image, working, "stretch")
-        x, working, _ = self._as_input(image, None)
+        x, working, _ = self._fitting.to_input(image, None)
         return statistics.drift(x[: working[0], : working[1]], known)
 
     def input_size(self, shape, size=None):
@@ -190,7 +191,7 @@ class Translator:
         Raises:
             InputError: If `size` is none.
         """
-        return self._padded(self._working_shape(shape, size))
+        return self._fitting.padded(self._fitting.working_shape(shape, size))
 
     def style(self, guide):
         """The style of an image, to translate others in it.
@@ -290,60 +291,6 @@ class Translator:
                 self._tiles = tiling.can_tile(network) and tiling.Tiled(network)
             return self._tiles or None
 
-    def _prepared(self, image, size):
-        """An image as the network takes it, and what makes an image of what the network gives."""
-        image = image_file.checked(image)
-        shape, nodata = image.shape[:2], getattr(image, "nodata", None)
-        x, working, opacity = self._as_input(image, size)
-
-        def finish(y):
-            y = image_file.fit(y[: working[0], : working[1]], shape, "stretch")
-            return self._stored(y, opacity, nodata)
-
-        return x, finish
-
-    def _as_input(self, image, size):
-        """`(x, working, opacity)`: the network's input, its part that is image, and what is seen.
-
-        `opacity` is `(height, width, 1)` in [0, 1], or None where the network sees all there is.
-        """
-        channels = self._shapes.image[-1]
-        working, opacity = self._working_shape(image.shape[:2], size), None
-        if has_alpha(image) and channels not in (4, image.shape[-1]):
-            opacity = image[..., -1:] / np.float32(white(image.dtype))
-            image = Pixels(image[..., :-1], False, getattr(image, "nodata", None))
-        elif image.dtype.kind == "f" and (empty := np.isnan(image).any(-1, keepdims=True)).any():
-            opacity = np.where(empty, np.float32(0), np.float32(1))
-        image = image_file.to_channels(image, channels)
-        x = self._normalize(np.asarray(image))
-        if opacity is not None:  # on white, as in training; without data on the lowest value
-            under = 1.0 if getattr(image, "nodata", None) is None else -1.0
-            x = np.nan_to_num(x) * opacity + under * (1.0 - opacity)
-        elif getattr(image, "alpha", None):
-            x = 2.0 * image_file.fit(Pixels(x / 2 + 0.5, alpha=True), working, "stretch") - 1.0
-        x = np.asarray(image_file.fit(x, working, "stretch"))
-        return _extend(x, self._padded(working)), working, opacity
-
-    def _stored(self, y, opacity, nodata):
-        """The image in the target's type; what was not seen in the source is not in it.
-
-        Its colours are such that on white it is what the network gave.
-        """
-        dtype = np.dtype(self.translation.dtype)
-        if opacity is None or (nodata is None and y.shape[-1] not in (1, 3)):
-            return denormalize(y, self.translation.target_range, dtype)
-        if nodata is None:
-            y = 1.0 - np.divide(1.0 - y, opacity, out=1.0 - y, where=opacity > 0)
-        result = denormalize(y, self.translation.target_range, dtype)
-        if nodata is not None and dtype.kind == "f":
-            return Pixels(np.where(opacity < 0.5, dtype.type(np.nan), result), False, nodata)
-        alpha = denormalize(2 * opacity - 1, (0, white(dtype)), dtype)
-        return Pixels(np.concatenate([result, alpha], -1), True, nodata)
-
-    def _normalize(self, image):
-        known = self.translation.source_dtype, self.translation.source_range
-        return np.clip(normalize(image, range_of(image.dtype, *known)), -1, 1)
-
     def to_pil(self, image, eight_bit=False):
         """Makes a `PIL.Image` of a translated image.
 
@@ -369,31 +316,6 @@ class Translator:
         with_alpha = image.shape[-1] in (2, 4) and image.shape[-1] == self._shapes.output[-1] + 1
         return image_file.to_pil(image, range_of(image.dtype, *known), with_alpha)
 
-    def _working_shape(self, shape, size):
-        """Height and width at which the network sees the image, before padding."""
-        fixed = self._shapes.image[1:3]
-        if None not in fixed:
-            scale = min(fixed[0] / shape[0], fixed[1] / shape[1])
-        elif size == "native" or (size is None and self.translation.size is None):
-            scale = 1.0
-        else:
-            side = min(self.translation.size) if size is None else size
-            if not isinstance(side, (int, np.integer)) or not 8 <= side <= 16384:
-                raise InputError(
-                    f'size must be "native" or a whole number from 8 to 16384, received {size!r}.'
-                )
-            # A sliver is not blown up to a giant: four times as long as wide will do.
-            scale = min(side / min(shape), max(1.0, 4 * side / max(shape)))
-        return tuple(max(1, round(side * scale)) for side in shape)
-
-    def _padded(self, working):
-        fixed = self._shapes.image[1:3]
-        if None not in fixed:
-            return fixed
-        # Reflection padding of 3 in the generator needs a few pixels to mirror.
-        least = min(4 * self.multiple, 16)
-        return tuple(-(-max(side, least) // self.multiple) * self.multiple for side in working)
-
 
 def _array(image):
     """The image as an array, from a path or a `PIL.Image` as well."""
@@ -404,8 +326,3 @@ def _array(image):
 
 def _is_array_file(image):
     return not isinstance(image, Image.Image) and formats.is_array(image)
-
-
-def _extend(image, shape):
-    bottom, right = (whole - side for whole, side in zip(shape, image.shape[:2], strict=True))
-    return np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="edge")

@@ -276,3 +276,63 @@ def test_what_cannot_be_computed_in_pieces_is_computed_whole(monkeypatch):
     network = keras.Model(image, image - mean)
     result = Translator(network, Translation())(np.full((40, 40, 3), 9, "uint8"))
     np.testing.assert_array_equal(result, np.full((40, 40, 3), 128))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top", "trained", "value_range", "hint"),
+    [
+        ("float32", 1, "uint8", (0, 255), "multiply them by 255"),
+        ("uint8", 85, "float32", (0, 85), "give floats in these values"),
+        ("uint16", 4095, "uint8", (0, 255), "65535 is taken for white"),
+        ("uint8", 85, "float32", (0, 1), None),
+        ("float32", 200, "uint8", (0, 255), None),
+        ("uint16", 65535, "uint8", (0, 255), None),
+    ],
+)
+def test_values_that_may_mean_others_are_told(dtype, top, trained, value_range, hint, recwarn):
+    image = np.linspace(0, top, 8 * 8 * 3).reshape(8, 8, 3).astype(dtype)
+    Translator(identity(), Translation(source_range=value_range, source_dtype=trained))(image)
+    said = [str(warning.message) for warning in recwarn]
+    assert (len(said) == 1 and hint in said[0]) if hint else not said
+
+
+def test_hidden_colours_are_seen_by_nobody():
+    seen = []
+    rgba = np.zeros((16, 16, 4), np.uint8)
+    rgba[:, :8] = 200, 0, 0, 0  # red that is fully transparent
+    rgba[:, 8:] = 20, 220, 20, 255
+    rgba[:4, 8:, 3] = 128
+    translator = Translator(identity(), Translation(size=(8, 8)))
+    run = translator._run
+    translator._run = lambda x, noise: seen.append(x) or run(x, noise)
+    result = translator(rgba)
+    shown = (seen[0][0] + 1) * 127.5
+    assert np.abs(shown[:, :3] - 255).max() < 1 and np.abs(shown[4:, 5:] - [20, 220, 20]).max() < 1
+    np.testing.assert_array_equal(result[..., 3], rgba[..., 3])
+    assert (result[:, :6, :3] == 255).all()
+    result = Translator(identity(), Translation())(rgba)
+    on_white = result[..., :3] * (result[..., 3:] / 255) + 255 - result[..., 3:]
+    assert np.abs(on_white[1:3, 10:14] - [137, 237, 137]).max() <= 2
+
+
+def test_what_holds_no_data_comes_back_as_such():
+    heights = np.linspace(0, 800, 64, dtype=np.float32).reshape(8, 8, 1)
+    holes = heights.copy()
+    holes[:2, :2] = -9999
+    known = {"source_values": {"nodata": -9999}, "source_dtype": "float32"}
+    of_heights = Translation(source_range=(0, 800), target_range=(0, 800), dtype="float32", **known)
+    result = Translator(identity(1), of_heights)(holes)
+    assert result.nodata == -9999 and np.isnan(result[:2, :2]).all()
+    np.testing.assert_allclose(result[3:], heights[3:], atol=0.01)
+    as_image = Translator(identity(1), Translation(source_range=(0, 800), **known))(holes)
+    assert as_image.dtype == np.uint8 and (as_image[:2, :2, 1] == 0).all()
+    assert (as_image[3:, :, 1] == 255).all()
+
+
+def test_classes_stay_those_that_there_are():
+    classes = [[0], [60], [120]]
+    labels = np.array(classes, np.uint8)[np.arange(24 * 24).reshape(24, 24) // 5 % 3]
+    known = {"classes": classes}
+    translation = Translation(size=(8, 8), source_values=known, target_values=known)
+    result = Translator(identity(1), translation)(labels)
+    assert set(np.unique(result)) <= {0, 60, 120}

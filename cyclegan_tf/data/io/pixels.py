@@ -77,6 +77,25 @@ def masked(image, nodata):
     return Pixels(values, alpha, nodata) if there.any() else image
 
 
+def nearest(image, classes):
+    """Brings every pixel to the nearest class.
+
+    Args:
+        image: Array `(height, width, channels)`.
+        classes: Array `(classes, channels)` of the values that stand for them.
+
+    Returns:
+        Array of the same shape, of the type of the classes.
+    """
+    best, chosen = None, np.zeros(image.shape[:2], np.intp)
+    for number, values in enumerate(classes.astype(np.float64)):
+        distance = ((image - values) ** 2).sum(-1)
+        closer = np.ones_like(chosen, bool) if best is None else distance < best
+        chosen[closer] = number
+        best = distance if best is None else np.minimum(best, distance)
+    return classes[chosen]
+
+
 def upright(values, orientation):
     """Turns stored rows and columns as an orientation of EXIF says that they are to be seen.
 
