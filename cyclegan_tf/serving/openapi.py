@@ -2,6 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+from cyclegan_tf.data.io import formats
 from cyclegan_tf.serving.errors import STATUS
 
 #: Every address with the name of what answers.
@@ -65,7 +66,7 @@ def _translate(limits):
         "file": {
             "type": "string",
             "contentMediaType": "image/*",
-            "description": f"A PNG, JPEG, TIFF, WebP or BMP image of at most {limits.bytes} "
+            "description": f"An image ({', '.join(formats.PILLOW)}) of at most {limits.bytes} "
             f"bytes, {limits.pixels} pixels, {limits.side} along a side, {limits.frames} frames.",
         },
         "model": {"type": "string", "description": "An id of /models; the first by default."},

@@ -119,6 +119,8 @@ def test_nodata_of_gdal_is_no_value_and_is_written_back():
         and read.alpha
         and read[..., 1].tolist() == ([[0] * 4] + [[65535] * 4] * 3)
     )
+    again = formats.encode(read, ".tif")
+    np.testing.assert_array_equal(tifffile.imread(io.BytesIO(again)), whole)
     # What holds no data becomes the lowest value, not the highest.
     assert image_file.to_channels(read, 1)[:, 0, 0].tolist() == [0, 500, 500, 500]
 

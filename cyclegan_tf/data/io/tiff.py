@@ -78,16 +78,17 @@ def encode(images, nodata=None):
     Args:
         images: Sequence of uint8, uint16 or float32 arrays `(height, width, channels)`; of 2 and 4
             channels the last is transparency, unless they are `Pixels` that say that it is not.
-        nodata: The number that stands where floats are NaN, said in GDAL's tag.
+        nodata: The number that stands where floats are NaN and whole numbers transparent, said in
+            GDAL's tag.
     """
     file = io.BytesIO()
     with tifffile.TiffWriter(file) as writer:
         for image in images:
-            alpha, values, tags = has_alpha(image), np.asarray(image), []
-            colours = image.shape[-1] - alpha
-            if nodata is not None:
-                values = np.where(np.isnan(values), values.dtype.type(nodata), values)
+            values, alpha, tags = np.asarray(image), has_alpha(image), []
+            if nodata is not None and _holds(values.dtype, nodata):
+                values, alpha = _filled(values, alpha, nodata)
                 tags = [(_NODATA, "s", 0, f"{nodata:.17g}", True)]
+            colours = values.shape[-1] - alpha
             rgb = colours in (3, 4)
             writer.write(
                 values[..., 0] if values.shape[-1] == 1 else values,
@@ -99,6 +100,21 @@ def encode(images, nodata=None):
                 extratags=tags,
             )
     return file.getvalue()
+
+
+def _holds(dtype, number):
+    """Whether a type has a number among its values."""
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return (np.isnan(number) and dtype.kind == "f") or limits.min <= number <= limits.max
+
+
+def _filled(values, alpha, nodata):
+    """The values with the number for "no data" where there is none, and whether alpha is left."""
+    if values.dtype.kind == "f":
+        return np.where(np.isnan(values), values.dtype.type(nodata), values), alpha
+    if not alpha:
+        return values, False
+    return np.where(values[..., -1:] == 0, values.dtype.type(nodata), values[..., :-1]), False
 
 
 def _image(page, name):

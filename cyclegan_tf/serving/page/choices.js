@@ -38,7 +38,7 @@ export async function load(changed) {
     return enable(false);
   }
   byId("choice").replaceChildren(...choices.map((choice, i) => new Option(nameOf(choice), i)));
-  byId("limits").textContent = `PNG, JPEG, WebP, TIFF or BMP, up to ${megabytes(limits.bytes)} each`;
+  byId("limits").textContent = `PNG, JPEG, WebP, AVIF, TIFF, GIF or BMP, up to ${megabytes(limits.bytes)} each`;
   enable(true);
   show(chosen());
 }
