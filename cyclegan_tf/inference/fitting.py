@@ -62,7 +62,7 @@ class Fitting:
         channels = self._channels
         working, opacity = self.working_shape(image.shape[:2], size), None
         if has_alpha(image) and channels not in (4, image.shape[-1]):
-            opacity = image[..., -1:] / np.float32(white(image.dtype))
+            opacity = np.asarray(image[..., -1:]) / np.float32(white(image.dtype))
             image = Pixels(image[..., :-1], False, getattr(image, "nodata", None))
         elif image.dtype.kind == "f" and (empty := np.isnan(image).any(-1, keepdims=True)).any():
             opacity = np.where(empty, np.float32(0), np.float32(1))

@@ -24,8 +24,12 @@ class Pixels(np.ndarray):
         return self
 
     def __array_finalize__(self, other):
-        """Keeps the meaning through slices and arithmetic."""
+        """Keeps the meaning through slices and conversions."""
         self.alpha, self.nodata = getattr(other, "alpha", None), getattr(other, "nodata", None)
+
+    def __array_wrap__(self, values, context=None, return_scalar=False):
+        """What is computed of an image is plain numbers."""
+        return values[()] if return_scalar else np.asarray(values)
 
 
 def has_alpha(image):
