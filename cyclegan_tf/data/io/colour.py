@@ -9,12 +9,13 @@ import numpy as np
 _SPACES = {b"RGB ": "rgb", b"GRAY": "gray", b"CMYK": "cmyk", b"Lab ": "lab"}
 # Of lcms: no table in place of the curves, whose steps would show at 16 bits.
 _EXACT = 0x100
+_RELATIVE_COLORIMETRIC = 1
 # Of 255: what rounding alone can make of a profile that is sRGB.
 _ROUNDING = 1
 
 
 def to_srgb(values, profile, space, name):
-    """Converts colours as their ICC profile says, by its perceptual intent.
+    """Converts colours as their ICC profile says, relative to the white of each space.
 
     Args:
         values: uint8, uint16 or float32 array `(height, width, 1, 3 or 4)`; floats have their
@@ -70,7 +71,7 @@ def _converted(values, profile, space):
         imagecodecs.cms_profile("srgb"),
         colorspace=space,
         outcolorspace="rgb",
-        intent=0,
+        intent=_RELATIVE_COLORIMETRIC,
         flags=_EXACT if values.dtype == np.uint16 else 0,
     )
     return converted[..., 1:2] if space == "gray" else converted
