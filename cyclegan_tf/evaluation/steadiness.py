@@ -19,8 +19,8 @@ from cyclegan_tf.data.io.pixels import white
 # Where the way there and back ends elsewhere than it began, or motion changes abruptly, something
 # is covered or uncovered (Ruder et al. 2016, "Artistic Style Transfer for Videos"); pixels squared.
 _RELATIVE, _ABSOLUTE, _EDGE_RELATIVE, _EDGE_ABSOLUTE = 0.01, 0.5, 0.01, 0.002
-# Two frames with less in common are of two scenes.
-_CUT = 0.25
+# Two frames are of two scenes if less of the source's pixels move along and change by less.
+_IN_COMMON, _MUCH = 0.25, 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,11 +90,11 @@ def steadiness(source, translated):
         if before is not None:
             flow, sure = _motion(gray, before[0])
             pairs += 1
-            if sure.mean() < _CUT:
+            changes = [_changes(*pair, flow) for pair in zip(before[1], values, strict=True)]
+            if (sure & (changes[0] < _MUCH**2)).mean() < _IN_COMMON:
                 cuts += 1
             else:
-                changes = zip(before[1], values, strict=True)
-                sums += [_changed(*change, flow, sure) for change in changes]
+                sums += [change[sure].sum() for change in changes]
                 compared.append((sure.sum(), sure.size))
         before = gray, values
     if not compared:
@@ -184,10 +184,10 @@ def _flow(frame, other):
     return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(frame, other, None)
 
 
-def _changed(before, now, flow, sure):
-    """Sum over sure pixels of the squared change, a mean over channels."""
+def _changes(before, now, flow):
+    """Squared change of each pixel along the motion, `(height, width)`, a mean over channels."""
     moved = cv2.remap(before, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.square(now - moved, dtype=np.float64).mean(-1)[sure].sum()
+    return np.square(now - moved, dtype=np.float64).mean(-1)
 
 
 def _places(flow):
