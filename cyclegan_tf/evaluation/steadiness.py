@@ -48,7 +48,7 @@ class Steadiness:
         return self.error / self.source if self.source else np.inf if self.error else 1.0
 
     def __str__(self):
-        more = f": {self.ratio:.1f} times as much" if 0 < self.ratio < np.inf else ""
+        more = f": {self.ratio:.1f} times as much" if self.source else ""
         return (
             f"Steadiness: {self.error:.4f} (source {self.source:.4f}; 0 is best): from frame to "
             f"frame, what is seen changes its colour by {self.error:.1%}, in the source by "
