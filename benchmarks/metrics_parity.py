@@ -18,7 +18,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from cyclegan_tf.data import prepare
-from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io import image_file, listing
 from cyclegan_tf.evaluation import metrics
 from cyclegan_tf.evaluation.metrics import inception_features
 from cyclegan_tf.evaluation.metrics.perceptual import load as load_lpips
@@ -153,7 +153,7 @@ def paired_rows(x, y):
 
 def read_folder(folder, count):
     """The first images of a folder, 64x64 RGB."""
-    files = image_file.images(folder)[:count]
+    files = listing.images(folder)[:count]
     read = [image_file.fit(image_file.to_channels(image_file.read(file), 3), 64) for file in files]
     return np.stack(read).astype(np.uint8)
 

@@ -15,11 +15,37 @@ def dataset_of(options):
     from cyclegan_tf.data import npz, prepare
 
     if Path(options.data).is_dir():
-        return prepare.stream(options.data, options.data_b, **reading_of(options))
-    reading_of(options, ("seed",), f"{options.data}, which is prepared")
+        _check_run(options)
+        dataset = prepare.stream(options.data, options.data_b, **reading_of(options))
+        say(dataset.notes)
+        return dataset
+    if npz.is_prepared(options.data):
+        given = reading_of(options, ("seed",), f"{options.data}, which is prepared")
+    else:
+        given = reading_of(options, ("seed", "ranges"), f"{options.data}, whose arrays are ready")
     if options.data_b:
         raise InputError("--data-b belongs to a folder as DATA: leave it out.")
-    return npz.load(options.data)
+    return npz.load(options.data, given.get("ranges"))
+
+
+def say(notes):
+    """Prints how images were found."""
+    for note in notes:
+        print(f"{note}.")
+
+
+def _check_run(options):
+    """Raises InputError if the folder for the run is one of images: that of domain B, perhaps."""
+    from cyclegan_tf.data.io import listing
+
+    run = getattr(options, "folder", None)
+    if run is None or not run.is_dir() or (run / "run.json").exists():
+        return
+    if listing.has_images(run, inside=False):
+        raise InputError(
+            f"The folder {run} holds images and is no run: if they are domain B, say "
+            f"--data-b {run}, and name a folder for the run."
+        )
 
 
 def add_data(parser):

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from cyclegan_tf.cli import words
 from cyclegan_tf.cli.arguments import (
+    READING,
     add_data,
     add_measuring,
     add_reading,
@@ -36,15 +38,16 @@ def run(options):
     folder = options.output
     if folder is None:
         folder = model / "evaluation" if model.is_dir() else model.with_suffix(".evaluation")
-    evaluation = evaluate(
-        (model, options.back) if options.back else model,
-        dataset_of(options),
-        split=options.split,
-        metrics=options.metrics,
-        images=options.images,
-        seed=options.seed,
-        **measuring_of(options),
-    )
+    with words.of_options(words.flags(("split", *READING))):
+        evaluation = evaluate(
+            (model, options.back) if options.back else model,
+            dataset_of(options),
+            split=options.split,
+            metrics=options.metrics,
+            images=options.images,
+            seed=options.seed,
+            **measuring_of(options),
+        )
     print(evaluation)
     evaluation.save(folder, options.rank_by)
     if (model / "run.json").exists():

@@ -3,24 +3,28 @@
 import argparse
 from pathlib import Path
 
-from cyclegan_tf.cli.arguments import READING, add_reading, reading_of, real, whole
+from cyclegan_tf.cli import words
+from cyclegan_tf.cli.arguments import READING, add_reading, reading_of, real, say, whole
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.telling import warn
 
 #: Options of cutting volumes, and those that go with a few other sources.
 _CUTTING = ("axis", "spacing", "intensities", "modalities", "neighbours", "min_body", "patient")
 _CUTTING += ("masks", "paired_test")
-_OTHERS = ("paired", "direction")
+_OTHERS = ("paired", "direction", "layout")
+_OF_ARRAYS = ("names", "ranges", "test_fraction", "limit", "seed", "direction")
 
 
 def _sources():
     """Of each source, what makes a data set of it, and which options go with it."""
-    from cyclegan_tf.data import prepare
+    from cyclegan_tf.data import pairs, prepare
     from cyclegan_tf.volumes.phantom import dataset as heads
 
     of_volumes = ("size", "names", "test_fraction", "limit", "seed", "paired", *_CUTTING)
     return {
         "folders": (prepare.from_folders, READING),
-        "pairs": (prepare.from_pairs, (*READING, "direction")),
+        "pairs": (prepare.from_pairs, (*READING, "direction", "layout")),
+        "pairs npz": (pairs.from_npz, _OF_ARRAYS),
         "tfds": (prepare.from_tfds, tuple(name for name in READING if name != "ranges")),
         "generated": (prepare.generated, ("size", "seed", "paired")),
         "digits drawn": (_drawn_digits, ("size", "seed", "limit")),
@@ -35,25 +39,53 @@ def run(options):
     from cyclegan_tf.data import npz
 
     npz.check_target(options.output)
+    if options.output.exists() and not options.overwrite:
+        raise InputError(f"{options.output} exists: give another name, or --overwrite.")
+    if options.size:
+        _tell_of(options.size)
+    with words.of_options(words.flags((*READING, *_CUTTING, *_OTHERS, "nodata"))):
+        dataset = _made(options)
+    npz.save(options.output, dataset)
+    print(f"{options.output}: {dataset}")
+    say(dataset.notes)
+    if dataset.slices is not None:
+        from cyclegan_tf.volumes import prepare as volumes
+
+        print(volumes.describe(dataset))
+
+
+def _made(options):
+    """The data set of the source that the options name."""
     sources = _sources()
     source = next(name for name in sources if getattr(options, name, None))
     value = getattr(options, source)
     values = [value] if isinstance(value, str) else value
     if len(values) > 2:
         raise InputError(f"--{source} takes one or two names, received {len(values)}.")
-    shown = f"--{source} {value}" if source == "digits" else f"--{source}"
-    make, allowed = sources.get(shown[2:], sources[source])
+    shown = f"--{source}"
+    if source == "digits" or str(values[0]).lower().endswith(".npz"):
+        shown += f" {values[0]}"
+    kind = "pairs npz" if source == "pairs" and shown.lower().endswith(".npz") else shown[2:]
+    make, allowed = sources.get(kind, sources[source])
+    if kind == "pairs npz" and len(values) == 2:
+        raise InputError(f"{shown} holds both domains: leave out {values[1]}.")
     given = {name: getattr(options, name) for name in (*_CUTTING, *_OTHERS)}
     given = {name: value for name, value in given.items() if value is not None}
     for name in given.keys() - set(allowed):
         raise InputError(f"--{name.replace('_', '-')} has no use with {shown}: leave it out.")
-    dataset = make(*values, **given, **reading_of(options, allowed, shown))
-    npz.save(options.output, dataset)
-    print(f"{options.output}: {dataset}")
-    if dataset.slices is not None:
-        from cyclegan_tf.volumes import prepare as volumes
+    return make(*values, **given, **reading_of(options, allowed, shown))
 
-        print(volumes.describe(dataset))
+
+def _tell_of(size):
+    """Warns of a size that networks cannot halve twice, and says which near ones they can."""
+    sides = [{max(8, side // 4 * 4), max(8, -(-side // 4) * 4)} for side in size]
+    if all(side in near for side, near in zip(size, sides, strict=True)):
+        return
+    near = [f"{min(sides[0])}x{min(sides[1])}", f"{max(sides[0])}x{max(sides[1])}"]
+    warn(
+        f"--size {size[0]}x{size[1]}: most networks take sides that are multiples of 4, of at "
+        f"least 8, such as {' or '.join(dict.fromkeys(near))}."
+    )
 
 
 def _drawn_digits(_, limit=2000, size=(28, 28), **given):
@@ -128,7 +160,13 @@ def add(subcommands):
         metavar="FOLDER",
         help="one folder with trainA, trainB (testA, testB), or two folders, A and B",
     )
-    source.add_argument("--pairs", metavar="FOLDER", help="images that are A and B side by side")
+    source.add_argument(
+        "--pairs",
+        nargs="+",
+        metavar="FOLDER",
+        help="folders as for --folders, whose images belong together by name; or one of images "
+        "that are A and B side by side; or an .npz with as many images of A as of B",
+    )
     source.add_argument(
         "--tfds", nargs="+", metavar="NAME", help="TensorFlow Datasets: cycle_gan/NAME, or A and B"
     )
@@ -160,7 +198,17 @@ def add(subcommands):
         const=True,
         help="of --generated, --volumes and --heads: in training, too, A and B belong together",
     )
-    parser.add_argument("--direction", choices=("ab", "ba"), help="of --pairs (default: ab)")
+    parser.add_argument(
+        "--layout",
+        choices=("folders", "side-by-side"),
+        help="of --pairs (default: what is there, if there is no doubt)",
+    )
+    parser.add_argument(
+        "--direction",
+        choices=("ab", "ba"),
+        help="of --pairs side by side: ba if A is the right half (default: ab)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a data set that exists")
     parser.add_argument("--seed", type=whole(0), help="fixes what is drawn and split (default: 0)")
     _add_cutting(parser)
     add_reading(parser)

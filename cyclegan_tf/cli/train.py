@@ -7,11 +7,11 @@ import argparse
 import dataclasses
 import importlib.util
 import os
-import re
 from pathlib import Path
 
-from cyclegan_tf.cli import method_options
+from cyclegan_tf.cli import method_options, words
 from cyclegan_tf.cli.arguments import (
+    READING,
     above_zero,
     add_data,
     add_measuring,
@@ -37,11 +37,9 @@ def run(options):
     from cyclegan_tf.training import distribute
 
     strategy = distribute.strategy(options.devices)
-    try:
-        with distribute.losses_told(strategy):
-            _train_on(strategy, options)
-    except InputError as error:
-        raise InputError(_in_words_of_options(str(error), options.declared)) from error
+    flags = words.flags(READING) | {n: option.flag for n, option in options.declared.items()}
+    with words.of_options(flags | WORDS), distribute.losses_told(strategy):
+        _train_on(strategy, options)
 
 
 def _train_on(strategy, options):
@@ -121,24 +119,6 @@ def _evaluate_callback(options, dataset, model):
         )
     given |= measuring_of(options) | {"directions": directions}
     return [Evaluate(options.folder, dataset, options.evaluate, **given)]
-
-
-def _in_words_of_options(sentence, declared):
-    """A sentence about Python's arguments in the words of the command line."""
-    flags = WORDS | {name: option.flag for name, option in declared.items()}
-
-    def said(match):
-        name, value = match.groups()
-        before = sentence[: match.start()]
-        # A name that is a word of English as well counts where the sentence is about it.
-        if value is None and "_" not in name and before and not before.endswith("with "):
-            return name
-        if value == "False":
-            return flags[name].replace("--", "--no-")
-        return flags[name] if value in (None, "True") else f"{flags[name]} {value}"
-
-    names_of_arguments = "|".join(flags)
-    return re.sub(rf"\b({names_of_arguments})\b(?:='?([\w.+-]*\w)'?)?", said, sentence)
 
 
 def _set_up_tensorflow(deterministic):

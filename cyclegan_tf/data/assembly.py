@@ -1,14 +1,15 @@
 """Assembling data sets: the arguments, the held-out split and the arrays of every source."""
 
-import warnings
-from pathlib import Path
-
 import numpy as np
 
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.checks import check_names, check_ranges
+from cyclegan_tf.common.telling import warn
+from cyclegan_tf.data.checks import check_names, usual_ranges
 from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io.layouts import said_name
+from cyclegan_tf.data.npz import Dataset
+from cyclegan_tf.data.observed import Values, odd_ones
 
 # A warning names so many images; `Dataset.skipped` names all.
 _NAMED = 10
@@ -39,24 +40,6 @@ def image_shapes(size, channels, how):
     return tuple((*image_file.height_width(size), int(n)) for n in both)
 
 
-def value_ranges(ranges):
-    """Reads the argument that says which values stand for black and white.
-
-    Args:
-        ranges: `(low, high)`, or two such pairs, of A and of B; or None.
-
-    Returns:
-        A pair of A and one of B; `(None, None)` where nothing was said.
-
-    Raises:
-        InputError: If it is anything else.
-    """
-    if ranges is None:
-        return None, None
-    pairs = isinstance(ranges, (tuple, list)) and any(np.ndim(pair) for pair in ranges)
-    return check_ranges(ranges if pairs else (ranges, ranges))
-
-
 def check_division(test_fraction, limit, seed):
     """Raises InputError unless images can be limited and held back so."""
     if not 0 <= test_fraction < 1:
@@ -70,8 +53,8 @@ def domain_names(names, *folders):
     """Returns `names`, checked; without any, those of two folders, or "A" and "B"."""
     if names is not None:
         return check_names(names)
-    given = [Path(folder).absolute().name for folder in folders if folder is not None]
-    return tuple(given) if len(set(given)) == 2 else ("A", "B")
+    given = {said_name(folder): None for folder in folders if folder is not None}
+    return tuple(given) if len(given.keys() - {None}) == 2 else ("A", "B")
 
 
 def hold_out(items, fraction, key):
@@ -160,20 +143,12 @@ def stack(train, test, shape, domain="a domain", value_range=None):
         value_range: As for `common_dtype`.
 
     Returns:
-        Two arrays `(n, height, width, channels)`. It warns of 16-bit images that use few bits.
+        Two arrays `(n, height, width, channels)`.
 
     Raises:
         InputError: As from `common_dtype`.
     """
     dtype = common_dtype([image.dtype for image in train + test], domain, value_range)
-    highest = max(image.max() for image in train + test)
-    if dtype == np.uint16 and value_range is None and highest < 65536 / 4:
-        full = 2 ** max(int(highest).bit_length(), 8) - 1  # of 12 bits: 4095
-        warnings.warn(
-            f"The largest value of {domain} is {highest} of 65535, so that most of its contrast "
-            f"is lost: give ranges, such as 0 to {full}.",
-            stacklevel=3,
-        )
     return [
         np.stack([image_file.to_dtype(image, dtype) for image in part])
         if part
@@ -182,11 +157,46 @@ def stack(train, test, shape, domain="a domain", value_range=None):
     ]
 
 
-def warn_skipped(skipped):
-    """Warns once of all images left out, at the line that called the caller."""
+def warn_skipped(skipped, why="unreadable images"):
+    """Warns once of all images left out."""
     if skipped:
         more = f" (and {len(skipped) - _NAMED} more)" if len(skipped) > _NAMED else ""
-        warnings.warn(
-            f"{len(skipped)} unreadable images were left out{more}: " + " ".join(skipped[:_NAMED]),
-            stacklevel=3,
-        )
+        warn(f"{len(skipped)} {why} were left out{more}: " + " ".join(skipped[:_NAMED]))
+
+
+def dataset(domains, observed, clips, names, test_fraction, **about):
+    """Makes the data set of two domains, and warns of what is odd about them.
+
+    Args:
+        domains: Training and test images of A and of B.
+        observed: Lists of `Observed`, of all images of A and of B.
+        clips: Their ranges, where those were given.
+        names: What they are called.
+        test_fraction: Above 0, images for testing were wanted.
+        **about: Further arguments of `Dataset`.
+
+    Returns:
+        `npz.Dataset`.
+    """
+    for name, (train, test), images in zip(names, domains, observed, strict=True):
+        warn(odd_ones(name, images))
+        if len(train) == 1 or (test_fraction and not len(test)):
+            warn(
+                f"{name} has {len(train)} image{'s' * (len(train) > 1)} for training and "
+                f"{len(test) or 'none'} for testing: give more, or the result says little."
+            )
+    ranges = usual_ranges(
+        names,
+        [train.dtype for train, _ in domains],
+        [Values.together(image.values for image in images) for images in observed],
+        [_ends(images) for images in observed],
+        clips,
+    )
+    (train_a, test_a), (train_b, test_b) = domains
+    return Dataset(train_a, train_b, test_a, test_b, names=names, ranges=ranges, **about)
+
+
+def _ends(observed):
+    """The smallest and the largest value of float images at their place; None of others."""
+    ends = [image.fitted for image in observed if image.fitted]
+    return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None

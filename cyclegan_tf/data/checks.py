@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.telling import warn
 from cyclegan_tf.common.value_range import FULL_RANGE
+from cyclegan_tf.data.observed import Values, dark, no_data
 
 #: Types of stored values.
 DTYPES = ("uint8", "uint16", "float32", "float64")
@@ -28,6 +30,16 @@ def check_shape(name, images):
         hint = ": give one channel as array[..., None]" if len(shape) == 3 else ""
         raise InputError(
             f"{name} must have the shape (n, height, width, channels), received {shape}{hint}."
+        )
+
+
+def check_channels_last(name, images):
+    """Raises InputError where channels come first: an image of no more than 4 rows is none."""
+    shape = images.shape
+    if len(shape) == 4 and 1 <= shape[1] <= 4 and min(shape[2:]) > 4:
+        raise InputError(
+            f"{name} has the shape {shape}, where channels come first: give "
+            "np.moveaxis(array, 1, -1)."
         )
 
 
@@ -67,6 +79,24 @@ def check_ranges(ranges):
     return low_high_a, low_high_b
 
 
+def both_ranges(ranges):
+    """Reads the argument that says which values stand for black and white.
+
+    Args:
+        ranges: `(low, high)`, or two such pairs, of A and of B; or None.
+
+    Returns:
+        A pair of A and one of B; `(None, None)` where nothing was said.
+
+    Raises:
+        InputError: If it is anything else.
+    """
+    if ranges is None:
+        return None, None
+    pairs = isinstance(ranges, (tuple, list)) and any(np.ndim(pair) for pair in ranges)
+    return check_ranges(ranges if pairs else (ranges, ranges))
+
+
 def checked_paired(dataset):
     """Returns a copy of `dataset.paired`, or raises InputError unless it says what can be."""
     paired = dataset.paired
@@ -83,18 +113,63 @@ def checked_paired(dataset):
     return dict(paired)
 
 
-def value_range(domain, train, test):
-    """The `(low, high)` of a domain whose range was not given, as `npz.Dataset` says it."""
-    if train.dtype.kind != "f":
-        return FULL_RANGE[str(train.dtype)]
-    low, high = np.inf, -np.inf
-    for images in (train, test):
-        for i in range(0, len(images), _TOGETHER):  # not all of what is decoded on access
-            part = images[np.arange(i, min(i + _TOGETHER, len(images)))]
-            low, high = min(low, float(part.min())), max(high, float(part.max()))
+def values_of(train, test):
+    """The `Values` of a domain; of what is decoded on access, not all at a time."""
+    return Values.together(
+        Values.of(images[np.arange(i, min(i + _TOGETHER, len(images)))])
+        for images in (train, test)
+        for i in range(0, len(images), _TOGETHER)
+    )
+
+
+def usual_ranges(names, dtypes, values, fitted=(None, None), given=(None, None)):
+    """The `(low, high)` of both domains; it warns of what is a guess, or looks like a mistake.
+
+    Args:
+        names: What messages call the domains.
+        dtypes: Their types.
+        values: Their `Values`, as the source has them; None where they were not looked at.
+        fitted: Of domains of floats, the smallest and the largest value in the data set; None
+            where that is what the source has.
+        given: Ranges that somebody said; None where nobody did.
+
+    Returns:
+        Two pairs. Where nothing was said, the full range of an integer type; for floats (0, 255) if
+        all are whole numbers there and some are above 1, else (0, 1) or (-1, 1) if they lie there,
+        else the smallest and the largest value.
+
+    Raises:
+        InputError: If all values of a domain are one.
+    """
+    ranges, guesses = [], []
+    for name, dtype, found, ends, said in zip(names, dtypes, values, fitted, given, strict=True):
+        warn(no_data(name, dtype, found))
+        if said is None:
+            warn(dark(name, dtype, found))
+            said, guess = _usual_range(name, dtype, found, ends)
+            guesses += [guess] if guess else []
+        ranges.append(said)
+    if guesses:
+        warn(
+            f"The floats of {', and those of '.join(guesses)}: say with ranges what else black and "
+            "white are, such as ranges=(0, 255)."
+        )
+    return check_ranges(ranges)
+
+
+def _usual_range(name, dtype, values, fitted):
+    """One domain's range, and what there is to say about it."""
+    if dtype.kind != "f":
+        return FULL_RANGE[str(dtype)], ""
+    low, high = fitted or (values.low, values.high)
+    if values.whole and values.high > 1 and low < high:
+        return (0.0, 255.0), (
+            f"{name} are whole numbers from {values.low:g} to {values.high:g} and are taken for "
+            "8-bit values, with black at 0 and white at 255"
+        )
     for usual in ((0.0, 1.0), (-1.0, 1.0)):
         if usual[0] <= low and high <= usual[1]:
-            return usual
+            return usual, ""
     if low == high:
-        raise InputError(f"Every value of train_{domain} is {low:g}: there is nothing to learn.")
-    return low, high
+        raise InputError(f"Every value of {name} is {low:g}: there is nothing to learn.")
+    return (low, high), f"{name} go from {low:g} to {high:g}, which become black and white"

@@ -17,6 +17,7 @@ import numpy as np
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.telling import warn
 from cyclegan_tf.data import checks, statistics
 from cyclegan_tf.data.slice_metadata import Slices
 
@@ -41,13 +42,15 @@ class Dataset:
         test_b: Test images of domain B; by default none.
         names: What the domains are called.
         ranges: `(low, high)` of the stored values of A and of B. By default the full range of an
-            integer type; for floats (0, 1) if all values lie there, else (-1, 1) if they lie
-            there, else the smallest and the largest value.
+            integer type; for floats (0, 255) if all are whole numbers there and some are above 1,
+            else (0, 1) if all values lie there, else (-1, 1) if they lie there, else the smallest
+            and the largest value; a warning says what is a guess.
         paired: Whether image i of A belongs to image i of B, in "train" and in "test".
         sources: Where the images come from.
         skipped: A sentence about each image that could not be used.
         slices: `slice_metadata.Slices` where the images are slices of volumes; else None.
         hash: SHA-256 that tells data sets apart; by default of the contents.
+        notes: How images were found, in a sentence each; no file keeps them.
 
     Raises:
         InputError: If shapes, types or values are others.
@@ -66,6 +69,7 @@ class Dataset:
     skipped: list[str] = dataclasses.field(default_factory=list)
     slices: Slices | None = None
     hash: str = ""
+    notes: list[str] = dataclasses.field(default_factory=list)
 
     def __post_init__(self):
         for domain in "ab":
@@ -76,7 +80,9 @@ class Dataset:
             checks.check_domain(domain, *self._domain(domain))
         self._set("names", checks.check_names(self.names))
         if self.ranges is None:
-            self._set("ranges", tuple(checks.value_range(d, *self._domain(d)) for d in "ab"))
+            values = [checks.values_of(*self._domain(domain)) for domain in "ab"]
+            dtypes = self.train_a.dtype, self.train_b.dtype
+            self._set("ranges", checks.usual_ranges(self.names, dtypes, values))
         self._set("ranges", checks.check_ranges(self.ranges))
         self._set("paired", checks.checked_paired(self))
         if self.slices is not None:
@@ -143,7 +149,7 @@ class Dataset:
             )
             lines.append(f"  {self.slices.axis} slices of {train} train, {test} test patients")
         if self.skipped:
-            lines.append(f"  left out as unreadable: {len(self.skipped)}")
+            lines.append(f"  left out: {len(self.skipped)}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -207,13 +213,24 @@ def _holds_arrays(path):
         return not {"trainA.npy", "arr_0.npy"}.isdisjoint(archive.namelist())
 
 
-def load(path):
+def is_prepared(path):
+    """Whether a file is one that `save` wrote."""
+    if not Path(path).is_file() or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "metadata.npy" in archive.namelist()
+
+
+def load(path, ranges=None):
     """Reads a data set and checks it: format, shapes, types, values and hash.
 
     Args:
         path: A file that `save` wrote, or an .npz with arrays `trainA`, `trainB` (and `testA`,
             `testB`), or with two unnamed arrays as `np.savez(path, a, b)` writes it. Of such a
             file, numbers of other types than a `Dataset` holds, such as int16, become float32.
+        ranges: Of such a file, `(low, high)`, or two such pairs, of A and of B: the values that
+            stand for black and white, to which values outside are set. By default as `Dataset`
+            says. A file that `save` wrote has its own.
 
     Returns:
         `Dataset` with NumPy arrays.
@@ -223,30 +240,70 @@ def load(path):
     """
     stored = _read(path)
     metadata = _metadata(path, stored)
-    if "trainA" not in stored and "trainB" not in stored and {"arr_0", "arr_1"} <= stored.keys():
-        stored |= {"trainA": stored["arr_0"], "trainB": stored["arr_1"]}
-    needed = list(_KEYS.values()) if metadata else ["trainA", "trainB"]
-    missing = [key for key in needed if key not in stored]
-    if missing:
+    if not metadata:
+        return _foreign(path, stored, checks.both_ranges(ranges))
+    if ranges is not None:
         raise InputError(
-            f"{path} lacks the array {missing[0]} and holds {', '.join(sorted(stored)) or 'none'}: "
-            "make it with `cyclegan-tf prepare` or with arrays trainA and trainB."
+            f"{path} was prepared and cannot be read with ranges, since it has its own: leave "
+            "them out."
         )
-    arrays = {name: _known(stored[key]) for name, key in _KEYS.items() if key in stored}
+    if missing := [key for key in _KEYS.values() if key not in stored]:
+        raise InputError(f"{path} lacks the array {missing[0]}: prepare it again.")
+    arrays = {name: stored[key] for name, key in _KEYS.items()}
     written_hash = metadata.pop("hash", None)
-    try:
-        if slices := metadata.pop("slices", None):
-            masks = {name: stored[key] for name, key in _MASKS.items() if key in stored}
-            metadata["slices"] = Slices(**slices, masks=masks or None)
-        dataset = Dataset(**arrays, **metadata)
-    except (InputError, TypeError) as error:  # TypeError: of metadata without a part
-        raise InputError(f"{path} cannot be used: {error}") from error
+    if slices := metadata.pop("slices", None):
+        masks = {name: stored[key] for name, key in _MASKS.items() if key in stored}
+        metadata["slices"] = {**slices, "masks": masks or None}
+    dataset = _dataset(path, arrays, **metadata)
     if written_hash not in (None, dataset.hash):
         raise InputError(
             f"{path} was altered after it was written (hash {dataset.hash[:12]}, expected "
             f"{str(written_hash)[:12]}): prepare it again."
         )
     return dataset
+
+
+def _foreign(path, stored, clips):
+    """The data set in a file of another maker."""
+    unnamed = sorted(key for key in stored if key.startswith("arr_"))
+    named = [key for key in _KEYS.values() if key in stored]
+    if len(unnamed) > 2 and not {"trainA", "trainB"} <= set(named):
+        raise InputError(
+            f"{path} holds {len(unnamed)} arrays without names, whose order is not known: name "
+            "them as np.savez(path, trainA=..., trainB=..., testA=..., testB=...) does."
+        )
+    if unnamed == ["arr_0", "arr_1"] and not {"trainA", "trainB"} & set(named):
+        stored |= {"trainA": stored.pop("arr_0"), "trainB": stored.pop("arr_1")}
+    if missing := [key for key in ("trainA", "trainB") if key not in stored]:
+        raise InputError(
+            f"{path} lacks the array {missing[0]} and holds {', '.join(sorted(stored)) or 'none'}: "
+            "make it with `cyclegan-tf prepare` or with arrays trainA and trainB."
+        )
+    if others := sorted(stored.keys() - _KEYS.values()):
+        warn(
+            f"{path} holds {', '.join(others)}, too, which no name says how to use: test images "
+            "are in testA and testB."
+        )
+    arrays = {}
+    for name, key in _KEYS.items():
+        # An array of no images is as good as none, whatever its shape.
+        if key in stored and (stored[key].size or key.startswith("train")):
+            clip = clips["ab".index(name[-1])]
+            checks.check_channels_last(f"{path} cannot be used: {key}", stored[key])
+            array = _known(stored[key])
+            arrays[name] = array if clip is None else np.clip(array, *clip).astype(array.dtype)
+    return _dataset(path, arrays, ranges=None if None in clips else clips)
+
+
+def _dataset(path, arrays, slices=None, **metadata):
+    """`Dataset` of what a file holds; what cannot be is said with the file's own words."""
+    try:
+        return Dataset(**arrays, slices=slices and Slices(**slices), **metadata)
+    except (InputError, TypeError) as error:  # TypeError: of metadata without a part
+        sentence = str(error)
+        for name, key in _KEYS.items():
+            sentence = sentence.replace(name, key)
+        raise InputError(f"{path} cannot be used: {sentence}") from error
 
 
 def _read(path):

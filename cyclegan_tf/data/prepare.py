@@ -3,23 +3,26 @@
 import functools
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import assembly
+from cyclegan_tf.data.checks import both_ranges
+from cyclegan_tf.data.io import layouts, listing
 from cyclegan_tf.data.io.folder import (
     FolderImages,
-    check,
+    checks,
     decode_all,
-    domain_files,
+    frames_of,
+    listed,
     read_fitted,
-    read_halves,
+    said_of_frames,
     split_files,
 )
 from cyclegan_tf.data.npz import Dataset
+from cyclegan_tf.data.pairs import from_pairs
 from cyclegan_tf.data.synthetic.cartoons import cartoons
 from cyclegan_tf.data.synthetic.sketch import sketch
 from cyclegan_tf.data.tfds import from_tfds
@@ -45,14 +48,17 @@ def from_folders(
 ):
     """Makes an unpaired data set of image folders.
 
-    A file that cannot be read is left out and named in one warning. A domain that has 16-bit
-    images becomes 16-bit as a whole; one of floats stays float32 in its own values, and takes no
-    others.
+    A file that cannot be read is left out and named in one warning, and so are files that are like
+    images and none that can be read. Of a file with several frames each is an image. A domain that
+    has 16-bit images becomes 16-bit as a whole; one of floats stays float32 in its own values, and
+    takes no others.
 
     Args:
-        a: Folder of domain A; or, without `b`, a folder that holds `trainA`, `trainB` and, if
-            there are test images, `testA`, `testB`.
-        b: Folder of domain B.
+        a: Folder of domain A; or, without `b`, one that holds folders of both: `trainA` and
+            `trainB`, or `train_A` and `train_B`, `train/A` and `train/B`, `A/train` and `B/train`,
+            `A` and `B`; in lower case, too. Test images are in `testA` and `testB` and so on, or
+            else in `valA` and `valB`.
+        b: Folder of domain B. Where both hold `train` and `test` (or `val`), these are taken so.
         size: `(height, width)` in pixels, or one number for both.
         channels: 1 (gray), 3 (RGB), 4 (RGBA) or any other number that the images have, or two
             such numbers, of A and of B.
@@ -67,9 +73,9 @@ def from_folders(
         seed: Non-negative integer that fixes which images are held back.
         progress: Whether to show a progress bar.
         on_access: Whether images stay in their files (as `FolderImages`) and are decoded whenever
-            they are needed. They are checked at the start (`image_file.check`); of floats, all are
-            also read once to find their range, unless `ranges` says it. The hash is then that of
-            the files' names and sizes and of the arguments, not of the pixels.
+            they are needed. They are checked at the start (`image_file.check`); floats and TIFFs
+            are all read once. The hash is then that of the files' names and sizes and of the
+            arguments, not of the pixels.
 
     Returns:
         `npz.Dataset`.
@@ -78,109 +84,58 @@ def from_folders(
         InputError: If an argument or folder cannot be used, or no image of a domain is readable.
     """
     shapes, names = assembly.image_shapes(size, channels, how), assembly.domain_names(names, a, b)
-    clips, arrays, skipped = assembly.value_ranges(ranges), {}, []
-    digest = hashlib.sha256(json.dumps([shapes, how] + [clips] * (ranges is not None)).encode())
-    folders = domain_files(a, b, test_fraction, limit, seed)
-    for domain, name, paths, shape, clip in zip("ab", names, folders, shapes, clips, strict=True):
+    clips, layout = both_ranges(ranges), _layout(a, b)
+    domains, observed, skipped, notes = [], [], [], [] if b else [str(layout)]
+    lists = zip(*listed(layout), strict=True)
+    for i, (name, shape, clip, found) in enumerate(zip(names, shapes, clips, lists, strict=True)):
+        files, label = split_files(*found, test_fraction, limit, [seed, i]), "AB"[i]
         decode = functools.partial(read_fitted, shape=shape, how=how, value_range=clip)
-        label = domain.upper()
         if on_access:
-            decode, label = functools.partial(check, channels=shape[2]), f"check {label}"
-        train, test, unreadable = decode_all(*paths, decode, label, strict, progress)
+            decode, label = checks(files[0], shape, how, clip), f"check {label}"
+        *parts, unreadable = decode_all(*files, decode, label, strict, progress)
+        notes += said_of_frames(name, [*parts[0], *parts[1]])
+        images = [frames_of(part, limit) for part in parts]
+        observed.append([seen for part in images for _, seen in part])
+        if on_access:
+            dtype = assembly.common_dtype([seen.dtype for seen in observed[-1]], name, clip)
+            domains.append([FolderImages.of(part, shape, how, dtype, clip) for part in images])
+        else:
+            arrays = ([image for image, _ in part] for part in images)
+            domains.append(assembly.stack(*arrays, shape, name, clip))
         skipped += unreadable
-        if not on_access:
-            both = assembly.stack(train, test, shape, name, clip)
-            arrays[f"train_{domain}"], arrays[f"test_{domain}"] = both
-            continue
-        dtype = assembly.common_dtype([found for _, found in train + test], name, clip)
-        for split, files in (("train", train), ("test", test)):
-            paths = tuple(path for path, _ in files)
-            arrays[f"{split}_{domain}"] = FolderImages(paths, shape, how, dtype, clip)
-            listed = [[path.name, path.stat().st_size] for path in paths]
-            digest.update(json.dumps([domain, split, listed]).encode())
     assembly.warn_skipped(skipped)
-    return Dataset(
-        **arrays,
-        names=names,
-        ranges=_given(clips),
-        sources=_sources(a, b),
+    return assembly.dataset(
+        domains,
+        observed,
+        clips,
+        names,
+        test_fraction,
+        sources=[str(folder) for folder in (a, b) if folder is not None],
         skipped=skipped,
-        hash=digest.hexdigest() if on_access else "",
+        notes=notes,
+        hash=_digest(domains, [shapes, how] + [clips] * (ranges is not None)) if on_access else "",
     )
 
 
-def from_pairs(
-    folder,
-    *,
-    direction="ab",
-    size=64,
-    channels=3,
-    how="crop",
-    ranges=None,
-    test_fraction=0.1,
-    names=None,
-    strict=False,
-    limit=None,
-    seed=0,
-    progress=True,
-):
-    """Makes a paired data set of images that show A and B side by side.
-
-    Each is split down its middle. Training and test images are paired.
-
-    Args:
-        folder: Folder with the subfolders `train` and `test` (or `val`); without `train`, the
-            folder's own images are divided by `test_fraction`.
-        direction: "ab" if A is the left half, "ba" if it is the right one.
-        size: `(height, width)` of one half in pixels, or one number for both.
-        channels: As in `from_folders`.
-        how: As in `from_folders`.
-        ranges: As in `from_folders`.
-        test_fraction: As in `from_folders`.
-        names: Two names for the domains, "A" and "B" by default.
-        strict: As in `from_folders`.
-        limit: As in `from_folders`.
-        seed: As in `from_folders`.
-        progress: Whether to show a progress bar.
-
-    Returns:
-        `npz.Dataset`.
-
-    Raises:
-        InputError: If an argument or the folder cannot be used, or no image is readable.
-    """
-    if direction not in ("ab", "ba"):
-        raise InputError(f'direction must be "ab" or "ba", received {direction!r}.')
-    shapes, names = assembly.image_shapes(size, channels, how), assembly.domain_names(names)
-    clips, folder = assembly.value_ranges(ranges), Path(folder)
-    train, test = folder, None
-    if (folder / "train").is_dir():
-        train = folder / "train"
-        test = next((f for f in (folder / "test", folder / "val") if f.is_dir()), None)
-    paths = split_files(train, test, test_fraction, limit, [seed])
-
-    def decode(path):
-        halves = read_halves(path)[:: 1 if direction == "ab" else -1]
-        return [
-            assembly.fit_image(half, shape, how, clip, path)
-            for half, shape, clip in zip(halves, shapes, clips, strict=True)
-        ]
-
-    train, test, skipped = decode_all(*paths, decode, "pairs", strict, progress)
-    arrays = {}
-    for i, domain in enumerate("ab"):
-        arrays[f"train_{domain}"], arrays[f"test_{domain}"] = assembly.stack(
-            [pair[i] for pair in train], [pair[i] for pair in test], shapes[i], names[i], clips[i]
+def _layout(a, b):
+    """Where the images of both domains are."""
+    listing.check_folder(a, "images")
+    layout = layouts.of_one(a) if b is None else layouts.of_two(a, b)
+    if layout is None:
+        raise InputError(
+            f"The folder {a} must hold the folders trainA and trainB, or train/A and train/B, or A "
+            "and B: make them, or give two folders, one per domain."
         )
-    assembly.warn_skipped(skipped)
-    return Dataset(
-        **arrays,
-        names=names,
-        ranges=_given(clips),
-        paired={"train": True, "test": True},
-        sources=_sources(folder),
-        skipped=skipped,
-    )
+    return layout
+
+
+def _digest(domains, arguments):
+    """The hash of images that are decoded on access: of their files, and of the arguments."""
+    digest = hashlib.sha256(json.dumps(arguments).encode())
+    for domain, (train, test) in zip("ab", domains, strict=True):
+        for split, images in (("train", train), ("test", test)):
+            digest.update(json.dumps([domain, split, images.listed()]).encode())
+    return digest.hexdigest()
 
 
 def generated(train=1000, test=100, *, size=64, paired=False, seed=0, progress=True):
@@ -222,11 +177,3 @@ def generated(train=1000, test=100, *, size=64, paired=False, seed=0, progress=T
 
 #: For images that memory does not hold.
 stream = functools.partial(from_folders, on_access=True)
-
-
-def _given(ranges):
-    return None if None in ranges else ranges
-
-
-def _sources(*folders):
-    return [str(folder) for folder in folders if folder is not None]

@@ -7,7 +7,7 @@ import numpy as np
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import normalize, range_of
 from cyclegan_tf.data import npz
-from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io import image_file, listing
 from cyclegan_tf.data.synthetic.cartoons import cartoons
 from cyclegan_tf.data.synthetic.sketch import sketch
 
@@ -102,7 +102,7 @@ def _images(shapes, translation, images, count, first):
     if images.suffix == ".npz":
         found = _of_domain(images, translation)
         return found[_part(len(found), count, first)]
-    paths = image_file.images(images) if images.is_dir() else [images]
+    paths = listing.images(images) if images.is_dir() else [images]
     return [image_file.read(path) for path in paths[_part(len(paths), count, first)]]
 
 

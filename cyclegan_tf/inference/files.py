@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io import formats, image_file
+from cyclegan_tf.data.io import formats, image_file, listing
 
 
 def translate_files(
@@ -64,7 +64,7 @@ def translate_files(
             raise InputError(f"target must be a folder, since {sources} is, received {target}.")
         # Of a target inside the source, what was written there before is no source.
         inside = target.resolve() != sources.resolve()
-        found = [p for p in image_file.images(sources) if not (inside and target in p.parents)]
+        found = [p for p in listing.images(sources) if not (inside and target in p.parents)]
         paths = {path: target / path.relative_to(sources) for path in found}
     else:
         paths = {sources: target if is_file else target / sources.name}

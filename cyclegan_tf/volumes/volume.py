@@ -12,7 +12,7 @@ import numpy as np
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data.io import formats as image_formats
-from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io import listing
 from cyclegan_tf.volumes.io import dicom_series, formats
 from cyclegan_tf.volumes.io.nifti import load_nibabel
 
@@ -112,7 +112,7 @@ def find(folder):
         InputError: If there is no such folder or no volume in it.
     """
     found, seen = [], set()
-    for path in image_file.files(folder, "volumes"):
+    for path in listing.files(folder, "volumes"):
         name = path.relative_to(folder)
         if formats.by_suffix(path) is not None:
             found.append(FoundVolume(path, None, _patient(name)))

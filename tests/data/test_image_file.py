@@ -264,29 +264,3 @@ def test_decode_takes_bytes():
     np.testing.assert_array_equal(formats.decode(file.getvalue()), RGB)
     with pytest.raises(InputError, match="^upload is no PNG"):
         formats.decode(b"nothing", "upload")
-
-
-# --- folders -------------------------------------------------------------------------------
-
-
-def test_images_in_natural_order_without_hidden_ones(tmp_path):
-    (tmp_path / "sub").mkdir()
-    (tmp_path / ".thumbnails").mkdir()
-    for name in (
-        "10.png", "9.PNG", "a2.JPeG", "a10.jpg", "sub/1.webp", "notes.txt", "._9.png",
-        ".thumbnails/1.png",
-    ):  # fmt: skip
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in image_file.images(tmp_path)]
-    assert found == ["9.PNG", "10.png", "a2.JPeG", "a10.jpg", "sub/1.webp"]
-
-
-def test_folders_without_images_are_refused(tmp_path):
-    (tmp_path / "x.txt").touch()
-    for folder, reason in (
-        (tmp_path / "none", "does not exist"),
-        (tmp_path / "x.txt", "not a folder"),
-        (tmp_path, "holds no image"),
-    ):
-        with pytest.raises(InputError, match=reason):
-            image_file.images(folder)

@@ -105,12 +105,24 @@ def test_the_hash_tells_datasets_apart(dataset):
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0.0, 1.0, (0, 1)), (0.2, 0.7, (0, 1)), (-0.5, 1.0, (-1, 1)), (-1000, 3000, (-1000, 3000))],
-)
-def test_the_range_of_floats(low, high, expected):
+    [
+        (0.0, 1.0, (0, 1)), (0.2, 0.7, (0, 1)), (-0.5, 1.0, (-1, 1)),
+        (-1000, 3000, (-1000, 3000)), (0.5, 31.5, (0.5, 31.5)), (0, 31, (0, 255)),
+        (31, 62, (0, 255)), (-1, 30, (-1, 30)), (250, 281, (250, 281)),
+    ],
+)  # fmt: skip
+def test_the_range_of_floats(low, high, expected, recwarn):
     values = np.linspace(low, high, 2 * 4 * 4, dtype=np.float32).reshape(2, 4, 4, 1)
     dataset = npz.Dataset(values, values[:1], values[:1])
     assert dataset.ranges[0] == expected
+    said = [str(warning.message) for warning in recwarn.list]
+    assert len(said) == (expected not in ((0, 1), (-1, 1)))
+    assert all(f"{low:g} to {high:g}" in sentence for sentence in said)
+
+
+def test_a_mask_of_floats_is_no_8_bit_image():
+    mask = np.arange(32, dtype=np.float32).reshape(2, 4, 4, 1) % 2
+    assert npz.Dataset(mask, mask).ranges == ((0, 1), (0, 1))
 
 
 def test_integers_have_their_full_range():
@@ -162,6 +174,65 @@ def test_numbers_of_other_types_become_float32_in_their_own_values(tmp_path, dty
     np.testing.assert_array_equal(dataset.train_a, a.astype("float32"))
 
 
+def test_ranges_of_files_without_their_own(tmp_path, saved):
+    a = np.arange(-50, 78, dtype="float32").reshape(2, 8, 8, 1)
+    np.savez(tmp_path / "x.npz", a, a[:1])
+    dataset = npz.load(tmp_path / "x.npz", ((0, 40), (-20, 100)))
+    assert dataset.ranges == ((0, 40), (-20, 100))
+    np.testing.assert_array_equal(dataset.train_a, np.clip(a, 0, 40))
+    np.testing.assert_array_equal(dataset.train_b, np.clip(a[:1], -20, 100))
+    assert npz.load(tmp_path / "x.npz", (0, 1)).ranges == ((0, 1), (0, 1))
+    with pytest.warns(UserWarning, match="The floats of A go from -50 to 77") as caught:
+        assert npz.load(tmp_path / "x.npz").ranges == ((-50, 77), (-50, 13))
+    assert len(caught) == 1 and caught[0].filename == __file__
+    with pytest.raises(InputError, match="was prepared and cannot be read with ranges"):
+        npz.load(saved, (0, 1))
+
+
+def test_what_prepare_wrote_is_loaded_without_a_word(tmp_path, recwarn):
+    values = np.arange(128, dtype="float32").reshape(2, 8, 8, 1)
+    npz.save(tmp_path / "x.npz", npz.Dataset(values, values, ranges=((0, 127), (0, 200))))
+    assert npz.load(tmp_path / "x.npz").ranges == ((0, 127), (0, 200)) and not recwarn.list
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_more_unnamed_arrays_are_refused(tmp_path, dataset, count):
+    np.savez(tmp_path / "x.npz", *[dataset.train_a] * count)
+    refused(tmp_path / "x.npz", rf"{count} arrays without names, whose order is not known.*trainA=")
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 32, 32), (2, 1, 28, 28), (2, 4, 9, 7)])
+def test_channels_that_come_first_are_refused(tmp_path, shape):
+    np.savez(tmp_path / "x.npz", trainA=np.zeros(shape, "uint8"), trainB=np.zeros(shape, "uint8"))
+    refused(tmp_path / "x.npz", r"trainA has the shape .* np\.moveaxis\(array, 1, -1\)")
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 32, 3), (2, 32, 32, 4), (2, 1, 1, 10), (2, 8, 8, 12)])
+def test_channels_that_come_last_are_not(tmp_path, shape):
+    np.savez(tmp_path / "x.npz", np.full(shape, 9, "uint8"), np.full(shape, 9, "uint8"))
+    assert npz.load(tmp_path / "x.npz").image_shape_a == shape[1:]
+
+
+@pytest.mark.parametrize("empty", [np.zeros(0), np.zeros((0, 16, 16, 1), "uint8"), []])
+def test_an_empty_array_of_test_images_is_none(tmp_path, dataset, empty):
+    np.savez(
+        tmp_path / "x.npz", trainA=dataset.train_a, trainB=dataset.train_b, testA=empty,
+        testB=dataset.test_b,
+    )  # fmt: skip
+    loaded = npz.load(tmp_path / "x.npz")
+    assert loaded.test_a.shape == (0, 16, 16, 1) and loaded.test_a.dtype == np.uint8
+    assert len(loaded.test_b) == 3
+
+
+def test_arrays_that_are_not_used_are_named(tmp_path, dataset):
+    np.savez(
+        tmp_path / "x.npz", trainA=dataset.train_a, trainB=dataset.train_b, valA=dataset.test_a,
+        labels=np.zeros(3),
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="holds labels, valA, too, which no name says how to use"):
+        npz.load(tmp_path / "x.npz")
+
+
 def test_other_byte_orders(tmp_path, dataset):
     stored = make_dataset(dtype="uint16")
     np.savez(tmp_path / "x.npz", stored.train_a.astype(">u2"), stored.train_b)
@@ -186,7 +257,7 @@ GOOD = np.zeros((2, 4, 4, 3), np.uint8)
         ({"test_a": GOOD.astype(np.uint16)}, "train_a and test_a must have one shape and type"),
         ({"train_a": np.full((1, 4, 4, 1), np.nan)}, "train_a holds NaN"),
         ({"train_b": np.full((1, 4, 4, 1), np.inf)}, "train_b holds NaN or infinite"),
-        ({"train_b": np.full((1, 4, 4, 1), 7.0)}, "Every value of train_b is 7"),
+        ({"train_b": np.full((1, 4, 4, 1), 7.0)}, "Every value of B is 7"),
         ({"names": ("one",)}, "names must be two"),
         ({"names": ("one", "")}, "names must be two"),
         ({"ranges": ((0, 1), (1, 1))}, "ranges must be"),
@@ -211,7 +282,7 @@ def test_what_is_no_dataset(tmp_path):
     np.savez(tmp_path / "empty.npz")
     refused(tmp_path / "empty.npz", "lacks the array trainA")
     np.savez(tmp_path / "bad.npz", GOOD[0], GOOD)
-    refused(tmp_path / "bad.npz", "train_a must have the shape")
+    refused(tmp_path / "bad.npz", "cannot be used: trainA must have the shape")
 
 
 def test_pickles_are_not_opened(tmp_path):
@@ -321,7 +392,7 @@ def test_another_kind_of_archive_is_never_replaced(tmp_path):
 
 def test_arrays_of_no_dimension_are_named(tmp_path):
     np.savez(tmp_path / "s.npz", trainA=np.uint8(3), trainB=np.uint8(3))
-    with pytest.raises(InputError, match=r"train_a must have the shape .* received \(\)"):
+    with pytest.raises(InputError, match=r"trainA must have the shape .* received \(\)"):
         npz.load(tmp_path / "s.npz")
 
 

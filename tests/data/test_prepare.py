@@ -7,7 +7,7 @@ from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz, prepare
-from cyclegan_tf.data.io import image_file
+from cyclegan_tf.data.io import image_file, listing
 from cyclegan_tf.data.synthetic.sketch import sketch
 from support.datasets import fill
 
@@ -147,7 +147,7 @@ def test_unreadable_files_are_left_out_and_named_in_one_warning(two_folders, mak
     assert len(dataset.skipped) == 3
     assert {name for name in names for sentence in dataset.skipped if name in sentence} == names
     assert len(dataset.train_a) + len(dataset.test_a) == 20
-    assert "left out as unreadable: 3" in str(dataset)
+    assert "  left out: 3" in str(dataset)
 
 
 @pytest.mark.parametrize("make", [prepare.from_folders, prepare.stream])
@@ -218,61 +218,156 @@ def test_folders_that_cannot_be(tmp_path, two_folders, make):
         make(tmp_path / "hollow", two_folders[1], **QUIET)
 
 
-# --- pairs ---------------------------------------------------------------------------------
+# --- layouts -------------------------------------------------------------------------------
 
 
-def fill_pairs(folder, numbers):
-    """Writes pairs whose left half has the number and whose right half 100 more."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for n in numbers:
-        image = np.full((8, 16, 3), n, np.uint8)
-        image[:, 8:] += 100
-        Image.fromarray(image).save(folder / f"{n}.png")
-    return folder
+@pytest.mark.parametrize("make", [prepare.from_folders, prepare.stream])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("trainA", "trainB", "testA", "testB"),
+        ("train_A", "train_B", "test_A", "test_B"),
+        ("train/A", "train/B", "val/A", "val/B"),
+        ("A/train", "B/train", "A/test", "B/test"),
+        ("a/train", "b/train", "a/val", "b/val"),
+        ("trainA", "trainB", "valA", "valB"),
+    ],
+)
+def test_folders_in_a_folder(tmp_path, make, names):
+    for name, start in zip(names, (0, 50, 100, 150), strict=True):
+        fill(tmp_path / name, [start, start + 1])
+    dataset = make(tmp_path, size=4, **QUIET)
+    everything = np.arange(2)
+    assert [
+        values(getattr(dataset, f"{split}_{domain}")[everything])
+        for split in ("train", "test")
+        for domain in "ab"
+    ] == [[0, 1], [50, 51], [100, 101], [150, 151]]
+    assert dataset.names == ("A", "B")
+    a, b, *tests = (f"{name}/" for name in names)
+    assert dataset.notes == [f"A from {a} and B from {b}, for testing {' and '.join(tests)}"]
 
 
-@pytest.mark.parametrize("test_name", ["val", "test"])
-def test_pairs_with_train_and_test(tmp_path, test_name):
-    fill_pairs(tmp_path / "train", [1, 2, 3])
-    fill_pairs(tmp_path / test_name, [7, 8])
-    dataset = prepare.from_pairs(tmp_path, size=4, channels=(3, 1), **QUIET)
-    assert values(dataset.train_a) == [1, 2, 3]
-    assert values(dataset.train_b) == [101, 102, 103]
-    assert (values(dataset.test_a), values(dataset.test_b)) == ([7, 8], [107, 108])
-    assert dataset.train_b.shape == (3, 4, 4, 1)
-    assert dataset.paired == {"train": True, "test": True}
-    # Split down the very middle: no half has a pixel of the other.
-    assert (dataset.train_a == dataset.train_a[:, :1, :1]).all()
-    assert (dataset.train_b == dataset.train_b[:, :1, :1]).all()
+def test_folders_a_and_b_are_divided(tmp_path):
+    fill(tmp_path / "A", range(10))
+    fill(tmp_path / "B", range(100, 106))
+    dataset = prepare.from_folders(tmp_path, size=4, test_fraction=0.5, **QUIET)
+    assert (len(dataset.train_a), len(dataset.test_b)) == (5, 3)
+    assert dataset.notes == ["A from A/ and B from B/"]
 
 
-@pytest.mark.parametrize("direction", ["ab", "ba"])
-def test_a_flat_folder_of_pairs(tmp_path, direction):
-    fill_pairs(tmp_path, range(10))
-    dataset = prepare.from_pairs(
-        tmp_path, size=4, test_fraction=0.3, direction=direction, names=("l", "r"), **QUIET
+def test_two_folders_with_train_and_test_in_each(tmp_path):
+    for name, start in (("photo", 0), ("drawing", 50)):
+        fill(tmp_path / name / "train", range(start, start + 3))
+        fill(tmp_path / name / "test", [start + 9])
+    dataset = prepare.from_folders(tmp_path / "photo", tmp_path / "drawing", size=4, **QUIET)
+    assert (values(dataset.train_a), values(dataset.test_b)) == ([0, 1, 2], [59])
+    assert dataset.names == ("photo", "drawing")
+
+
+def test_val_beside_test_and_other_folders_are_named(four_folders):
+    for name in ("valA", "valB", "extra"):
+        fill(four_folders / name, [1])
+    (four_folders / "empty").mkdir()
+    fill(four_folders, [7, 8])
+    with pytest.warns(UserWarning, match="^Not used") as caught:
+        dataset = prepare.from_folders(four_folders, size=4, **QUIET)
+    assert [str(warning.message) for warning in caught] == [
+        f"Not used of what is there: extra/, valA/, valB/, the images in {four_folders} itself."
+    ]
+    assert len(dataset.test_a) == 2
+
+
+@pytest.mark.parametrize("make", [prepare.from_folders, prepare.stream])
+def test_images_are_in_one_domain_and_in_one_split_alone(tmp_path, make, monkeypatch):
+    x = fill(tmp_path / "x", range(4))
+    fill(x / "B", range(4))
+    fill(tmp_path / "y/trainA", [1, 2])
+    fill(tmp_path / "y/trainB", [1, 2])
+    (tmp_path / "y/testA").symlink_to(tmp_path / "y/trainA")
+    (tmp_path / "link").symlink_to(x)
+    monkeypatch.chdir(tmp_path)
+    for folders in ([x, x / "B"], [x, x], [x, "x"], [x, tmp_path / "link"], [x, "x/../x/B"], ["y"]):
+        with pytest.raises(InputError, match=r"The images in .*/(x|B|trainA) would be taken twice"):
+            make(*folders, size=4, **QUIET)
+
+
+def test_a_folder_that_is_divided_and_holds_images_is_asked_about(tmp_path):
+    a, b = fill(tmp_path / "a", [1, 2]), fill(tmp_path / "b", [1, 2])
+    fill(a / "train", [3])
+    fill(a / "test", [3])
+    with pytest.raises(InputError, match="a holds images and the folder train, too: which are"):
+        prepare.from_folders(a, b, size=4, **QUIET)
+
+
+def test_folders_whose_names_differ_in_case_alone_are_asked_for(tmp_path):
+    for name in ("A", "a", "B"):
+        fill(tmp_path / name, [1])
+    with pytest.raises(InputError, match="the folders A and a: which is meant"):
+        prepare.from_folders(tmp_path, size=4, **QUIET)
+
+
+# --- frames --------------------------------------------------------------------------------
+
+
+def animation(path, numbers):
+    frames = [Image.new("L", (8, 8), n) for n in numbers]
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("make", [prepare.from_folders, prepare.stream])
+def test_each_frame_is_an_image_and_files_are_not_divided(two_folders, make, suffix):
+    a, b = two_folders
+    for path in a.iterdir():
+        path.unlink()
+    for i in range(6):
+        animation(a / f"{i}{suffix}", [10 * i + 1, 10 * i + 2, 10 * i + 3])
+    dataset = make(a, b, size=4, test_fraction=0.3, **QUIET)
+    train, test = (
+        values(images[np.arange(len(images))]) for images in (dataset.train_a, dataset.test_a)
     )
-    step = 100 if direction == "ab" else -100
-    for a, b, count in (
-        (dataset.train_a, dataset.train_b, 7),
-        (dataset.test_a, dataset.test_b, 3),
+    assert (len(train), len(test)) == (12, 6)
+    assert train == [10 * i + k for i in sorted({n // 10 for n in train}) for k in (1, 2, 3)]
+    assert not {n // 10 for n in train} & {n // 10 for n in test}
+    assert dataset.notes == ["6 files hold 18 frames, of which each is an image of photo"]
+    few = make(a, b, size=4, limit=4, test_fraction=0, **QUIET)
+    assert values(few.train_a[np.arange(4)]) == [1, 2, 3, 11] and len(few.train_a) == 4
+
+
+# --- odd images ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [prepare.from_folders, prepare.stream])
+def test_one_odd_image_among_many_is_named(two_folders, make):
+    a, _ = two_folders
+    Image.new("L", (10, 8), 3).save(a / "3.png")
+    with pytest.warns(UserWarning, match="unlike") as caught:
+        make(*two_folders, size=4, **QUIET)
+    assert [str(warning.message) for warning in caught] == [
+        f"1 of the 20 images of photo is unlike the others: {a / '3.png'} has 1 channel."
+    ]
+    Image.new("RGB", (100, 80)).save(a / "3.png")
+    cv2.imwrite(str(a / "5.png"), np.full((8, 10, 3), 5000, np.uint16))
+    with pytest.warns(
+        UserWarning, match=r"2 of .* are unlike .*3\.png has 80x100 pixels, .*uint16"
     ):
-        assert len(a) == count
-        assert values(b) == [value + step for value in values(a)]
-    assert dataset.names == ("l", "r")
+        make(*two_folders, size=4, **QUIET)
 
 
-def test_an_odd_width_cannot_be_halved(tmp_path):
-    fill_pairs(tmp_path, [1, 2])
-    Image.new("RGB", (15, 8)).save(tmp_path / "odd.png")
-    with pytest.warns(UserWarning, match=r"1 unreadable .*odd\.png is 15 pixels wide"):
-        dataset = prepare.from_pairs(tmp_path, size=4, test_fraction=0, **QUIET)
-    assert len(dataset.train_a) == len(dataset.train_b) == 2
+def test_images_of_which_none_is_usual_are_left_alone(two_folders, recwarn):
+    for i in range(0, 20, 2):
+        Image.new("L", (10, 8), i).save(two_folders[0] / f"{i}.png")
+    prepare.from_folders(*two_folders, size=4, **QUIET)
+    assert not recwarn.list
 
 
-def test_another_direction_is_refused(tmp_path):
-    with pytest.raises(InputError, match="direction must be"):
-        prepare.from_pairs(fill_pairs(tmp_path, [1]), direction="AtoB")
+def test_domains_of_hardly_any_images_are_told(tmp_path, two_folders):
+    one = fill(tmp_path / "one", [1])
+    with pytest.warns(UserWarning, match="one has 1 image for training and none for testing"):
+        prepare.from_folders(one, two_folders[1], size=4, **QUIET)
+    with pytest.warns(UserWarning, match="^photo has 1 image for training and 1 for testing"):
+        prepare.from_folders(*two_folders, size=4, limit=2, **QUIET)
 
 
 # --- drawn faces ---------------------------------------------------------------------------
@@ -360,6 +455,6 @@ def test_real_pairs(shared_data):
 
 def test_real_gray_scans(shared_data):
     dataset = prepare.from_folders(shared_data / "mri_ct", size=128, channels=1, limit=5, **QUIET)
-    first = image_file.images(shared_data / "mri_ct" / "trainA")[0]
+    first = listing.images(shared_data / "mri_ct" / "trainA")[0]
     np.testing.assert_array_equal(dataset.train_a[0], image_file.read(first))  # its own size
     assert dataclasses.replace(dataset, hash="").hash == dataset.hash

@@ -35,9 +35,9 @@ def test_streamed_images_are_those_of_from_folders(two_folders):
 def test_streamed_images_are_decoded_on_access_only(two_folders, monkeypatch):
     dataset = prepare.stream(*two_folders, size=4, **QUIET)
     decoded, read = [], image_file.read
-    monkeypatch.setattr(image_file, "read", lambda path: decoded.append(path.name) or read(path))
+    monkeypatch.setattr(image_file, "read", lambda *args: decoded.append(args) or read(*args))
     dataset.train_a[np.array([0])]
-    assert len(decoded) == 1
+    assert decoded == [(dataset.train_a.paths[0], 0)]
 
 
 def test_the_streamed_hash_is_of_files_and_arguments(two_folders):

@@ -1,4 +1,4 @@
-"""Image folders: files found and split, decoded in parallel or on access."""
+"""Image folders: their files divided, decoded in parallel or on access, frame by frame."""
 
 import dataclasses
 from multiprocessing.pool import ThreadPool
@@ -8,16 +8,24 @@ import numpy as np
 from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.telling import warn
 from cyclegan_tf.data.assembly import check_division, fit_image, hold_out, require_training
-from cyclegan_tf.data.io import formats, image_file
+from cyclegan_tf.data.io import formats, image_file, layouts, listing
+from cyclegan_tf.data.observed import Observed, Values, name_of
+
+# Of files that are decoded on access, so many of each domain are looked at in full.
+_LOOKED_AT = 16
+# Decoding finds errors in these alone; of the others a look at their headers is enough.
+_DECODED = ("TIFF", "NumPy")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FolderImages:
-    """Image files that look like an array `(n, height, width, channels)`, decoded on access.
+    """Images that look like an array `(n, height, width, channels)`, decoded on access.
 
     Attributes:
-        paths: The files.
+        paths: The file of each.
+        frames: Which of the file's frames each is, from 0.
         image_shape: `(height, width, channels)` that each image is brought to.
         how: As in `image_file.fit`.
         dtype: uint8, uint16 (8-bit images are widened), or float32.
@@ -25,15 +33,29 @@ class FolderImages:
     """
 
     paths: tuple[Path, ...]
+    frames: tuple[int, ...]
     image_shape: tuple[int, int, int]
     how: str
     dtype: np.dtype
     value_range: tuple[float, float] | None = None
 
+    @classmethod
+    def of(cls, images, *how):
+        """Those of a list as from `check`; the further attributes in their order."""
+        seen = [image for _, image in images]
+        return cls(tuple(s.path for s in seen), tuple(s.frame or 0 for s in seen), *how)
+
     @property
     def shape(self):
         """`(n, height, width, channels)`."""
         return (len(self.paths), *self.image_shape)
+
+    def listed(self):
+        """What tells files apart, for JSON: name and size in bytes of each, and its frame."""
+        return [
+            [path.name, path.stat().st_size] + [frame] * (frame > 0)
+            for path, frame in zip(self.paths, self.frames, strict=True)
+        ]
 
     def __len__(self):
         return len(self.paths)
@@ -43,105 +65,158 @@ class FolderImages:
         chosen = np.arange(len(self.paths))[indices]
         decoded = np.empty((*chosen.shape, *self.image_shape), self.dtype)
         for place, index in np.ndenumerate(chosen):
-            image = read_fitted(self.paths[index], self.image_shape, self.how, self.value_range)
-            decoded[place] = image_file.to_dtype(image, self.dtype)
+            path = self.paths[index]
+            image = image_file.read(path, self.frames[index])
+            fitted = fit_image(image, self.image_shape, self.how, self.value_range, path)
+            decoded[place] = image_file.to_dtype(fitted, self.dtype)
         return decoded
 
 
-def domain_files(a, b, test_fraction, limit, seed):
-    """Finds the files of both domains.
+def listed(layout):
+    """Lists the images of a layout, and warns of what is left out.
 
     Args:
-        a: Folder of domain A; without `b`, one that holds `trainA`, `trainB` and perhaps `testA`,
-            `testB`.
-        b: Folder of domain B, or None.
-        test_fraction: As in `split_files`.
-        limit: As in `split_files`.
-        seed: Non-negative integer that fixes what is held back.
+        layout: `layouts.Layout`.
 
     Returns:
-        Lists of paths, `(train, test)` of A and of B.
+        Lists of paths: of training images, one for each domain, and of test images; None where
+        there is no folder of these.
 
     Raises:
-        InputError: If an argument or folder cannot be used.
+        InputError: If a folder holds no image, or those of another.
     """
-    trains, tests = (a, b), (None, None)
-    if b is None:
-        trains, tests = ([Path(a) / f"{split}{d}" for d in "AB"] for split in ("train", "test"))
-        if not all(folder.is_dir() for folder in trains):
-            raise InputError(
-                f"The folder {a} must hold the folders trainA and trainB: make them, or give two "
-                "folders, one per domain."
-            )
-        tests = [folder if folder.is_dir() else None for folder in tests]
-    return [
-        split_files(train, test, test_fraction, limit, [seed, i])
-        for i, (train, test) in enumerate(zip(trains, tests, strict=True))
-    ]
+    found, others = [], []
+    for folder in (*layout.train, *layout.test):
+        images, more = listing.divided(folder) if folder else (None, [])
+        found.append(images)
+        others += more
+    layouts.check_apart([images for images in found if images])
+    warn(listing.left_out(others))
+    warn(layout.remark)
+    return found[: len(layout.train)], found[len(layout.train) :]
 
 
 def split_files(train, test, test_fraction, limit, key):
-    """Finds the files of a training and of a test folder.
+    """Divides what was found for training, where nothing was found for testing.
 
     Args:
-        train: The one folder.
-        test: The other; if None, a part of the training files is held back instead.
+        train: List of files, or of pairs of them.
+        test: The same; if None, a part of `train` is held back instead.
         test_fraction: How large that part is, as in `assembly.hold_out`.
-        limit: Takes only the first so many files of a folder; None takes all.
+        limit: Takes only the first so many of each list; None takes all.
         key: Non-negative integers that fix what is held back, the seed first.
 
     Returns:
-        Two lists of paths.
+        Two lists.
 
     Raises:
-        InputError: If an argument or folder cannot be used.
+        InputError: If an argument cannot be used.
     """
     check_division(test_fraction, limit, key[0])
-    paths = image_file.images(train)[:limit]
     if test is None:
-        return hold_out(paths, test_fraction, key)
-    return paths, image_file.images(test)[:limit]
+        return hold_out(train[:limit], test_fraction, key)
+    return train[:limit], test[:limit]
 
 
 def read_fitted(path, shape, how, value_range=None):
-    """Reads an image and brings it to its place, as `assembly.fit_image` does."""
-    return fit_image(image_file.read(path), shape, how, value_range, path)
+    """Reads all frames of a file and brings each to its place, as `assembly.fit_image` does.
+
+    Returns:
+        List of pairs: an array, and its `Observed`.
+    """
+    with formats.opened(path) as frames:
+        return [
+            fitted(image, shape, how, value_range, path, frame)
+            for frame, image in _each(frames, path)
+        ]
 
 
-def check(path, channels):
+def fitted(image, shape, how, value_range, path, frame=None):
+    """One image at its place, and its `Observed`."""
+    placed = fit_image(image, shape, how, value_range, name_of(path, frame))
+    there = Values.of(placed) if placed.dtype.kind == "f" else None
+    ends = there and (there.low, there.high)
+    size, channels = image.shape[:2], image.shape[2]
+    return placed, Observed(path, frame, size, channels, image.dtype, Values.of(image), ends)
+
+
+def check(path, shape, how, value_range=None, closely=False):
     """Checks an image file, the faster the less there is to doubt.
 
     Args:
         path: As for `image_file.read`.
-        channels: How many it is to have.
+        shape: As for `assembly.fit_image`.
+        how: As for `assembly.fit_image`.
+        value_range: As for `assembly.fit_image`.
+        closely: Whether to look at the values, too.
 
     Returns:
-        `(path, dtype)`, the type being that which `image_file.read` gives.
+        List as from `read_fitted`, with None for each array.
 
     Raises:
         InputError: If it cannot be read, or cannot have as many channels.
     """
-    if channels in (1, 3, 4) and not formats.is_array(path):
-        return path, image_file.check(path)
-    return path, image_file.to_channels(image_file.read(path), channels, path).dtype
+    with formats.opened(path) as frames:
+        if closely or frames.kind in _DECODED or shape[2] not in (1, 3, 4):
+            return [
+                (None, fitted(image, shape, how, value_range, path, frame)[1])
+                for frame, image in _each(frames, path)
+            ]
+        dtypes, size = frames.check(), frames.size[::-1]
+        return [
+            (None, Observed(path, i if len(dtypes) > 1 else None, size, None, dtype, None))
+            for i, dtype in enumerate(dtypes)
+        ]
 
 
-def read_halves(path):
-    """Reads an image of two side by side: left, right. An odd width is an InputError."""
-    image = image_file.read(path)
-    width = image.shape[1]
-    if width % 2:
-        raise InputError(f"{path} is {width} pixels wide: two halves need an even number.")
-    return [image[:, : width // 2], image[:, width // 2 :]]
+def checks(paths, *place):
+    """`check` as a function of a path, which looks closely at the first of them."""
+    first = set(paths[:_LOOKED_AT])
+    return lambda path: check(path, *place, closely=path in first)
+
+
+def read_halves(path, places, wide=False):
+    """Reads images of two side by side, and brings each half to its place.
+
+    Args:
+        path: As for `image_file.read`.
+        places: Of the left and of the right half, the arguments `shape`, `how` and `value_range`
+            of `assembly.fit_image`.
+        wide: Whether an image that does not look like two is an error.
+
+    Returns:
+        List of left and right, each as from `read_fitted`, one for each frame.
+
+    Raises:
+        InputError: If the file cannot be read, or a width is odd.
+    """
+    pairs = []
+    with formats.opened(path) as frames:
+        for frame, image in _each(frames, path):
+            (height, width), name = image.shape[:2], name_of(path, frame)
+            if wide and not looks_like_two(height, width):
+                raise InputError(f"{name} has {height}x{width} pixels: not two side by side.")
+            if width % 2:
+                raise InputError(f"{name} is {width} pixels wide: two halves need an even number.")
+            halves = image[:, : width // 2], image[:, width // 2 :]
+            pairs.append(
+                [fitted(h, *place, path, frame) for h, place in zip(halves, places, strict=True)]
+            )
+    return pairs
+
+
+def looks_like_two(height, width):
+    """Whether an image is as wide as two side by side; photos of 3:2 are not."""
+    return width >= 1.6 * height
 
 
 def decode_all(train, test, decode, label, strict, progress):
     """Applies a function to all files, several at once.
 
     Args:
-        train: Paths of training images.
-        test: Paths of test images.
-        decode: Function of a path; its InputError leaves the file out.
+        train: Files of training images, or pairs of such.
+        test: The same of test images.
+        decode: Function of one; its InputError leaves it out.
         label: What the progress bar says.
         strict: Whether such an error is raised instead.
         progress: Whether to show the bar.
@@ -154,16 +229,17 @@ def decode_all(train, test, decode, label, strict, progress):
         InputError: If no training image is left, or, with `strict`, of the first bad file.
     """
 
-    def attempt(path):
+    def attempt(source):
         try:
-            return decode(path)
+            return decode(source)
         except InputError as error:
             return error
 
-    paths, results = [*train, *test], []
+    sources, results = [*train, *test], []
     # Decoders release the interpreter's lock, so that threads do run side by side.
     with ThreadPool() as pool:
-        bar = tqdm(pool.imap(attempt, paths), label, len(paths), unit="image", disable=not progress)
+        done = pool.imap(attempt, sources)
+        bar = tqdm(done, label, len(sources), unit="image", disable=not progress)
         for result in bar:
             if strict and isinstance(result, InputError):
                 raise result
@@ -173,5 +249,28 @@ def decode_all(train, test, decode, label, strict, progress):
         [result for result in part if not isinstance(result, InputError)]
         for part in (results[: len(train)], results[len(train) :])
     ]
-    require_training(decoded[0], skipped, train[0].parent)
+    first = train[0][0] if isinstance(train[0], tuple) else train[0]
+    require_training(decoded[0], skipped, first.parent)
     return *decoded, skipped
+
+
+def frames_of(files, limit=None):
+    """The images of several files in one list, at most `limit`."""
+    return [image for file in files for image in file][:limit]
+
+
+def said_of_frames(domain, files):
+    """A sentence, in a list, about files that hold several images; none if there are none."""
+    several = [len(file) for file in files if len(file) > 1]
+    if not several:
+        return []
+    hold = "file holds" if len(several) == 1 else "files hold"
+    return [f"{len(several)} {hold} {sum(several)} frames, of which each is an image of {domain}"]
+
+
+def _each(frames, path):
+    """The images of an open file, each with its number; None where it is the only one."""
+    count = len(frames)
+    for index in range(count):
+        frame = index if count > 1 else None
+        yield frame, image_file.of_frames(frames, index, name_of(path, frame))

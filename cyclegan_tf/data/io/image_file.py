@@ -1,8 +1,6 @@
-"""Image files: found, read, and brought to the wanted channels and size."""
+"""Image files: read, and brought to the wanted channels and size."""
 
-import re
 import warnings
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -234,45 +232,6 @@ def check_how(how):
     """Raises InputError unless `how` is one of `fit`'s ways."""
     if how not in ("crop", "pad", "stretch"):
         raise InputError(f'how must be "crop", "pad" or "stretch", received {how!r}.')
-
-
-def images(folder):
-    """Lists the images of a folder and its subfolders, hidden ones left out.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        List of paths in natural order (9.png before 10.png).
-
-    Raises:
-        InputError: If there is no such folder or no image in it.
-    """
-    found = [path for path in files(folder, "images") if path.suffix.lower() in formats.READABLE]
-    if not found:
-        raise InputError(f"The folder {folder} holds no image ({', '.join(formats.READABLE)}).")
-    return found
-
-
-def files(folder, kind):
-    """Lists the files of a folder and its subfolders in natural order, hidden ones left out.
-
-    Args:
-        folder: The folder.
-        kind: What it is to hold, for the message of the InputError if there is no such folder.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        problem = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise InputError(f"The folder {folder} {problem}: give a folder of {kind}.")
-    found = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    visible = [name for name in found if not any(part[0] == "." for part in name.parts)]
-    return [found[name] for name in sorted(visible, key=_natural)]
-
-
-def _natural(name):
-    parts = re.split(r"(\d+)", name.as_posix().lower())
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name.as_posix()
 
 
 def _as(values, dtype):

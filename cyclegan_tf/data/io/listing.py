@@ -1,0 +1,213 @@
+"""Listing of folders: their files in natural order, links followed, what is left out named."""
+
+import collections
+import os
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.telling import warn
+from cyclegan_tf.data.io import formats
+
+#: What systems put beside files, in lower case; names with a dot in front are hidden, too.
+_OF_SYSTEMS = ("@eadir", "__macosx", "thumbs.db", "desktop.ini")
+#: Raw photos, other images and films: what people may take for images that can be read.
+_LIKE_IMAGES = frozenset(
+    [
+        ".3fr",
+        ".arw",
+        ".cr2",
+        ".cr3",
+        ".crw",
+        ".dng",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pef",
+        ".raf",
+        ".raw",
+        ".rw2",
+        ".srw",
+        ".x3f",
+        ".ai",
+        ".exr",
+        ".hdr",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".j2k",
+        ".jp2",
+        ".jxl",
+        ".jxr",
+        ".kra",
+        ".svg",
+        ".xcf",
+        ".avi",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".webm",
+        ".wmv",
+    ]
+)
+_VOLUMES = (".dcm", ".dicom", ".ima", ".mha", ".mhd", ".nii", ".nii.gz", ".nrrd")
+_NAMED = 5
+
+
+def images(folder):
+    """Lists the images of a folder and its subfolders; what may pass for one is named.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        List of paths in natural order (9.png before 10.png), as from `files`.
+
+    Raises:
+        InputError: If there is no such folder or no image in it.
+    """
+    found, others = divided(folder)
+    warn(left_out(others))
+    return found
+
+
+def divided(folder):
+    """Like `images`, without a warning: the images, and the files that are none."""
+    found, others = [], []
+    for path in files(folder, "images"):
+        (found if path.suffix.lower() in formats.READABLE else others).append(path)
+    if found:
+        return found, others
+    if volumes := [path for path in others if _is_volume(path)]:
+        raise InputError(
+            f"The folder {folder} holds volumes ({_counted(volumes)}) and no image: cut them into "
+            "slices with `cyclegan-tf prepare DATA.npz --volumes A B`."
+        )
+    there = f", but {_counted(others)}" if others else ""
+    raise InputError(
+        f"The folder {folder} holds no image ({', '.join(formats.READABLE)}){there}: give "
+        "another folder, or convert them."
+    )
+
+
+def left_out(others):
+    """A sentence that counts, by suffix, the files that somebody may take for images; or ""."""
+    kinds = _LIKE_IMAGES.union(Image.registered_extensions(), _VOLUMES) - set(formats.READABLE)
+    alike = [path for path in others if _suffix(path) in kinds]
+    if not alike:
+        return ""
+    return f"Files that cannot be read here were left out: {_counted(alike)}."
+
+
+def files(folder, kind):
+    """Lists the files of a folder and its subfolders in natural order.
+
+    Links to folders are followed, and every folder counts once, however many lead to it. Hidden
+    files and those that systems put there are left out.
+
+    Args:
+        folder: The folder.
+        kind: What it is to hold, for a message.
+
+    Returns:
+        List of paths that begin with `folder`.
+
+    Raises:
+        InputError: If there is no such folder, or it may not be read.
+    """
+    check_folder(folder, kind)
+    return sorted(_walk(Path(folder)), key=lambda path: _natural(path.relative_to(folder)))
+
+
+def check_folder(folder, kind):
+    """Raises InputError unless there is such a folder, which is to hold what `kind` says."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        problem = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise InputError(f"The folder {folder} {problem}: give a folder of {kind}.")
+
+
+def subfolders(folder):
+    """The folders in a folder by name, without hidden ones."""
+    return {path.name: path for path in _entries(Path(folder)) if path.is_dir()}
+
+
+def has_images(folder, inside=True):
+    """Whether a folder, or with `inside` one within it, holds an image."""
+    paths = _walk(folder) if inside else (path for path in _entries(folder) if path.is_file())
+    return any(path.suffix.lower() in formats.READABLE for path in paths)
+
+
+def stems(paths, folder):
+    """Files by their path in the folder without suffix, as a dictionary.
+
+    Raises:
+        InputError: If two have one name.
+    """
+    named = {}
+    for path in paths:
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in named:
+            raise InputError(
+                f"{named[stem]} and {path} have one name, and images of pairs are found by it: "
+                "take one out."
+            )
+        named[stem] = path
+    return named
+
+
+def _walk(folder):
+    """The files below a folder; links come last, so that a file goes by its own path."""
+    seen, waiting, linked = set(), [folder], []
+    while waiting or linked:
+        current = waiting.pop() if waiting else linked.pop(0)
+        real = os.path.realpath(current)
+        if real in seen:
+            continue
+        seen.add(real)
+        for path in _entries(current):
+            if path.is_file() or not (path.is_dir() or path.exists()):
+                yield path  # also a link that leads nowhere: whoever reads it says so
+            elif path.is_dir():
+                (linked if path.is_symlink() else waiting).append(path)
+
+
+def _entries(folder):
+    """What is in a folder, in a fixed order, without what is hidden."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder} cannot be read ({os.strerror(error.errno)}): change that, or "
+            "take it out."
+        ) from error
+    return [p for p in paths if p.name[0] != "." and p.name.lower() not in _OF_SYSTEMS]
+
+
+def _suffix(path):
+    return ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
+
+
+def _is_volume(path):
+    """By its suffix, or by what DICOM writes behind its first 128 bytes."""
+    if _suffix(path) in _VOLUMES:
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _counted(paths):
+    """Files by suffix, the most first: 3 .psd, 1 .txt."""
+    counts = collections.Counter(_suffix(path) or "without a suffix" for path in paths)
+    return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(_NAMED))
+
+
+def _natural(name):
+    parts = re.split(r"(\d+)", name.as_posix().lower())
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name.as_posix()
