@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(BIN)/cyclegan-tf translate docs/sketch.png saved_models/cartoon.png --overwrite
 	@echo "The pair that comes with the package made saved_models/cartoon.png of docs/sketch.png."
 	@echo "Now one of your own is trained:"
-	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100
+	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100 --overwrite
 	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) --method cyclegan_fast --minutes 4 --upsampling resize
 	$(BIN)/cyclegan-tf translate $(DEMO) docs/sketch.png $(DEMO)/sketch_as_cartoon.png --overwrite
 	$(BIN)/cyclegan-tf translate $(DEMO) docs/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba --overwrite
@@ -38,7 +38,7 @@ test-long: $(VENV)/installed-test
 
 # The pair that comes with the package: about an hour on two cores.
 pretrained: $(VENV)/installed
-	$(BIN)/cyclegan-tf prepare data/pretrained.npz --generated 2000 100 --size 128 --seed 1
+	$(BIN)/cyclegan-tf prepare data/pretrained.npz --generated 2000 100 --size 128 --seed 1 --overwrite
 	$(BIN)/cyclegan-tf train data/pretrained.npz saved_models/pretrained --seed 1 \
 	    --epochs 14 --steps 1000 --filters 16 --blocks 6 --upsampling resize --learning-rate 5e-4
 	cp saved_models/pretrained/gen_ab.keras saved_models/pretrained/gen_ba.keras cyclegan_tf/pretrained/

@@ -243,7 +243,8 @@ def _fits(model, dataset):
         a, b = dataset.names
         raise InputError(
             f"This method learns from pairs, and which {a} belongs to which {b} is not known: "
-            "prepare the data with pairs, or take a method that does without, such as cyclegan."
+            "make pairs with `cyclegan-tf prepare DATA.npz --pairs FOLDER`, or take a method that "
+            "does without, such as cyclegan."
         )
 
 

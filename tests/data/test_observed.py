@@ -89,8 +89,8 @@ def test_no_data_is_told_of_the_files_own_values(elevation, make):
         dataset = make(*elevation, **QUIET)
     said = [str(warning.message) for warning in caught]
     assert said[0] == (
-        "6.2 % of the values of land are -9999, far from the others, which are 110.98 to 800: if it "
-        "stands for no data, say nodata=-9999."
+        "6.2 % of the values of land are -9999, far from the others, which are 110.98 to 800: if "
+        "it stands for no data, say nodata=-9999."
     )
     assert said[1].startswith("The floats of land go from -9999 to ") and len(said) == 2
     assert "which become black and white, and those of sea go from " in said[1]
