@@ -20,6 +20,13 @@ from cyclegan_tf.common.silence import import_tensorflow
 
 def run(options):
     """Does what the options say."""
+    from cyclegan_tf.data.io import formats, video
+
+    if video.is_video(options.model) or formats.of(options.model).frames:
+        from cyclegan_tf.evaluation import steadiness
+
+        print(steadiness.of_files(options.model, options.data))
+        return
     import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import evaluate
     from cyclegan_tf.evaluation.registry import METRICS
@@ -65,7 +72,11 @@ def add(subcommands):
         help="score a run on held-out images",
         description="Scores translations beside a floor and a ceiling: tables, JSON, images.",
     )
-    parser.add_argument("model", help="a run's folder, its best/ folder, or a generator's file")
+    parser.add_argument(
+        "model",
+        help="a run's folder, its best/ folder, or a generator's file; or a video, and as DATA its "
+        "translation: says how steady that is",
+    )
     add_data(parser)
     parser.add_argument("--back", metavar="FILE", help="the generator of the way back to a file")
     parser.add_argument(

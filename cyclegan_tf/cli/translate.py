@@ -1,4 +1,4 @@
-"""`cyclegan-tf translate`: images through a trained generator."""
+"""`cyclegan-tf translate`: images and videos through a trained generator."""
 
 import glob
 import warnings
@@ -11,6 +11,7 @@ from cyclegan_tf.inference.formats import RUNTIMES
 
 def run(options):
     """Does what the options say."""
+    from cyclegan_tf.data.io import sequences
     from cyclegan_tf.inference import files, load
 
     translator = load.load(
@@ -47,17 +48,35 @@ def run(options):
     else:
         named = f"{len(written)} images in {options.target}"
     print(f"Translated {translator}: {named}")
+    _print_steadiness(options.source, written[0])
     if options.precision != "float32":
         source = Path(options.source)
         if source.is_dir():
             inside = Path(written[0]).relative_to(options.target)
             alike = (source / inside.parent).glob(f"{glob.escape(inside.stem)}.*")
             source = min(alike, default=source / inside)
-        mean, largest = translator.difference(source, options.size)
+        with sequences.opened(source) as images:
+            mean, largest = translator.difference(next(iter(images)).image, options.size)
         print(
             f"{options.precision} differs from float32 by {mean:.2%} of the value range on average "
             f"and {largest:.1%} at most ({source})."
         )
+
+
+def _print_steadiness(source, result):
+    """Says of a video or an animation how steady it is."""
+    from cyclegan_tf.data.io import sequences
+    from cyclegan_tf.evaluation import steadiness
+
+    if Path(source).is_dir() or not sequences.are_several(source):
+        return
+    with sequences.opened(source) as images:
+        if not images.timed:
+            return
+    try:
+        print(steadiness.of_files(source, result))
+    except InputError as error:
+        warnings.warn(str(error), stacklevel=2)
 
 
 #: Options that have a meaning for volumes alone, and those that have none for them.
@@ -109,15 +128,16 @@ def add(subcommands):
     """Adds the subcommand."""
     parser = subcommands.add_parser(
         "translate",
-        help="translate images with a trained generator",
-        description="Translates an image, or a folder of them, at their own size.",
+        help="translate images and videos with a trained generator",
+        description="Translates an image, an animation, a video, or a folder of them, at their own "
+        "size.",
     )
     parser.add_argument(
         "model",
         nargs="?",
         help="a run's folder, or a generator's file (default: sketch ↔ cartoon, built in)",
     )
-    parser.add_argument("source", help="an image, a volume (NIfTI, DICOM) or a folder")
+    parser.add_argument("source", help="an image, a video, a volume (NIfTI, DICOM) or a folder")
     parser.add_argument("target", help="a folder, or a file's name for one image or volume")
     parser.add_argument("--direction", choices=("ab", "ba"), help="of a run's folder (default: ab)")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")

@@ -1,4 +1,4 @@
-"""Translate files: one image, or a folder of them, each under its own name."""
+"""Translate files: one image or video, or a folder of them, each under its own name."""
 
 import warnings
 from pathlib import Path
@@ -8,7 +8,12 @@ from tqdm import tqdm
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io import formats, image_file, listing
+from cyclegan_tf.data.io import formats, image_file, listing, video, video_writing
+from cyclegan_tf.data.io.sequences import are_several
+from cyclegan_tf.inference import sequences
+
+#: Suffixes of what is written.
+WRITABLE = formats.WRITABLE + video_writing.WRITABLE
 
 
 def translate_files(
@@ -27,9 +32,10 @@ def translate_files(
 
     Args:
         translator: A `Translator`.
-        sources: An image, or a folder of images, as `image_file.read` reads them.
-        target: The folder to write to (made if missing); for a single image also the name of a
-            file with an image's suffix, or `.npy`. Arrays (which become `.npy`) and TIFFs keep
+        sources: An image as `image_file.read` reads it; a video, an animation or a TIFF with pages,
+            all of whose images are translated; or a folder of these.
+        target: The folder to write to (made if missing); for a single file also the name of
+            another, whose suffix is among `WRITABLE`. Arrays (which become `.npy`) and TIFFs keep
             the target's type and values, and PNGs 16 bits, but not both gray and transparent.
             Other files have 8 bits, to which the target's range is mapped.
         size: As in `Translator.__call__`.
@@ -39,7 +45,8 @@ def translate_files(
         style: As in `Translator.__call__`; the same for all files.
         outputs: Number of translations of each image: of `seed`, the next, and so on. More than
             one are numbered, as in "face_1.png".
-        suffix: Of the files in a folder, such as ".npy"; by default those of the sources.
+        suffix: Of the files in a folder, such as ".npy"; by default those of the sources. Videos
+            stay videos unless it is that of another, or of a GIF or WebP.
 
     Returns:
         `(written, failed)`: a list of paths, and a list of sentences about files that could not
@@ -50,27 +57,28 @@ def translate_files(
     """
     sources, target = Path(sources), Path(target)
     of_target = target.suffix.lower()
-    is_file = not target.is_dir() and formats.is_image_name(target)
-    writable = ", ".join(formats.WRITABLE)
-    if suffix is not None and (is_file or suffix not in formats.WRITABLE):
+    named = formats.is_image_name(target) or video.is_video(target)
+    is_file = named and not target.is_dir()
+    writable = ", ".join(WRITABLE)
+    if suffix is not None and (is_file or suffix not in WRITABLE):
         raise InputError(
             f"suffix must be one of {writable}, and target a folder, received {suffix!r} and "
             f"{target}."
         )
-    if is_file and of_target not in formats.WRITABLE:
+    if is_file and of_target not in WRITABLE:
         raise InputError(f"target must be a folder or end in {writable}, received {target}.")
     if sources.is_dir():
         if is_file or target.is_file():
             raise InputError(f"target must be a folder, since {sources} is, received {target}.")
         # Of a target inside the source, what was written there before is no source.
         inside = target.resolve() != sources.resolve()
-        found = [p for p in listing.images(sources) if not (inside and target in p.parents)]
+        found = listing.images(sources, video.READABLE)
+        found = [path for path in found if not (inside and target in path.parents)]
         paths = {path: target / path.relative_to(sources) for path in found}
     else:
         paths = {sources: target if is_file else target / sources.name}
     for source, path in paths.items():
-        own = ".npy" if path.suffix.lower() == ".npz" else path.suffix
-        paths[source] = path if is_file else path.with_suffix(suffix or own)
+        paths[source] = path if is_file else path.with_suffix(_suffix_of(source, suffix))
     if len(set(paths.values())) < len(paths):
         twice = next(p for p in paths.values() if list(paths.values()).count(p) > 1)
         raise InputError(f"{twice} would be the name of two results: rename one of the sources.")
@@ -92,7 +100,7 @@ def translate_files(
     written, failed = [], []
     for source, path, seed in tqdm(tasks, unit="image", disable=not progress):
         try:
-            _translate_file(translator, source, path, size, seed, style)
+            _translate_file(translator, source, path, size, seed, style, progress)
             written.append(path)
         except InputError as error:
             if source == sources:
@@ -126,8 +134,22 @@ def fit_for(image, suffix):
     return image
 
 
-def _translate_file(translator, source, path, size, seed, style):
+def _suffix_of(source, wanted):
+    """The suffix of a result in a folder."""
+    own = source.suffix
+    if video.is_video(source):
+        own = own if own.lower() in video_writing.WRITABLE else ".mp4"
+        return wanted if wanted in (*video_writing.WRITABLE, ".gif", ".webp") else own
+    return wanted or (".npy" if own.lower() == ".npz" else own)
+
+
+def _translate_file(translator, source, path, size, seed, style, progress):
     suffix = path.suffix.lower()
+    if are_several(source):
+        sequences.translate_file(translator, source, path, size, seed, style, progress)
+        return
+    if video.is_video(path):
+        raise InputError(f"{source} holds one image, and {path} is a video: give another name.")
     result = translator(image_file.read(source), size, seed, style)
     data = formats.encode(result, suffix)
     if data is None and result.dtype.kind == "f" and result.shape[-1] == 2:

@@ -52,7 +52,7 @@ def test_two_folders_become_a_run_and_a_translated_photo(folders, capsys, eager)
     assert Image.open(folders / "out/1.png").size == (24, 21)
     assert run("translate", model / "gen_ba.keras", folders / "dogs", folders / "all") == 0
     assert len(list((folders / "all").iterdir())) == 6
-    assert run("translate", model, folders / "dogs/1.png", "one.gif") == 2
+    assert run("translate", model, folders / "dogs/1.png", "one.psd") == 2
     assert "end in .png" in capsys.readouterr().err
 
 

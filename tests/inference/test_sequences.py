@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cyclegan_tf.cli.main import main
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.generator_metadata import Shapes, Translation
 from cyclegan_tf.data.io import sequences as files
 from cyclegan_tf.data.io import tiff
-from cyclegan_tf.inference import sequences
+from cyclegan_tf.inference import load, sequences
+from cyclegan_tf.inference.files import translate_files
 from cyclegan_tf.inference.translator import Translator
 from support.videos import moving, packets, write_clip
 
@@ -199,3 +201,35 @@ def test_a_video_that_breaks_off_replaces_nothing(tmp_path):
         sequences.translate_file(inverting(), source, tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").read_text() == "something dear"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
+
+
+def test_folders_hold_videos_beside_images(tmp_path):
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    write_clip(source / "clip.avi")
+    animate(source / "anim.gif")
+    Image.new("RGB", (8, 8)).save(source / "photo.jpg")
+    (source / "broken.mov").write_text("no video")
+    written, failed = translate_files(inverting(), source, target, progress=False)
+    assert [path.name for path in written] == ["anim.gif", "clip.mp4", "photo.jpg"]
+    assert [len(read(path)[0]) for path in written] == [5, 8, 1]
+    assert len(failed) == 1 and "broken.mov is no video" in failed[0]
+    for suffix, becomes in ((".png", ".mp4"), (".gif", ".gif"), (".mkv", ".mkv")):
+        translate_files(inverting(), source, target / suffix, suffix=suffix, progress=False)
+        assert (target / suffix / f"clip{becomes}").exists()
+    with pytest.raises(InputError, match="photo.jpg holds one image, and .* is a video"):
+        translate_files(inverting(), source / "photo.jpg", tmp_path / "photo.mp4")
+    with pytest.raises(InputError, match=r"end in .*\.webm, received .*out.avi"):
+        translate_files(inverting(), source / "clip.avi", tmp_path / "out.avi")
+
+
+def test_the_command_line_says_how_steady_a_video_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(load, "load", lambda *_, **__: inverting())
+    source, target = write_clip(tmp_path / "clip.mp4"), tmp_path / "out.webm"
+    assert main(["translate", source, target]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Translated A → B") and "Steadiness: 0.0" in said
+    assert main(["evaluate", source, target]) == 0
+    assert capsys.readouterr().out in said
+    assert main(["translate", source, tmp_path / "out.jpg"]) == 2
+    assert "holds several images, and a .jpg one alone" in capsys.readouterr().err

@@ -14,54 +14,21 @@ from cyclegan_tf.data.io import formats
 #: What systems put beside files, in lower case; names with a dot in front are hidden, too.
 _OF_SYSTEMS = ("@eadir", "__macosx", "thumbs.db", "desktop.ini")
 #: Raw photos, other images and films: what people may take for images that can be read.
-_LIKE_IMAGES = frozenset(
-    [
-        ".3fr",
-        ".arw",
-        ".cr2",
-        ".cr3",
-        ".crw",
-        ".dng",
-        ".nef",
-        ".nrw",
-        ".orf",
-        ".pef",
-        ".raf",
-        ".raw",
-        ".rw2",
-        ".srw",
-        ".x3f",
-        ".ai",
-        ".exr",
-        ".hdr",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".j2k",
-        ".jp2",
-        ".jxl",
-        ".jxr",
-        ".kra",
-        ".svg",
-        ".xcf",
-        ".avi",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".webm",
-        ".wmv",
-    ]
+_LIKE_IMAGES = (
+    ".3fr .arw .cr2 .cr3 .crw .dng .nef .nrw .orf .pef .raf .raw .rw2 .srw .x3f "
+    ".ai .exr .hdr .heic .heif .hif .j2k .jp2 .jxl .jxr .kra .svg .xcf "
+    ".avi .m4v .mkv .mov .mp4 .webm .wmv"
 )
 _VOLUMES = (".dcm", ".dicom", ".ima", ".mha", ".mhd", ".nii", ".nii.gz", ".nrrd")
 _NAMED = 5
 
 
-def images(folder):
+def images(folder, also=()):
     """Lists the images of a folder and its subfolders; what may pass for one is named.
 
     Args:
         folder: The folder.
+        also: Suffixes of other files that are listed as well.
 
     Returns:
         List of paths in natural order (9.png before 10.png), as from `files`.
@@ -69,16 +36,17 @@ def images(folder):
     Raises:
         InputError: If there is no such folder or no image in it.
     """
-    found, others = divided(folder)
+    found, others = divided(folder, also)
     warn(left_out(others))
     return found
 
 
-def divided(folder):
+def divided(folder, also=()):
     """Like `images`, without a warning: the images, and the files that are none."""
     found, others = [], []
     for path in files(folder, "images"):
-        (found if path.suffix.lower() in formats.READABLE else others).append(path)
+        wanted = path.suffix.lower() in (*formats.READABLE, *also)
+        (found if wanted else others).append(path)
     if found:
         return found, others
     if volumes := [path for path in others if _is_volume(path)]:
@@ -95,7 +63,7 @@ def divided(folder):
 
 def left_out(others):
     """A sentence that counts, by suffix, the files that somebody may take for images; or ""."""
-    kinds = _LIKE_IMAGES.union(Image.registered_extensions(), _VOLUMES) - set(formats.READABLE)
+    kinds = {*_LIKE_IMAGES.split(), *Image.registered_extensions(), *_VOLUMES}
     alike = [path for path in others if _suffix(path) in kinds]
     if not alike:
         return ""
