@@ -1,6 +1,7 @@
 """Layouts of folders: where in them the images of A and B lie, for training and for testing."""
 
 import dataclasses
+import functools
 import itertools
 import os
 import re
@@ -83,9 +84,13 @@ def of_one(folder):
         InputError: If there are several that could be meant.
     """
     folder, found = Path(folder), {}
+    known = functools.cache(listing.subfolders)
     for pattern in PATTERNS:
         domains = [
-            {split: _inside(folder, pattern.format(split=split, domain=d)) for split in _SPLITS}
+            {
+                split: _inside(folder, pattern.format(split=split, domain=d), known)
+                for split in _SPLITS
+            }
             for d in "AB"
         ]
         if all(domain["train"] for domain in domains):
@@ -157,10 +162,10 @@ def _divided(folder):
     return splits
 
 
-def _inside(folder, name):
+def _inside(folder, name, subfolders=listing.subfolders):
     """A folder in another, by a name in upper or lower case; None if there is none."""
     for part in name.lower().split("/"):
-        alike = {n: path for n, path in listing.subfolders(folder).items() if n.lower() == part}
+        alike = {n: path for n, path in subfolders(folder).items() if n.lower() == part}
         if len(alike) > 1:
             raise InputError(
                 f"{folder} holds the folders {' and '.join(alike)}: which is meant? Rename one."

@@ -100,13 +100,16 @@ def check_folder(folder, kind):
 
 def subfolders(folder):
     """The folders in a folder by name, without hidden ones."""
-    return {path.name: path for path in _entries(Path(folder)) if path.is_dir()}
+    found = _entries(folder)
+    return {entry.name: Path(entry.path) for entry in found if _is_folder(entry)}
 
 
 def has_images(folder, inside=True):
     """Whether a folder, or with `inside` one within it, holds an image."""
-    paths = _walk(folder) if inside else (path for path in _entries(folder) if path.is_file())
-    return any(path.suffix.lower() in formats.READABLE for path in paths)
+    if inside:
+        return any(path.suffix.lower() in formats.READABLE for path in _walk(folder))
+    names = [entry.name.lower() for entry in _entries(folder) if not _is_folder(entry)]
+    return any(name.endswith(formats.READABLE) for name in names)
 
 
 def stems(paths, folder):
@@ -136,23 +139,36 @@ def _walk(folder):
         if real in seen:
             continue
         seen.add(real)
-        for path in _entries(current):
-            if path.is_file() or not (path.is_dir() or path.exists()):
-                yield path  # also a link that leads nowhere: whoever reads it says so
-            elif path.is_dir():
-                (linked if path.is_symlink() else waiting).append(path)
+        for entry in _entries(current):
+            path = current / entry.name
+            if _is_folder(entry):
+                (linked if entry.is_symlink() else waiting).append(path)
+            elif _is_file(entry):
+                yield path
 
 
 def _entries(folder):
     """What is in a folder, in a fixed order, without what is hidden."""
     try:
-        paths = sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise InputError(
             f"The folder {folder} cannot be read ({os.strerror(error.errno)}): change that, or "
             "take it out."
         ) from error
-    return [p for p in paths if p.name[0] != "." and p.name.lower() not in _OF_SYSTEMS]
+    return [e for e in found if e.name[0] != "." and e.name.lower() not in _OF_SYSTEMS]
+
+
+def _is_folder(entry):
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
+
+
+def _is_file(entry):
+    """Whether something can be read as a file; or is a link that leads nowhere, to be named."""
+    if entry.is_symlink():
+        return Path(entry.path).is_file() or not Path(entry.path).exists()
+    return entry.is_file()
 
 
 def _suffix(path):
