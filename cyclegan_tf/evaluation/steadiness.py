@@ -94,7 +94,7 @@ def steadiness(source, translated):
             if (sure & (changes[0] < _MUCH**2)).mean() < _IN_COMMON:
                 cuts += 1
             else:
-                sums += [change[sure].sum() for change in changes]
+                sums += [change[sure].sum(dtype=np.float64) for change in changes]
                 compared.append((sure.sum(), sure.size))
         before = gray, values
     if not compared:
@@ -176,7 +176,7 @@ def _motion(frame, before):
 
 
 def _square(vectors):
-    return np.square(vectors).sum(-1)
+    return np.einsum("...i,...i->...", vectors, vectors)
 
 
 def _flow(frame, other):
@@ -187,7 +187,7 @@ def _flow(frame, other):
 def _changes(before, now, flow):
     """Squared change of each pixel along the motion, `(height, width)`, a mean over channels."""
     moved = cv2.remap(before, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.square(now - moved, dtype=np.float64).mean(-1)
+    return _square(now - moved) / now.shape[-1]
 
 
 def _places(flow):
