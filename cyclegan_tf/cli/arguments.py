@@ -1,6 +1,7 @@
 """What several subcommands share: groups of options, and the words that become values."""
 
 import argparse
+import re
 from pathlib import Path
 
 from cyclegan_tf.common.errors import InputError
@@ -58,8 +59,8 @@ def add_data(parser):
     parser.add_argument("--data-b", metavar="FOLDER", help="domain B, where DATA is A's folder")
 
 
-READING = ("size", "channels", "how", "ranges", "names", "test_fraction", "limit", "strict")
-READING += ("seed",)
+READING = ("size", "channels", "how", "ranges", "nodata", "labels", "names", "test_fraction")
+READING += ("limit", "strict", "seed")
 
 
 def reading_of(options, allowed=READING, source=""):
@@ -77,11 +78,19 @@ def reading_of(options, allowed=READING, source=""):
         if len(numbers) not in (2, 4):
             raise InputError(f"--ranges takes 2 numbers, or 4 of A and B, received {len(numbers)}.")
         given["ranges"] = numbers if len(numbers) == 2 else (numbers[:2], numbers[2:])
+    if len(given.get("nodata", ())) > 2:
+        raise InputError(
+            f"--nodata takes 1 number, or 2 of A and B, received {len(given['nodata'])}."
+        )
+    if len(given.get("nodata", ())) == 1:
+        given["nodata"] = given["nodata"][0]
     return given
 
 
 def add_reading(parser):
     """Adds what `reading_of` takes."""
+    # -3.4e38 is a number, too, and no option.
+    parser._negative_number_matcher = re.compile(r"^-\d*\.?\d+([eE][+-]?\d+)?$")
     group = parser.add_argument_group("reading images")
     group.add_argument(
         "--size", type=size, metavar="HxW", help="pixels: 64, or 64x48 (default: 64)"
@@ -101,6 +110,24 @@ def add_reading(parser):
         metavar=("LOW HIGH", "LOW HIGH"),
         help="values of black and white, of both domains or of each (default: the whole range of "
         "a type; of floats those that occur)",
+    )
+    group.add_argument(
+        "--nodata",
+        nargs="+",
+        type=real,
+        metavar="VALUE",
+        help="the number that stands for no data, of both domains or of A and of B (default: what "
+        "GDAL's tag in a TIFF says)",
+    )
+    group.add_argument(
+        "--labels",
+        nargs="?",
+        const=True,
+        type=str.lower,
+        choices=("a", "b"),
+        metavar="DOMAIN",
+        help="label maps, of both domains or of A or B alone: resized without new values, classes "
+        "counted and kept; a palette gives its indices with --channels 1",
     )
     group.add_argument("--names", nargs=2, metavar=("A", "B"), help="names of the domains")
     group.add_argument(

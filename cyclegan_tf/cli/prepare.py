@@ -25,7 +25,7 @@ def _sources():
         "folders": (prepare.from_folders, READING),
         "pairs": (prepare.from_pairs, (*READING, "direction", "layout")),
         "pairs npz": (pairs.from_npz, _OF_ARRAYS),
-        "tfds": (prepare.from_tfds, tuple(name for name in READING if name != "ranges")),
+        "tfds": (prepare.from_tfds, tuple(set(READING) - {"ranges", "nodata", "labels"})),
         "generated": (prepare.generated, ("size", "seed", "paired")),
         "digits drawn": (_drawn_digits, ("size", "seed", "limit")),
         "digits": (_digits, ("limit",)),

@@ -1,5 +1,7 @@
 """Assembling data sets: the arguments, the held-out split and the arrays of every source."""
 
+import dataclasses
+
 import numpy as np
 
 from cyclegan_tf.common.checks import check_whole
@@ -9,7 +11,7 @@ from cyclegan_tf.data.checks import check_names, usual_ranges
 from cyclegan_tf.data.io import image_file
 from cyclegan_tf.data.io.layouts import said_name
 from cyclegan_tf.data.npz import Dataset
-from cyclegan_tf.data.observed import Values, odd_ones
+from cyclegan_tf.data.observed import MOST_CLASSES, Values, odd_ones
 
 # A warning names so many images; `Dataset.skipped` names all.
 _NAMED = 10
@@ -77,24 +79,48 @@ def hold_out(items, fraction, key):
     return train, [items[i] for i in sorted(held)]
 
 
-def fit_image(image, shape, how, value_range=None, name="image"):
-    """Brings an image to its place in a data set.
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """What the images of a domain become.
 
-    Args:
-        image: Array as from `image_file.read`.
-        shape: `(height, width, channels)`, as `image_file.to_channels` and `fit` bring it to.
+    Attributes:
+        shape: `(height, width, channels)`, as `image_file.to_channels` and `fit` bring them to it.
         how: As in `image_file.fit`.
         value_range: `(low, high)` that values outside are set to; None leaves them.
-        name: What an error message calls the image.
-
-    Returns:
-        Array of that shape and the same dtype.
-
-    Raises:
-        InputError: If it cannot have as many channels.
+        nodata: As in `image_file.read`.
+        labels: Whether they are label maps: then each pixel takes the nearest one's value, and of
+            a palette, with one channel, its number.
     """
-    image = image_file.fit(image_file.to_channels(image, shape[2], name), shape[:2], how)
-    return image if value_range is None else np.clip(image, *value_range).astype(image.dtype)
+
+    shape: tuple[int, int, int]
+    how: str = "crop"
+    value_range: tuple[float, float] | None = None
+    nodata: float | None = None
+    labels: bool = False
+
+    def read(self, frames, index, name):
+        """Image `index` of an open file, as `image_file.of_frames` gives it."""
+        indices = self.labels and self.shape[2] == 1
+        return image_file.of_frames(frames, index, name, self.nodata, indices)
+
+    def fit(self, image, name="image"):
+        """Brings an image to its place.
+
+        Args:
+            image: Array as from `image_file.read`.
+            name: What an error message calls it.
+
+        Returns:
+            Array of the shape and the same dtype; floats without data are NaN.
+
+        Raises:
+            InputError: If it cannot have as many channels.
+        """
+        image = image_file.to_channels(image, self.shape[2], name)
+        image = image_file.fit(image, self.shape[:2], self.how, self.labels)
+        if self.value_range is None:
+            return image
+        return np.clip(image, *self.value_range).astype(image.dtype)
 
 
 def require_training(train, skipped, source):
@@ -157,6 +183,38 @@ def stack(train, test, shape, domain="a domain", value_range=None):
     ]
 
 
+def _without_gaps(images, low):
+    """Images whose pixels without data have the lowest value."""
+    if not isinstance(images, np.ndarray):
+        return images.filled(low)
+    return np.nan_to_num(images, nan=low) if images.dtype.kind == "f" else images
+
+
+def places(shapes, how, ranges, nodata=None, labels=False):
+    """The `Place` of A and of B.
+
+    Args:
+        shapes: As from `image_shapes`.
+        how: As in `image_file.fit`.
+        ranges: As from `checks.both_ranges`.
+        nodata: The number that stands for "no data", or two, of A and of B; None for none.
+        labels: True where both are label maps, "a" or "b" where one is.
+
+    Raises:
+        InputError: If an argument is none of these.
+    """
+    of_both = tuple(nodata) if isinstance(nodata, (tuple, list)) else (nodata, nodata)
+    numbers = all(n is None or (np.isscalar(n) and not isinstance(n, str)) for n in of_both)
+    if len(of_both) != 2 or not numbers:
+        raise InputError(f"nodata must be a number, or two of A and B, received {nodata!r}.")
+    if labels not in (False, True, "a", "b"):
+        raise InputError(f'labels must be True, False, "a" or "b", received {labels!r}.')
+    return [
+        Place(shape, how, clip, none if none is None else float(none), labels in (True, domain))
+        for shape, clip, none, domain in zip(shapes, ranges, of_both, "ab", strict=True)
+    ]
+
+
 def warn_skipped(skipped, why="unreadable images"):
     """Warns once of all images left out."""
     if skipped:
@@ -164,19 +222,22 @@ def warn_skipped(skipped, why="unreadable images"):
         warn(f"{len(skipped)} {why} were left out{more}: " + " ".join(skipped[:_NAMED]))
 
 
-def dataset(domains, observed, clips, names, test_fraction, **about):
+def dataset(domains, observed, places, names, test_fraction, **about):
     """Makes the data set of two domains, and warns of what is odd about them.
 
     Args:
-        domains: Training and test images of A and of B.
+        domains: Training and test images of A and of B; NaN in floats is no data.
         observed: Lists of `Observed`, of all images of A and of B.
-        clips: Their ranges, where those were given.
+        places: The `Place` of A and of B.
         names: What they are called.
         test_fraction: Above 0, images for testing were wanted.
         **about: Further arguments of `Dataset`.
 
     Returns:
         `npz.Dataset`.
+
+    Raises:
+        InputError: If a domain of label maps holds more classes than such maps do.
     """
     for name, (train, test), images in zip(names, domains, observed, strict=True):
         warn(odd_ones(name, images))
@@ -185,15 +246,58 @@ def dataset(domains, observed, clips, names, test_fraction, **about):
                 f"{name} has {len(train)} image{'s' * (len(train) > 1)} for training and "
                 f"{len(test) or 'none'} for testing: give more, or the result says little."
             )
+    values = tuple(
+        _known(name, place, images)
+        for name, place, images in zip(names, places, observed, strict=True)
+    )
     ranges = usual_ranges(
         names,
         [train.dtype for train, _ in domains],
         [Values.together(image.values for image in images) for images in observed],
         [_ends(images) for images in observed],
-        clips,
+        [
+            place.value_range or _of_classes(known)
+            for place, known in zip(places, values, strict=True)
+        ],
     )
-    (train_a, test_a), (train_b, test_b) = domains
-    return Dataset(train_a, train_b, test_a, test_b, names=names, ranges=ranges, **about)
+    filled = [
+        [_without_gaps(each, low) for each in parts]
+        for parts, (low, _) in zip(domains, ranges, strict=True)
+    ]
+    (train_a, test_a), (train_b, test_b) = filled
+    return Dataset(
+        *(train_a, train_b, test_a, test_b), names=names, ranges=ranges, values=values, **about
+    )
+
+
+def _known(name, place, observed):
+    """What `Dataset.values` says of a domain."""
+    known = {}
+    if place.shape[2] in (2, 4) and all(image.alpha is False for image in observed):
+        known["alpha"] = False
+    numbers = {image.nodata for image in observed} - {None}
+    if numbers:
+        known["nodata"] = min(numbers)
+        if len(numbers) > 1:
+            said = ", ".join(f"{number:g}" for number in sorted(numbers))
+            warn(f"No data is {said} in the images of {name}: {known['nodata']:g} is kept.")
+    if place.labels:
+        classes = set().union(*(image.classes for image in observed))
+        if len(classes) > MOST_CLASSES:
+            raise InputError(
+                f"The images of {name} hold more than {MOST_CLASSES} different values, which label "
+                "maps do not: leave labels out for them, or save them without loss, as PNG."
+            )
+        known["classes"] = sorted(map(list, classes))
+    return known
+
+
+def _of_classes(known):
+    """Black and white where the classes of one channel go from one number to another."""
+    classes = known.get("classes", [[0, 0]])
+    if len(classes[0]) > 1 or len(classes) < 2:
+        return None
+    return float(classes[0][0]), float(classes[-1][0])
 
 
 def _ends(observed):

@@ -51,6 +51,9 @@ class Dataset:
         slices: `slice_metadata.Slices` where the images are slices of volumes; else None.
         hash: SHA-256 that tells data sets apart; by default of the contents.
         notes: How images were found, in a sentence each; no file keeps them.
+        values: What is known about the stored values of A and of B, in a dictionary each: "alpha",
+            False where the last of 2 or 4 channels is no transparency; "nodata", the number that
+            stood for "no data" in the files; "classes", the values of a label map, sorted.
 
     Raises:
         InputError: If shapes, types or values are others.
@@ -70,6 +73,7 @@ class Dataset:
     slices: Slices | None = None
     hash: str = ""
     notes: list[str] = dataclasses.field(default_factory=list)
+    values: tuple[dict, dict] = ({}, {})
 
     def __post_init__(self):
         for domain in "ab":
@@ -125,6 +129,7 @@ class Dataset:
             names=self.names[::-1],
             ranges=self.ranges[::-1],
             slices=self.slices and self.slices.swapped(),
+            values=self.values[::-1],
         )
 
     def __str__(self):
@@ -134,12 +139,16 @@ class Dataset:
             f"{self.names[0]} and {self.names[1]}, train {words[self.paired['train']]}, "
             f"test {words[self.paired['test']]}, hash {self.hash[:12]}"
         ]
-        for domain, name, value_range in zip("ab", self.names, self.ranges, strict=True):
+        for domain, name, value_range, known in zip(
+            "ab", self.names, self.ranges, self.values, strict=True
+        ):
             train, test = self._domain(domain)
             shape = "x".join(str(n) for n in train.shape[1:])
             lines.append(
                 f"  {domain.upper()} {name}: {len(train)} train, {len(test)} test, {shape} "
                 f"{train.dtype} in [{value_range[0]:g}, {value_range[1]:g}]"
+                + (f", {len(known['classes'])} classes" if "classes" in known else "")
+                + (f", no data at {known['nodata']:g}" if "nodata" in known else "")
             )
         if self.slices is not None:
             patients = self.slices.patients
@@ -180,6 +189,8 @@ def save(path, dataset):
         "skipped": list(dataset.skipped),
         "hash": dataset.hash,
     }
+    if any(dataset.values):
+        metadata["values"] = dataset.values
     stored = {_KEYS[name]: array for name, array in arrays.items()}
     if dataset.slices is not None:
         metadata["slices"] = dataset.slices.to_json()
@@ -349,6 +360,7 @@ def _metadata(path, stored):
         known = {name: metadata[name] for name in fields if version == FORMAT}
         if "slices" in metadata:
             known["slices"] = metadata["slices"]
+        known["values"] = tuple(metadata.get("values", ({}, {})))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} has metadata that cannot be read: prepare it again.") from error
     if version != FORMAT:
@@ -366,6 +378,7 @@ def _digest(dataset):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
         digest.update(array.data if array.size else b"")
     described = [dataset.names, dataset.ranges, sorted(dataset.paired.items())]
+    described += [dataset.values] if any(dataset.values) else []
     if dataset.slices is not None:
         described.append(dataset.slices.to_json())
         for masks in (dataset.slices.masks or {}).values():

@@ -12,6 +12,8 @@ from cyclegan_tf.data.io.pixels import has_alpha
 # Numbers that programs write where there is no data; beside them any of 1e20 and more.
 _NO_DATA = (-999, -9999, -99999, -999999, -32767, -32768)
 _HUGE = 1e20
+#: Label maps have no more classes.
+MOST_CLASSES = 256
 # So many images make a crowd, of which one in ten or fewer may be odd, and sides so far apart.
 _MANY, _ODD, _FAR = 8, 0.1, 4
 _NAMED = 3
@@ -41,7 +43,9 @@ class Values:
     def of(cls, images):
         """Those of an array `(..., channels)`, of any type that a data set holds; NaN is none."""
         values = np.asarray(images)
-        if values.dtype == np.uint16 and has_alpha(images):
+        if getattr(images, "alpha", None):  # what is not seen is no value
+            values = values[..., :-1][values[..., -1] > 0]
+        elif values.dtype == np.uint16 and has_alpha(images):
             values = values[..., :-1]
         if values.dtype.kind == "f":
             values = values[np.isfinite(values)]
@@ -101,6 +105,9 @@ class Observed:
         dtype: As `image_file.read` gives it.
         values: Its `Values`; None if they were not looked at.
         fitted: The smallest and the largest value of a float image at its place in the data set.
+        alpha: Whether its last channel is transparency; None if that was not looked at.
+        nodata: As `Pixels` have it.
+        classes: Of a label map, the set of its values, at most one more than `MOST_CLASSES`.
     """
 
     path: Path
@@ -110,11 +117,20 @@ class Observed:
     dtype: np.dtype
     values: Values | None
     fitted: tuple[float, float] | None = None
+    alpha: bool | None = None
+    nodata: float | None = None
+    classes: frozenset = frozenset()
 
     @property
     def name(self):
         """What messages call it."""
         return name_of(self.path, self.frame)
+
+
+def classes_of(image):
+    """The values `(channels,)` that occur in an image, as a set, at most `MOST_CLASSES` + 1."""
+    found = np.unique(np.asarray(image).reshape(-1, image.shape[-1]), axis=0)
+    return frozenset(tuple(values) for values in found[: MOST_CLASSES + 1].tolist())
 
 
 def name_of(path, frame=None):

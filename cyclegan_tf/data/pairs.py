@@ -32,6 +32,8 @@ def from_pairs(
     channels=3,
     how="crop",
     ranges=None,
+    nodata=None,
+    labels=False,
     test_fraction=0.1,
     names=None,
     strict=False,
@@ -58,6 +60,8 @@ def from_pairs(
         channels: As in `prepare.from_folders`.
         how: As in `prepare.from_folders`.
         ranges: As in `prepare.from_folders`.
+        nodata: As in `prepare.from_folders`.
+        labels: As in `prepare.from_folders`.
         test_fraction: As in `prepare.from_folders`.
         names: Two names for the domains; by default those of two folders, or "A" and "B".
         strict: As in `prepare.from_folders`.
@@ -77,10 +81,10 @@ def from_pairs(
     shapes = assembly.image_shapes(size, channels, how)
     names, clips = assembly.domain_names(names, folder, folder_b), checks.both_ranges(ranges)
     found = _recognized(folder, folder_b, layout)
-    places = [(shape, how, clip) for shape, clip in zip(shapes, clips, strict=True)]
+    places = assembly.places(shapes, how, clips, nodata, labels)
     if len(found.train) == 1:
-        places = places[:: -1 if direction == "ba" else 1]
-        decode = functools.partial(read_halves, places=places, wide=layout is None)
+        halves = places[:: -1 if direction == "ba" else 1]
+        decode = functools.partial(read_halves, places=halves, wide=layout is None)
         (train,), (test,) = listed(found)
         alone, way = [], -1 if direction == "ba" else 1
     else:
@@ -101,13 +105,15 @@ def from_pairs(
     ]
     pairs = [[pair[::way] for pair in frames_of(part, limit)] for part in parts]
     domains = [
-        assembly.stack(*([pair[i][0] for pair in part] for part in pairs), shape, name, clip)
-        for i, (shape, name, clip) in enumerate(zip(shapes, names, clips, strict=True))
+        assembly.stack(
+            *([pair[i][0] for pair in part] for part in pairs), place.shape, name, place.value_range
+        )
+        for i, (place, name) in enumerate(zip(places, names, strict=True))
     ]
     return assembly.dataset(
         domains,
         [[pair[i][1] for part in pairs for pair in part] for i in (0, 1)],
-        clips,
+        places,
         names,
         test_fraction,
         paired={"train": True, "test": True},
@@ -254,7 +260,7 @@ def _partners(layout):
 
 def _read_pair(paths, places):
     """The frames of two files, each pair as from `read_fitted`."""
-    both = [read_fitted(path, *place) for path, place in zip(paths, places, strict=True)]
+    both = [read_fitted(path, place) for path, place in zip(paths, places, strict=True)]
     if len(both[0]) != len(both[1]):
         raise InputError(
             f"{paths[0]} holds {len(both[0])} frames and {paths[1]} {len(both[1])}: pairs need as "

@@ -38,6 +38,8 @@ def from_folders(
     channels=3,
     how="crop",
     ranges=None,
+    nodata=None,
+    labels=False,
     test_fraction=0.1,
     names=None,
     strict=False,
@@ -65,6 +67,11 @@ def from_folders(
         how: "crop", "pad" or "stretch", as in `image_file.fit`.
         ranges: `(low, high)`, or two such pairs, of A and of B: the values that stand for black
             and white, to which values outside are set. By default as `npz.Dataset` says.
+        nodata: The number that stands for "no data", or two, of A and of B: such pixels count in
+            no range and become black. By default what GDAL's tag in a TIFF says.
+        labels: True where images are label maps, "a" or "b" where those of one domain are: they
+            are resized without new values, at most 256 classes are counted and kept, and a palette
+            gives its indices where `channels` is 1. With one channel the classes are the range.
         test_fraction: Share of the images that is held back for testing, at least 0 and below
             1, where a domain has no test folder.
         names: Two names for the domains; by default those of two folders, or "A" and "B".
@@ -85,35 +92,38 @@ def from_folders(
     """
     shapes, names = assembly.image_shapes(size, channels, how), assembly.domain_names(names, a, b)
     clips, layout = both_ranges(ranges), _layout(a, b)
+    places = assembly.places(shapes, how, clips, nodata, labels)
     domains, observed, skipped, notes = [], [], [], [] if b else [str(layout)]
-    lists = zip(*listed(layout), strict=True)
-    for i, (name, shape, clip, found) in enumerate(zip(names, shapes, clips, lists, strict=True)):
+    for i, (name, place, *found) in enumerate(zip(names, places, *listed(layout), strict=True)):
         files, label = split_files(*found, test_fraction, limit, [seed, i]), "AB"[i]
-        decode = functools.partial(read_fitted, shape=shape, how=how, value_range=clip)
+        decode = functools.partial(read_fitted, place=place)
         if on_access:
-            decode, label = checks(files[0], shape, how, clip), f"check {label}"
+            decode, label = checks(files[0], place), f"check {label}"
         *parts, unreadable = decode_all(*files, decode, label, strict, progress)
         notes += said_of_frames(name, [*parts[0], *parts[1]])
         images = [frames_of(part, limit) for part in parts]
         observed.append([seen for part in images for _, seen in part])
         if on_access:
-            dtype = assembly.common_dtype([seen.dtype for seen in observed[-1]], name, clip)
-            domains.append([FolderImages.of(part, shape, how, dtype, clip) for part in images])
+            dtypes = [seen.dtype for seen in observed[-1]]
+            dtype = assembly.common_dtype(dtypes, name, place.value_range)
+            domains.append([FolderImages.of(part, place, dtype) for part in images])
         else:
             arrays = ([image for image, _ in part] for part in images)
-            domains.append(assembly.stack(*arrays, shape, name, clip))
+            domains.append(assembly.stack(*arrays, place.shape, name, place.value_range))
         skipped += unreadable
     assembly.warn_skipped(skipped)
+    said = [shapes, how] + [clips] * (ranges is not None)
+    said += [[nodata, labels]] * (nodata is not None or bool(labels))
     return assembly.dataset(
         domains,
         observed,
-        clips,
+        places,
         names,
         test_fraction,
         sources=[str(folder) for folder in (a, b) if folder is not None],
         skipped=skipped,
         notes=notes,
-        hash=_digest(domains, [shapes, how] + [clips] * (ranges is not None)) if on_access else "",
+        hash=_digest(domains, said) if on_access else "",
     )
 
 

@@ -144,7 +144,7 @@ def _builder(name, data_dir):
 
 
 def _images(builder, limit, split, *, shape, how, strict, progress):
-    """The images of a split, fit_image, and a sentence about each that cannot be used."""
+    """The images of a split, each at its place, and a sentence about each that cannot be used."""
     key, examples = _examples(builder, split, limit)
     source = builder.info.full_name
     images, unusable = [], []
@@ -152,7 +152,7 @@ def _images(builder, limit, split, *, shape, how, strict, progress):
     for i, example in enumerate(bar):
         image = example[key]
         if image.dtype in (np.uint8, np.uint16):
-            images.append(assembly.fit_image(image, shape, how))
+            images.append(assembly.Place(shape, how).fit(image))
             continue
         unusable.append(f"Image {i} of {source} holds {image.dtype}, not uint8 or uint16.")
         if strict:

@@ -40,6 +40,7 @@ def translation(dataset, direction):
     types = {"z": "float32", "a": str(dataset.train_a.dtype), "b": str(dataset.train_b.dtype)}
     source, target = direction
     images = dataset.train_a if source == "a" else dataset.train_b
+    values = dict(zip("ab", dataset.values, strict=True))
     of_volumes = dataset.slices is not None and direction in DIRECTIONS
     return Translation(
         names[source],
@@ -51,6 +52,8 @@ def translation(dataset, direction):
         source_dtype=types[source],
         likeness=None if source == "z" else dataset.statistics["ab".index(source)],
         slices=dataset.slices.for_generator(direction) if of_volumes else None,
+        source_values=values.get(source) or None,
+        target_values=values.get(target) or None,
     )
 
 

@@ -34,10 +34,12 @@ def test_streamed_images_are_those_of_from_folders(two_folders):
 
 def test_streamed_images_are_decoded_on_access_only(two_folders, monkeypatch):
     dataset = prepare.stream(*two_folders, size=4, **QUIET)
-    decoded, read = [], image_file.read
-    monkeypatch.setattr(image_file, "read", lambda *args: decoded.append(args) or read(*args))
+    decoded, read = [], image_file.of_frames
+    monkeypatch.setattr(
+        image_file, "of_frames", lambda *args: decoded.append(args[1:3]) or read(*args)
+    )
     dataset.train_a[np.array([0])]
-    assert decoded == [(dataset.train_a.paths[0], 0)]
+    assert decoded == [(0, dataset.train_a.paths[0])]
 
 
 def test_the_streamed_hash_is_of_files_and_arguments(two_folders):

@@ -9,9 +9,10 @@ from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.telling import warn
-from cyclegan_tf.data.assembly import check_division, fit_image, hold_out, require_training
+from cyclegan_tf.data.assembly import Place, check_division, hold_out, require_training
 from cyclegan_tf.data.io import formats, image_file, layouts, listing
-from cyclegan_tf.data.observed import Observed, Values, name_of
+from cyclegan_tf.data.io.pixels import has_alpha
+from cyclegan_tf.data.observed import Observed, Values, classes_of, name_of
 
 # Of files that are decoded on access, so many of each domain are looked at in full.
 _LOOKED_AT = 16
@@ -26,29 +27,31 @@ class FolderImages:
     Attributes:
         paths: The file of each.
         frames: Which of the file's frames each is, from 0.
-        image_shape: `(height, width, channels)` that each image is brought to.
-        how: As in `image_file.fit`.
+        place: The `assembly.Place` that each image is brought to.
         dtype: uint8, uint16 (8-bit images are widened), or float32.
-        value_range: `(low, high)` that values outside are set to; None leaves them.
+        low: What pixels without data become.
     """
 
     paths: tuple[Path, ...]
     frames: tuple[int, ...]
-    image_shape: tuple[int, int, int]
-    how: str
+    place: Place
     dtype: np.dtype
-    value_range: tuple[float, float] | None = None
+    low: float = 0.0
 
     @classmethod
-    def of(cls, images, *how):
-        """Those of a list as from `check`; the further attributes in their order."""
+    def of(cls, images, place, dtype):
+        """Those of a list as from `check`."""
         seen = [image for _, image in images]
-        return cls(tuple(s.path for s in seen), tuple(s.frame or 0 for s in seen), *how)
+        return cls(tuple(s.path for s in seen), tuple(s.frame or 0 for s in seen), place, dtype)
+
+    def filled(self, low):
+        """The same, with another value for pixels without data."""
+        return dataclasses.replace(self, low=low)
 
     @property
     def shape(self):
         """`(n, height, width, channels)`."""
-        return (len(self.paths), *self.image_shape)
+        return (len(self.paths), *self.place.shape)
 
     def listed(self):
         """What tells files apart, for JSON: name and size in bytes of each, and its frame."""
@@ -63,12 +66,13 @@ class FolderImages:
     def __getitem__(self, indices):
         """Decodes the images that an integer array or a slice names."""
         chosen = np.arange(len(self.paths))[indices]
-        decoded = np.empty((*chosen.shape, *self.image_shape), self.dtype)
+        decoded = np.empty((*chosen.shape, *self.place.shape), self.dtype)
         for place, index in np.ndenumerate(chosen):
             path = self.paths[index]
-            image = image_file.read(path, self.frames[index])
-            fitted = fit_image(image, self.image_shape, self.how, self.value_range, path)
-            decoded[place] = image_file.to_dtype(fitted, self.dtype)
+            with formats.opened(path) as frames:
+                image = self.place.read(frames, self.frames[index], path)
+            image = image_file.to_dtype(self.place.fit(image, path), self.dtype)
+            decoded[place] = np.nan_to_num(image, nan=self.low)
         return decoded
 
 
@@ -118,36 +122,22 @@ def split_files(train, test, test_fraction, limit, key):
     return train[:limit], test[:limit]
 
 
-def read_fitted(path, shape, how, value_range=None):
-    """Reads all frames of a file and brings each to its place, as `assembly.fit_image` does.
+def read_fitted(path, place):
+    """Reads all frames of a file and brings each to its `assembly.Place`.
 
     Returns:
         List of pairs: an array, and its `Observed`.
     """
     with formats.opened(path) as frames:
-        return [
-            fitted(image, shape, how, value_range, path, frame)
-            for frame, image in _each(frames, path)
-        ]
+        return [_fitted(image, place, path, frame) for frame, image in _each(frames, path, place)]
 
 
-def fitted(image, shape, how, value_range, path, frame=None):
-    """One image at its place, and its `Observed`."""
-    placed = fit_image(image, shape, how, value_range, name_of(path, frame))
-    there = Values.of(placed) if placed.dtype.kind == "f" else None
-    ends = there and (there.low, there.high)
-    size, channels = image.shape[:2], image.shape[2]
-    return placed, Observed(path, frame, size, channels, image.dtype, Values.of(image), ends)
-
-
-def check(path, shape, how, value_range=None, closely=False):
+def check(path, place, closely=False):
     """Checks an image file, the faster the less there is to doubt.
 
     Args:
         path: As for `image_file.read`.
-        shape: As for `assembly.fit_image`.
-        how: As for `assembly.fit_image`.
-        value_range: As for `assembly.fit_image`.
+        place: The `assembly.Place` that it will be brought to.
         closely: Whether to look at the values, too.
 
     Returns:
@@ -156,11 +146,12 @@ def check(path, shape, how, value_range=None, closely=False):
     Raises:
         InputError: If it cannot be read, or cannot have as many channels.
     """
+    doubtful = place.shape[2] not in (1, 3, 4) or place.labels or place.nodata is not None
     with formats.opened(path) as frames:
-        if closely or frames.kind in _DECODED or shape[2] not in (1, 3, 4):
+        if closely or doubtful or frames.kind in _DECODED:
             return [
-                (None, fitted(image, shape, how, value_range, path, frame)[1])
-                for frame, image in _each(frames, path)
+                (None, _fitted(image, place, path, frame)[1])
+                for frame, image in _each(frames, path, place)
             ]
         dtypes, size = frames.check(), frames.size[::-1]
         return [
@@ -169,10 +160,10 @@ def check(path, shape, how, value_range=None, closely=False):
         ]
 
 
-def checks(paths, *place):
+def checks(paths, place):
     """`check` as a function of a path, which looks closely at the first of them."""
     first = set(paths[:_LOOKED_AT])
-    return lambda path: check(path, *place, closely=path in first)
+    return lambda path: check(path, place, closely=path in first)
 
 
 def read_halves(path, places, wide=False):
@@ -180,8 +171,7 @@ def read_halves(path, places, wide=False):
 
     Args:
         path: As for `image_file.read`.
-        places: Of the left and of the right half, the arguments `shape`, `how` and `value_range`
-            of `assembly.fit_image`.
+        places: The `assembly.Place` of the left and of the right half.
         wide: Whether an image that does not look like two is an error.
 
     Returns:
@@ -190,18 +180,17 @@ def read_halves(path, places, wide=False):
     Raises:
         InputError: If the file cannot be read, or a width is odd.
     """
-    pairs = []
+    pairs, both = [], all(place.labels for place in places)
+    whole = dataclasses.replace(places[0], labels=both)
     with formats.opened(path) as frames:
-        for frame, image in _each(frames, path):
+        for frame, image in _each(frames, path, whole):
             (height, width), name = image.shape[:2], name_of(path, frame)
             if wide and not looks_like_two(height, width):
                 raise InputError(f"{name} has {height}x{width} pixels: not two side by side.")
             if width % 2:
                 raise InputError(f"{name} is {width} pixels wide: two halves need an even number.")
             halves = image[:, : width // 2], image[:, width // 2 :]
-            pairs.append(
-                [fitted(h, *place, path, frame) for h, place in zip(halves, places, strict=True)]
-            )
+            pairs.append([_fitted(*each, path, frame) for each in zip(halves, places, strict=True)])
     return pairs
 
 
@@ -268,9 +257,22 @@ def said_of_frames(domain, files):
     return [f"{len(several)} {hold} {sum(several)} frames, of which each is an image of {domain}"]
 
 
-def _each(frames, path):
+def _each(frames, path, place):
     """The images of an open file, each with its number; None where it is the only one."""
     count = len(frames)
     for index in range(count):
         frame = index if count > 1 else None
-        yield frame, image_file.of_frames(frames, index, name_of(path, frame))
+        yield frame, place.read(frames, index, name_of(path, frame))
+
+
+def _fitted(image, place, path, frame):
+    """One image at its place, and its `Observed`."""
+    placed = place.fit(image, name_of(path, frame))
+    there = Values.of(placed) if placed.dtype.kind == "f" else None
+    return placed, Observed(
+        *(path, frame, image.shape[:2], image.shape[2], image.dtype, Values.of(image)),
+        fitted=there and (there.low, there.high),
+        alpha=has_alpha(image),
+        nodata=getattr(image, "nodata", None),
+        classes=classes_of(placed) if place.labels else frozenset(),
+    )
