@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from cyclegan_tf.common.atomic_files import replacing
@@ -127,10 +128,11 @@ def fit_for(image, suffix):
         suffix: One of `formats.IMAGES`.
 
     Returns:
-        `PIL.Image`, without transparency where the file has none.
+        `PIL.Image`, on white where the file has no transparency.
     """
-    if not formats.of(f"x{suffix}").alpha:
-        image = image.convert("L" if image.mode in ("L", "LA") else "RGB")
+    if image.mode in ("LA", "RGBA") and not formats.of(f"x{suffix}").alpha:
+        values = image_file.laid_over(np.asarray(image))
+        image = Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
     return image
 
 

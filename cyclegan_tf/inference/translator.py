@@ -305,9 +305,11 @@ class Translator:
         Raises:
             InputError: If it has more channels.
         """
-        if image.shape[-1] > 4:
+        bands = getattr(image, "alpha", None) is False and image.shape[-1] in (2, 4)
+        if image.shape[-1] > 4 or bands:
             raise InputError(
-                f"An image file has no {image.shape[-1]} channels, as {self} has: write .npy."
+                f"An image to look at has no {image.shape[-1]} channels, as {self} has: write .tif "
+                "or .npy."
             )
         gray_16 = image.dtype == np.uint16 and image.shape[-1] == 1
         if image.dtype == np.uint8 or (gray_16 and not eight_bit):

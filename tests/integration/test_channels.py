@@ -121,14 +121,14 @@ def test_what_a_image_file_cannot_hold_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((8, 8, 5)))
     np.savez(tmp_path / "x.npz", np.zeros((8, 8, 5)))
     five = translator(5, (0, 1), "float32")
-    with pytest.raises(InputError, match=r"no 5 channels, as A → B has: write \.npy"):
-        files.translate_files(five, tmp_path / "x.npy", tmp_path / "x.tif")
-    with pytest.raises(InputError, match=r"end in .*\.npy, received"):
+    with pytest.raises(InputError, match=r"no 5 channels, as A → B has: write \.tif"):
+        files.translate_files(five, tmp_path / "x.npy", tmp_path / "x.png")
+    with pytest.raises(InputError, match=r"end in .*\.npy, .*received"):
         files.translate_files(five, tmp_path / "x.npy", tmp_path / "y.npz")
     with pytest.raises(InputError, match="x.npy would be the name of two results"):
         files.translate_files(five, tmp_path, tmp_path / "out")
-    for target, suffix in (("y.npy", ".tif"), ("out", ".gif")):
-        with pytest.raises(InputError, match="suffix must be one of .* received '.(tif|gif)' and"):
+    for target, suffix in (("y.npy", ".tif"), ("out", ".psd")):
+        with pytest.raises(InputError, match="suffix must be one of .* received '.(tif|psd)' and"):
             files.translate_files(five, tmp_path / "x.npy", tmp_path / target, suffix=suffix)
     (written,), _ = files.translate_files(five, tmp_path / "x.npz", tmp_path / "out")
     assert written.name == "x.npy" and five(tmp_path / "x.npy").shape == (8, 8, 5)
