@@ -14,14 +14,9 @@ from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.networks.generators import resnet_generator, unet_generator
 from cyclegan_tf.networks.layers.padding import ReflectionPadding2D
+from support.generators import identity
 
 RNG = np.random.default_rng(0)
-
-
-def identity(channels=3, shape=(None, None)):
-    """A generator that gives back what it takes."""
-    image = keras.Input((*shape, channels))
-    return keras.Model(image, keras.layers.Activation("linear")(image))
 
 
 def color_to_gray():

@@ -2,7 +2,6 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,15 +19,10 @@ from cyclegan_tf.inference.formats import FORMATS
 from cyclegan_tf.networks import generator_file, generators
 from cyclegan_tf.serving.models import Catalogue
 from support.datasets import make_model
+from support.generators import identity
 
 RNG = np.random.default_rng(0)
 HU = (-1000.0, 2000.0)
-
-
-def identity(channels=1):
-    """A generator that gives back what it takes."""
-    image = keras.Input((None, None, channels))
-    return keras.Model(image, keras.layers.Activation("linear")(image))
 
 
 def translator(channels, value_range, dtype):
@@ -79,7 +73,7 @@ def test_integers_of_another_type_are_stretched_to_the_range_and_floats_are_not(
     np.testing.assert_array_equal(twelve(np.array([[0.0, 819.0, 9999.0]])), [[0, 819, 4095]])
     unknown = Translation("A", "B", (0, 4095), (0, 4095), "uint16")  # of an older file
     sixteen = np.array([[0, 13107, 65535]], "uint16")
-    result = load.Translator(identity(), unknown)(sixteen)
+    result = load.Translator(identity(1), unknown)(sixteen)
     np.testing.assert_array_equal(result, [[0, 819, 4095]])
 
 
@@ -98,7 +92,7 @@ def test_the_number_of_channels_says_what_is_transparency():
 
 def test_files_of_8_bits_are_said_to_be_such_once(tmp_path):
     to_hu = load.Translator(
-        identity(), Translation("MR", "CT", (0, 255), HU, "float32", source_dtype="uint8")
+        identity(1), Translation("MR", "CT", (0, 255), HU, "float32", source_dtype="uint8")
     )
     (tmp_path / "in").mkdir()
     for name in ("1.png", "2.png", "3.tif"):

@@ -31,7 +31,7 @@ class ImageFormat:
             where there is no other way than Pillow's, with 8 bits.
         exact: Types that `encode` keeps; None: all.
         channels: Numbers of channels that `encode` can write; None: any.
-        alpha: Whether 8-bit images may be transparent.
+        alpha: Whether 8-bit images may be transparent by degrees.
         frames: Whether a file may hold several images, one after the other.
         writable: Whether files are written at all.
     """
@@ -69,7 +69,7 @@ FORMATS = (
     ),
     ImageFormat("WEBP", (".webp",), frames=True),
     ImageFormat("BMP", (".bmp",), alpha=False),
-    ImageFormat("GIF", (".gif",), frames=True),
+    ImageFormat("GIF", (".gif",), alpha=False, frames=True),
     ImageFormat("AVIF", (".avif",), frames=True),
     ImageFormat("HEIF", (".heic", ".heif"), writable=False),
     ImageFormat("NumPy array", (".npy",), True, arrays.encode, exact=None, channels=None),
