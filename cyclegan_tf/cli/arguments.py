@@ -89,8 +89,7 @@ def reading_of(options, allowed=READING, source=""):
 
 def add_reading(parser):
     """Adds what `reading_of` takes."""
-    # -3.4e38 is a number, too, and no option.
-    parser._negative_number_matcher = re.compile(r"^-\d*\.?\d+([eE][+-]?\d+)?$")
+    accept_numbers(parser)
     group = parser.add_argument_group("reading images")
     group.add_argument(
         "--size", type=size, metavar="HxW", help="pixels: 64, or 64x48 (default: 64)"
@@ -142,6 +141,11 @@ def add_reading(parser):
     group.add_argument(
         "--strict", action="store_const", const=True, help="stop at an unreadable image"
     )
+
+
+def accept_numbers(parser):
+    """Lets options of a parser take any number: -3.4e38 is one, too, and no option."""
+    parser._negative_number_matcher = re.compile(r"^-\d*\.?\d+([eE][+-]?\d+)?$")
 
 
 def measuring_of(options):

@@ -1,15 +1,27 @@
 """The command `cyclegan-tf`: the functions of the package, one subcommand each.
 
-Bad input ends with one sentence and exit status 2, anything unforeseen with one sentence and
-status 1 (set CYCLEGAN_TF_DEBUG=1 for the traceback).
+Bad input ends with one sentence and exit status 2, what is done in part with one and status 3, and
+anything unforeseen with one and status 1 (set CYCLEGAN_TF_DEBUG=1 for the traceback).
 """
 
 import argparse
+import codecs
 import os
 import sys
 import warnings
 
-from cyclegan_tf.cli import evaluate, export, prepare, sample, serve, train, translate, view
+import cyclegan_tf
+from cyclegan_tf.cli import (
+    evaluate,
+    export,
+    prepare,
+    sample,
+    serve,
+    train,
+    translate,
+    view,
+    words,
+)
 from cyclegan_tf.common.errors import InputError
 
 #: The subcommands, in the order of the help.
@@ -23,6 +35,8 @@ COMMANDS = {
     "serve": serve,
     "view": view,
 }
+# What is printed where an output knows less than UTF-8.
+_ASCII = {"→": "->", "↔": "<->", "…": "...", "×": "x", "–": "-", "±": "+-", "µ": "u"}
 
 
 def main(arguments=None):
@@ -32,20 +46,26 @@ def main(arguments=None):
         arguments: List of words; those of the process by default.
 
     Returns:
-        The exit status: 0, or 1 (unforeseen), 2 (bad input), 130 (stopped by the user).
+        The exit status: 0, or 1 (unforeseen), 2 (bad input), 3 (done in part), 130 (stopped by the
+        user).
     """
     warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
+    _print_anything()
     arguments = sys.argv[1:] if arguments is None else [str(word) for word in arguments]
     try:
         parser = _parser(arguments)
         options, unknown = parser.parse_known_args(arguments)
+        if options.run is translate.run:  # options may stand between its words
+            options.words += [word for word in unknown if not word.startswith("-")]
+            unknown = [word for word in unknown if word.startswith("-")]
         if unknown:
             if options.run is train.run:
                 train.refuse_unknown(options, unknown)
             parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        options.run(options)
+        with words.of_options(_flags(parser, arguments[0])):
+            options.run(options)
     except InputError as error:
-        return _fail(error, 2)
+        return _fail(error, error.status)
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from the last finished epoch"
         return _fail(f"stopped{goes_on if arguments[:1] == ['train'] else ''}.", 130)
@@ -57,6 +77,26 @@ def main(arguments=None):
     except Exception as error:
         return _fail(_unforeseen(error), 1)
     return 0
+
+
+def _print_anything():
+    """Characters that the output does not know are written otherwise, and are no error."""
+    codecs.register_error("cyclegan_tf", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="cyclegan_tf")
+
+
+def _in_ascii(error):
+    text = error.object[error.start : error.end]
+    return "".join(_ASCII.get(character, "?") for character in text), error.end
+
+
+def _flags(parser, command):
+    """The options of a command, by the names of its arguments."""
+    subcommands = next(a for a in parser._actions if isinstance(a.choices, dict))
+    actions = subcommands.choices[command]._actions
+    return {action.dest: action.option_strings[-1] for action in actions if action.option_strings}
 
 
 def _unforeseen(error):
@@ -86,6 +126,9 @@ def _parser(arguments):
     parser = argparse.ArgumentParser(
         prog="cyclegan-tf",
         description="CycleGAN and its relatives: prepare images, train, evaluate, translate.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"cyclegan_tf {cyclegan_tf.__version__}"
     )
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
     # Of a known command only its own options are declared: the others would not be read.

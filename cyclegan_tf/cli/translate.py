@@ -4,63 +4,127 @@ import glob
 import warnings
 from pathlib import Path
 
-from cyclegan_tf.cli.arguments import add_precision, names, whole
-from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.cli.arguments import accept_numbers, add_precision, names, real, whole
+from cyclegan_tf.common.errors import InputError, PartlyDone
 from cyclegan_tf.inference.formats import RUNTIMES
+
+#: What the words mean that are no options.
+USAGE = "[MODEL] SOURCE... TARGET"
 
 
 def run(options):
     """Does what the options say."""
-    from cyclegan_tf.data.io import sequences
     from cyclegan_tf.inference import files, load
 
+    model, sources, target = _meant(options.words)
     translator = load.load(
-        options.model,
+        model,
         options.direction,
         options.precision,
         dropout={"on": True, "off": False, None: None}[options.dropout],
         statistics=options.statistics,
         runtime=options.runtime,
     )
-    if _is_volume(translator, options.source):
-        _translate_volumes(translator, options)
+    source = sources[0] if len(sources) == 1 else sources
+    if len(sources) == 1 and _is_volume(translator, source):
+        _translate_volumes(translator, source, target, options)
         return
     for name in _OF_VOLUMES:
         if getattr(options, name) is not None:
             raise InputError(f"--{name} belongs to volumes: leave it out.")
     written, failed = files.translate_files(
         translator,
-        options.source,
-        options.target,
+        source,
+        target,
         options.size,
         options.overwrite,
         seed=options.seed,
         style=options.guide,
         outputs=options.outputs,
         suffix=options.suffix,
+        skip_existing=options.skip_existing,
+        nodata=options.nodata,
     )
+    if written:
+        if len(written) == 1 or not Path(target).is_dir():  # outputs of one name and a number
+            named = ", ".join(map(str, written))
+        else:
+            named = f"{len(written)} images in {target}"
+        print(f"Translated {translator}: {named}")
+    _tell_failed(written, failed, "images", sources)
+    if written and len(sources) == 1:
+        _print_steadiness(source, written[0])
+        if options.precision != "float32":
+            _print_difference(translator, source, target, written[0], options)
+
+
+def _meant(words):
+    """Which of the words is the generator (None: the built-in pair), the sources, the target.
+
+    A word is a generator if it is one, wherever it stands: a word that was forgotten makes no other
+    of it.
+
+    Raises:
+        InputError: If a word is missing, or stands where it cannot.
+    """
+    from cyclegan_tf.inference.source import is_generator
+
+    if len(words) < 2:
+        raise InputError(f"translate {USAGE}: received {' '.join(words) or 'nothing'}.")
+    model = words[0] if is_generator(words[0]) else None
+    *sources, target = words[1:] if model else words
+    if not sources:
+        raise InputError(
+            f"translate {USAGE}: {model} is a generator, and beside it there is {target} alone; "
+            "name what to translate and what to write."
+        )
+    for word in (*sources, target):
+        if is_generator(word):
+            raise InputError(
+                f"translate {USAGE}: {word} is a generator, which comes first: move it there, or "
+                "name other images."
+            )
+    for word in sources:
+        if not Path(word).exists():
+            what = "file or folder" if model or word != sources[0] else "generator, file or folder"
+            raise InputError(f"There is no {what} {word}: check its name.")
+        if len(sources) > 1 and Path(word).is_dir():
+            what = "" if model or word != sources[0] else " and no run's (it has no run.json)"
+            raise InputError(
+                f"{word} is a folder{what}: name one folder, or files, before the target {target}."
+            )
+    return model, sources, target
+
+
+def _tell_failed(written, failed, what, sources):
+    """Names what could not be translated; the exit status says whether anything could."""
     for sentence in failed:
         warnings.warn(sentence, stacklevel=1)
     if failed and not written:
-        raise InputError(f"None of the {len(failed)} images in {options.source} could be read.")
-    if len(written) == 1 or not Path(options.target).is_dir():  # outputs of one name and a number
-        named = ", ".join(map(str, written))
-    else:
-        named = f"{len(written)} images in {options.target}"
-    print(f"Translated {translator}: {named}")
-    _print_steadiness(options.source, written[0])
-    if options.precision != "float32":
-        source = Path(options.source)
-        if source.is_dir():
-            inside = Path(written[0]).relative_to(options.target)
-            alike = (source / inside.parent).glob(f"{glob.escape(inside.stem)}.*")
-            source = min(alike, default=source / inside)
-        with sequences.opened(source) as images:
-            mean, largest = translator.difference(next(iter(images)).image, options.size)
-        print(
-            f"{options.precision} differs from float32 by {mean:.2%} of the value range on average "
-            f"and {largest:.1%} at most ({source})."
+        raise InputError(
+            f"None of the {len(failed)} {what} in {', '.join(sources)} could be translated."
         )
+    if failed:
+        raise PartlyDone(
+            f"{len(written)} of {len(written) + len(failed)} {what} are translated; the others, "
+            "named above, could not be."
+        )
+
+
+def _print_difference(translator, source, target, written, options):
+    from cyclegan_tf.data.io import sequences
+
+    source = Path(source)
+    if source.is_dir():
+        inside = Path(written).relative_to(target)
+        alike = (source / inside.parent).glob(f"{glob.escape(inside.stem)}.*")
+        source = min(alike, default=source / inside)
+    with sequences.opened(source) as images:
+        mean, largest = translator.difference(next(iter(images)).image, options.size)
+    print(
+        f"{options.precision} differs from float32 by {mean:.2%} of the value range on average "
+        f"and {largest:.1%} at most ({source})."
+    )
 
 
 def _print_steadiness(source, result):
@@ -81,7 +145,7 @@ def _print_steadiness(source, result):
 
 #: Options that have a meaning for volumes alone, and those that have none for them.
 _OF_VOLUMES = ("axes", "dtype", "series")
-_OF_IMAGES = {"size": None, "guide": None, "outputs": 1, "seed": 0}
+_OF_IMAGES = {"size": None, "guide": None, "outputs": 1, "seed": 0, "nodata": None}
 
 
 def _is_volume(translator, source):
@@ -96,32 +160,30 @@ def _is_volume(translator, source):
     )
 
 
-def _translate_volumes(translator, options):
+def _translate_volumes(translator, source, target, options):
     from cyclegan_tf.inference import volumes
     from cyclegan_tf.volumes import volume
 
     for name, usual in _OF_IMAGES.items():
         if getattr(options, name) != usual:
             raise InputError(f"--{name} has no use with volumes: leave it out.")
-    given = {"axes": options.axes, "dtype": options.dtype, "overwrite": options.overwrite}
-    failed = []
-    if volume.is_volume(options.source):
-        given["series"] = options.series
-        volumes.translate_file(translator, options.source, options.target, **given)
-        named = options.target
-    else:
-        written, failed = volumes.translate_folder(
-            translator, options.source, options.target, **given
+    if translator.translation.slices is None:
+        raise InputError(
+            f"{source} is a volume, and {translator} was trained on images: give a run whose data "
+            "was prepared with --volumes."
         )
-        named = f"{len(written)} volumes in {options.target}"
-        for sentence in failed:
-            warnings.warn(sentence, stacklevel=1)
-        if failed and not written:
-            raise InputError(
-                f"None of the {len(failed)} volumes in {options.source} could be used."
-            )
-    print(f"Translated {translator}: {named}")
-    print("Research software: not for diagnosis.")
+    given = {"axes": options.axes, "dtype": options.dtype, "overwrite": options.overwrite}
+    written, failed, named = [target], [], target
+    if not volume.is_volume(source):
+        given["skip_existing"] = options.skip_existing
+        written, failed = volumes.translate_folder(translator, source, target, **given)
+        named = f"{len(written)} volumes in {target}"
+    elif not (options.skip_existing and Path(target).exists()):
+        volumes.translate_file(translator, source, target, series=options.series, **given)
+    if written:
+        print(f"Translated {translator}: {named}")
+        print("Research software: not for diagnosis.")
+    _tell_failed(written, failed, "volumes", [source])
 
 
 def add(subcommands):
@@ -129,18 +191,35 @@ def add(subcommands):
     parser = subcommands.add_parser(
         "translate",
         help="translate images and videos with a trained generator",
+        usage=f"cyclegan-tf translate {USAGE} [options]",
+        epilog="Exit status: 0 if all are translated, 3 if some could not be, 2 if none.",
         description="Translates an image, an animation, a video, or a folder of them, at their own "
         "size.",
     )
+    accept_numbers(parser)
     parser.add_argument(
-        "model",
-        nargs="?",
-        help="a run's folder, or a generator's file (default: sketch ↔ cartoon, built in)",
+        "words",
+        nargs="*",
+        metavar="PATH",
+        help="MODEL: a run's folder, or a generator's file (default: sketch ↔ cartoon, built in). "
+        "SOURCE: an image, a video, a volume (NIfTI, DICOM), a folder of them, or several files. "
+        "TARGET: a folder, or the name of the file to write",
     )
-    parser.add_argument("source", help="an image, a video, a volume (NIfTI, DICOM) or a folder")
-    parser.add_argument("target", help="a folder, or a file's name for one image or volume")
     parser.add_argument("--direction", choices=("ab", "ba"), help="of a run's folder (default: ab)")
-    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    existing.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="leave results that exist as they are, and go on with the others",
+    )
+    parser.add_argument(
+        "--nodata",
+        type=real,
+        metavar="VALUE",
+        help="the number that stands for no data (default: as in training, or what GDAL's tag in "
+        "a TIFF says)",
+    )
     parser.add_argument(
         "--size",
         type=lambda text: text if text == "native" else whole(8)(text),

@@ -26,7 +26,7 @@ def of_options(flags):
     try:
         yield
     except InputError as error:
-        raise InputError(in_words_of_options(str(error), flags)) from error
+        raise type(error)(in_words_of_options(str(error), flags)) from error
     finally:
         warnings.showwarning = show
 

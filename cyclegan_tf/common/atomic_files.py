@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.errors import NotWritten
 
 
 @contextlib.contextmanager
@@ -25,7 +25,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         The temporary `Path` that the caller writes.
 
     Raises:
-        InputError: If the file cannot be written, for want of permission or room.
+        NotWritten: If the file cannot be written, for want of permission or room.
     """
     path, temporary = Path(path), None
     try:
@@ -69,7 +69,7 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
         The temporary `Path` that the caller fills.
 
     Raises:
-        InputError: If the folder cannot be written, for want of permission or room.
+        NotWritten: If the folder cannot be written, for want of permission or room.
     """
     path, temporary = Path(path), None
     try:
@@ -96,4 +96,4 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 def _refusal(path, error):
     reason = error.strerror or str(error).partition("\n")[0]
-    return InputError(f"{path} cannot be written ({reason}): make room or give another place.")
+    return NotWritten(f"{path} cannot be written ({reason}): make room or give another place.")

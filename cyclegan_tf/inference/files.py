@@ -1,5 +1,6 @@
 """Translate files: one image or video, or a folder of them, each under its own name."""
 
+import collections
 import warnings
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from cyclegan_tf.common.atomic_files import replacing
-from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.errors import InputError, NotWritten, PartlyDone
+from cyclegan_tf.common.telling import warn
 from cyclegan_tf.data.io import formats, image_file, listing, video, video_writing
 from cyclegan_tf.data.io.sequences import are_several
 from cyclegan_tf.inference import sequences
@@ -28,13 +30,15 @@ def translate_files(
     style=None,
     outputs=1,
     suffix=None,
+    skip_existing=False,
+    nodata=None,
 ):
     """Translates files into a folder, each under its own name.
 
     Args:
         translator: A `Translator`.
         sources: An image as `image_file.read` reads it; a video, an animation or a TIFF with pages,
-            all of whose images are translated; or a folder of these.
+            all of whose images are translated; or a folder, or a list, of these.
         target: The folder to write to (made if missing); for a single file also the name of
             another, whose suffix is among `WRITABLE`. Arrays (which become `.npy`) and TIFFs keep
             the target's type and values, and PNGs 16 bits, but not both gray and transparent.
@@ -48,6 +52,8 @@ def translate_files(
             one are numbered, as in "face_1.png".
         suffix: Of the files in a folder, such as ".npy"; by default those of the sources. Videos
             stay videos unless it is that of another, or of a GIF or WebP.
+        skip_existing: Whether files that exist are left as they are, and only the others made.
+        nodata: As in `image_file.read`.
 
     Returns:
         `(written, failed)`: a list of paths, and a list of sentences about files that could not
@@ -55,8 +61,44 @@ def translate_files(
 
     Raises:
         InputError: If `sources` holds nothing, or writing would replace a file.
+        PartlyDone: If the place to write to is full or closed after some files.
     """
-    sources, target = Path(sources), Path(target)
+    target = Path(target)
+    listed = isinstance(sources, (list, tuple))
+    sources = [Path(path) for path in sources] if listed else Path(sources)
+    tasks = _tasks(translator, sources, target, seed, style, outputs, suffix)
+    for source, path, _ in tasks:
+        check_replaceable(path, overwrite or skip_existing, source)
+    if skip_existing:
+        missing = [task for task in tasks if not task[1].exists()]
+        if there := len(tasks) - len(missing):
+            warn(f"{there} of {len(tasks)} results are there already and stay as they are.")
+        tasks = missing
+    if style is not None and np.ndim(style) != 1:
+        style = translator.style(style)
+    _warn_of_8_bits(translator, [path for _, path, _ in tasks])
+    written, failed = [], []
+    for source, path, seed in tqdm(tasks, unit="image", disable=not progress):
+        try:
+            _translate_file(translator, source, path, size, seed, style, progress, nodata)
+            written.append(path)
+        except NotWritten as error:
+            if not written:
+                raise
+            raise PartlyDone(
+                f"{error} {len(written)} of {len(tasks)} are done; the same with "
+                "skip_existing=True goes on with the others."
+            ) from error
+        except InputError as error:
+            if source == sources:
+                raise
+            named = "" if str(source) in str(error) else f"{source}: "
+            failed.append(f"{named}{error}")
+    return written, failed
+
+
+def _tasks(translator, sources, target, seed, style, outputs, suffix):
+    """What is to be done: a source, the path of its result, and a seed, of each."""
     of_target = target.suffix.lower()
     named = formats.is_image_name(target) or video.is_video(target)
     is_file = named and not target.is_dir()
@@ -68,46 +110,38 @@ def translate_files(
         )
     if is_file and of_target not in WRITABLE:
         raise InputError(f"target must be a folder or end in {writable}, received {target}.")
-    if sources.is_dir():
-        if is_file or target.is_file():
-            raise InputError(f"target must be a folder, since {sources} is, received {target}.")
+    several = "they are several" if isinstance(sources, list) else f"{sources} is"
+    if (isinstance(sources, list) or sources.is_dir()) and (is_file or target.is_file()):
+        raise InputError(f"target must be a folder, since {several}, received {target}.")
+    if isinstance(sources, list):
+        for folder in filter(Path.is_dir, sources):
+            raise InputError(f"sources must be files where they are several, received {folder}.")
+        pairs = [(path, target / path.name) for path in sources]
+    elif sources.is_dir():
         # Of a target inside the source, what was written there before is no source.
-        inside = target.resolve() != sources.resolve()
+        inside = target.resolve()
         found = listing.images(sources, video.READABLE)
-        found = [path for path in found if not (inside and target in path.parents)]
-        paths = {path: target / path.relative_to(sources) for path in found}
+        if inside != sources.resolve():
+            found = [path for path in found if inside not in path.resolve().parents]
+        pairs = [(path, target / path.relative_to(sources)) for path in found]
     else:
-        paths = {sources: target if is_file else target / sources.name}
-    for source, path in paths.items():
-        paths[source] = path if is_file else path.with_suffix(_suffix_of(source, suffix))
-    if len(set(paths.values())) < len(paths):
-        twice = next(p for p in paths.values() if list(paths.values()).count(p) > 1)
+        pairs = [(sources, target if is_file else target / sources.name)]
+    if not is_file:
+        pairs = [(source, path.with_suffix(_suffix_of(source, suffix))) for source, path in pairs]
+    if len({path for _, path in pairs}) < len(pairs):
+        counts = collections.Counter(path for _, path in pairs)
+        twice = next(path for path, count in counts.items() if count > 1)
         raise InputError(f"{twice} would be the name of two results: rename one of the sources.")
     if outputs > 1 and (not translator.has_styles or style is not None):
         raise InputError(
             f"outputs must be 1 where an image has one translation, received {outputs}: leave "
             "it out."
         )
-    tasks = [
+    return [
         (source, path if outputs == 1 else path.with_stem(f"{path.stem}_{i + 1}"), seed + i)
-        for source, path in paths.items()
+        for source, path in pairs
         for i in range(outputs)
     ]
-    for source, path, _ in tasks:
-        check_replaceable(path, overwrite, source)
-    if style is not None and np.ndim(style) != 1:
-        style = translator.style(style)
-    _warn_of_8_bits(translator, [path for _, path, _ in tasks])
-    written, failed = [], []
-    for source, path, seed in tqdm(tasks, unit="image", disable=not progress):
-        try:
-            _translate_file(translator, source, path, size, seed, style, progress)
-            written.append(path)
-        except InputError as error:
-            if source == sources:
-                raise
-            failed.append(str(error))
-    return written, failed
 
 
 def check_replaceable(path, overwrite, source=None):
@@ -116,7 +150,7 @@ def check_replaceable(path, overwrite, source=None):
     if is_source or (path.exists() and not overwrite):
         raise InputError(
             f"{path} exists and would be replaced: give another target"
-            + ("." if is_source else ", or allow it with overwrite.")
+            + ("." if is_source else ", or say overwrite=True.")
         )
 
 
@@ -145,14 +179,14 @@ def _suffix_of(source, wanted):
     return wanted or (".npy" if own.lower() == ".npz" else own)
 
 
-def _translate_file(translator, source, path, size, seed, style, progress):
+def _translate_file(translator, source, path, size, seed, style, progress, nodata):
     suffix = path.suffix.lower()
     if are_several(source):
         sequences.translate_file(translator, source, path, size, seed, style, progress)
         return
     if video.is_video(path):
         raise InputError(f"{source} holds one image, and {path} is a video: give another name.")
-    result = translator(image_file.read(source), size, seed, style)
+    result = translator(image_file.read(source, nodata=nodata), size, seed, style)
     data = formats.encode(result, suffix)
     if data is None and result.dtype.kind == "f" and result.shape[-1] == 2:
         data = formats.encode(result[..., :1], suffix)  # values before transparency

@@ -7,6 +7,8 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.generator_metadata import DIRECTIONS
 from cyclegan_tf.inference import formats
 
+#: Suffixes of generators' files, as Keras writes them.
+SUFFIXES = (".keras", ".h5", ".hdf5")
 #: The run that comes with the package: sketches and cartoons, at 128 pixels.
 PRETRAINED = Path(__file__).parent.with_name("pretrained")
 
@@ -29,6 +31,20 @@ class Source:
     def styles(self):
         """Where the network lies that gives the style of an image, if there is one."""
         return self.file.with_name(f"style_{self.file.stem.removeprefix('gen_')[-1:]}.keras")
+
+
+def is_generator(path):
+    """Whether a path means a generator: by its name a file of one, or the folder of a run.
+
+    Example:
+        >>> is_generator("saved_models/faces/gen_ab.keras"), is_generator("photo.jpg")
+        (True, False)
+    """
+    path = Path(path)
+    if path.suffix.lower() in SUFFIXES or formats.of(path) is not None:
+        return True
+    inside = ("run.json", *(f"gen_{direction}.keras" for direction in DIRECTIONS))
+    return any((path / name).is_file() for name in inside)
 
 
 def locate(path=None, direction=None):

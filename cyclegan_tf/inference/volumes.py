@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.errors import InputError, NotWritten
+from cyclegan_tf.common.telling import warn
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.volumes import intensity, volume
 from cyclegan_tf.volumes.planes import AXES, plane
@@ -113,7 +114,7 @@ def translate_file(
         raise InputError(f"dtype must be one of {', '.join(DTYPES)}, received {dtype!r}.")
     source, target = Path(source), Path(target)
     if target.exists() and not overwrite:
-        raise InputError(f"{target} exists: give another name, or allow it with overwrite.")
+        raise InputError(f"{target} exists: give another name, or say overwrite=True.")
     opened = volume.read(source, series)
     with translated(translator, opened, axes, progress) as voxels:
         modality = translator.translation.slices["modalities"][1]
@@ -124,7 +125,9 @@ def translate_file(
     return target
 
 
-def translate_folder(translator, source, target, *, overwrite=False, **options):
+def translate_folder(
+    translator, source, target, *, overwrite=False, skip_existing=False, **options
+):
     """Translates all volumes below a folder, each under its own name.
 
     Args:
@@ -132,6 +135,7 @@ def translate_folder(translator, source, target, *, overwrite=False, **options):
         source: Folder with NIfTI files, or with folders of DICOM series.
         target: The folder to write to, made if missing.
         overwrite: As for `translate_file`.
+        skip_existing: Whether volumes that exist are left as they are, and only the others made.
         **options: `axes`, `dtype` and `progress`, as for `translate_file`.
 
     Returns:
@@ -145,14 +149,19 @@ def translate_folder(translator, source, target, *, overwrite=False, **options):
         path = target / Path(one.path).relative_to(source)
         if one.series is not None:  # of several in one folder
             path = path / f"series_{one.series}"
+        if skip_existing and path.exists():
+            warn(f"{path} is there already and stays as it is.")
+            continue
         tasks.append((one, path))
         if path.exists() and not overwrite:
-            raise InputError(f"{path} exists: give another target, or allow it with overwrite.")
+            raise InputError(f"{path} exists: give another target, or say overwrite=True.")
     written, failed = [], []
     for one, path in tasks:
         given = options | {"series": one.series, "overwrite": overwrite}
         try:
             written.append(translate_file(translator, one.path, path, **given))
+        except NotWritten:
+            raise
         except InputError as error:
             failed.append(f"{one.path} was left out: {error}")
     return written, failed

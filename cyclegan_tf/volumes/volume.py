@@ -181,7 +181,7 @@ def write(path, voxels, like, modality="", dtype=None, overwrite=False):
     row = formats.of_target(path)
     dtype = row.dtype(voxels.dtype, dtype)
     if path.exists() and not overwrite:
-        raise InputError(f"{path} exists: give another name, or allow it with overwrite.")
+        raise InputError(f"{path} exists: give another name, or say overwrite=True.")
     row.write(path, voxels, like, modality, dtype)
 
 

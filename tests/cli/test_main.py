@@ -173,7 +173,7 @@ def test_words_that_make_no_command_exit_with_2(line, said, capsys):
         ("train {npz} run --data-b x", "--data-b belongs to a folder"),
         ("prepare x.npz --generated 2 1 --how pad", "--how has no use with --generated"),
         ("prepare x.npz --generated 2 1 --direction ba", "--direction has no use with"),
-        ("translate m {npz} image.gif", "No generator at m"),
+        ("translate m {npz} image.gif", "There is no generator, file or folder m"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(line, said, tmp_path, capsys, monkeypatch):

@@ -64,7 +64,7 @@ def test_results_are_replaced_only_if_the_user_says_so(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/one.png").write_text("something dear")
     for sources in (tmp_path / "one.png", tmp_path):
-        with pytest.raises(InputError, match="or allow it with overwrite"):
+        with pytest.raises(InputError, match="or say overwrite=True"):
             files.translate_files(translator, sources, tmp_path / "out")
     assert (tmp_path / "out/one.png").read_text() == "something dear"
     files.translate_files(translator, tmp_path / "one.png", tmp_path / "out", overwrite=True)

@@ -188,9 +188,15 @@ def test_a_folder_of_volumes(run, tmp_path, capsys):
     for name in ("one.nii.gz", "deeper/two.nii"):
         volume.write(tmp_path / "in" / name, source.voxels, source)
     (tmp_path / "in" / "broken.nii").write_bytes(b"no volume")
-    assert main(["translate", str(run), str(tmp_path / "in"), str(tmp_path / "out")]) == 0
+    command = ["translate", str(run), str(tmp_path / "in"), str(tmp_path / "out")]
+    assert main(command) == 3
     printed = capsys.readouterr()
     assert "2 volumes in" in printed.out and "broken.nii was left out" in printed.err
+    assert "2 of 3 volumes are translated" in printed.err
+    (tmp_path / "out" / "one.nii.gz").unlink()
+    (tmp_path / "in" / "broken.nii").unlink()
+    assert main([*command, "--skip-existing"]) == 0
+    assert "1 volumes in" in capsys.readouterr().out
     made = sorted(p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*.nii*"))
     assert [str(path) for path in made] == ["deeper/two.nii", "one.nii.gz"]
 
