@@ -6,7 +6,6 @@ from pathlib import Path
 from cyclegan_tf.cli import words
 from cyclegan_tf.cli.arguments import READING, add_reading, reading_of, real, say, whole
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.telling import warn
 
 #: Options of cutting volumes, and those that go with a few other sources.
 _CUTTING = ("axis", "spacing", "intensities", "modalities", "neighbours", "min_body", "patient")
@@ -41,8 +40,8 @@ def run(options):
     npz.check_target(options.output)
     if options.output.exists() and not options.overwrite:
         raise InputError(f"{options.output} exists: give another name, or --overwrite.")
-    if options.size:
-        _tell_of(options.size)
+    if options.size and not options.digits:
+        _check_sides(options.size)
     with words.of_options(words.flags((*READING, *_CUTTING, *_OTHERS, "nodata"))):
         dataset = _made(options)
     npz.save(options.output, dataset)
@@ -76,15 +75,18 @@ def _made(options):
     return make(*values, **given, **reading_of(options, allowed, shown))
 
 
-def _tell_of(size):
-    """Warns of a size that networks cannot halve twice, and says which near ones they can."""
+def _check_sides(size):
+    """Refuses a size that translating networks cannot halve twice; says which near ones they can.
+
+    Python's functions take any: networks that draw images of noise or of a code do.
+    """
     sides = [{max(8, side // 4 * 4), max(8, -(-side // 4) * 4)} for side in size]
     if all(side in near for side, near in zip(size, sides, strict=True)):
         return
     near = [f"{min(sides[0])}x{min(sides[1])}", f"{max(sides[0])}x{max(sides[1])}"]
-    warn(
-        f"--size {size[0]}x{size[1]}: most networks take sides that are multiples of 4, of at "
-        f"least 8, such as {' or '.join(dict.fromkeys(near))}."
+    raise InputError(
+        f"--size {size[0]}x{size[1]}: networks take sides that are multiples of 4, of at least 8; "
+        f"give {' or '.join(dict.fromkeys(near))}."
     )
 
 

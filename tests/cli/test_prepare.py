@@ -96,13 +96,13 @@ def test_a_data_set_is_replaced_where_that_is_allowed_and_nothing_is_done_before
         ("5", "8x8"), ("28", ""), ("64x48", ""),
     ],
 )  # fmt: skip
-def test_sizes_that_networks_do_not_take_are_told(alone, capsys, size, near):
+def test_sizes_that_networks_do_not_take_are_refused(alone, capsys, size, near):
     fill(alone / "a", range(3))
     fill(alone / "b", range(3))
-    assert run(f"prepare x.npz --folders a b --size {size}") == 0
+    assert run(f"prepare x.npz --folders a b --size {size}") == (2 if near else 0)
     said = capsys.readouterr().err
     assert ("multiples of 4" in said) == bool(near)
-    assert not near or f"such as {near}.\n" in said
+    assert not near or f"give {near}.\n" in said
 
 
 def test_what_folders_hold_is_said_in_the_words_of_options(alone, capsys):
