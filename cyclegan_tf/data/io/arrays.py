@@ -98,7 +98,8 @@ def load_array(path, mmap_mode=None):
 def in_own_values(array):
     """uint8 and uint16 as they are, in native byte order; every other type as float32."""
     kept = array.dtype.kind == "u" and array.dtype.itemsize <= 2
-    return array.astype(array.dtype.newbyteorder("=") if kept else np.float32, copy=False)
+    with np.errstate(over="ignore"):  # `check_finite` tells of what has become infinite
+        return array.astype(array.dtype.newbyteorder("=") if kept else np.float32, copy=False)
 
 
 def check_finite(image, name):
