@@ -14,6 +14,10 @@ Example:
 
 import importlib
 
+from cyclegan_tf.common import silence
+
+silence.watch()
+
 #: The public names, and the modules that they are imported from when they are first used.
 _PUBLIC = {
     "prepare": ("data.prepare", None),

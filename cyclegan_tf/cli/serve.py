@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import dataclasses
-import os
 import sys
 import time
 import warnings
@@ -24,7 +23,6 @@ def run(options):
         raise InputError(
             f"The service needs {error.name}: pip install 'cyclegan_tf[serve]'."
         ) from None
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _share_freed_memory()
     # What Pillow finds odd about uploads is no news, and Python would remember each such warning.
     warnings.filterwarnings("ignore", module="PIL")

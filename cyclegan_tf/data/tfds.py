@@ -3,9 +3,9 @@
 import functools
 
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.data import assembly
 from cyclegan_tf.data.npz import Dataset
 

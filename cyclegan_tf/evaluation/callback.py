@@ -104,7 +104,7 @@ class Evaluate(keras.callbacks.Callback):
         }
         write_text(self.folder / "metrics.json", json.dumps(summary, indent=2) + "\n")
         if reason := self._out_of_patience(rows):
-            print(f"\n{reason}")
+            print(reason)
             self.model.stop_training = True
 
     def stopped_after(self, epoch):

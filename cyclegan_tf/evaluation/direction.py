@@ -3,10 +3,10 @@
 from importlib.metadata import version
 
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.evaluation.result import Result
 from cyclegan_tf.evaluation.scorer import Images, Scorer

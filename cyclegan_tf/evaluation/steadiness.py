@@ -10,9 +10,9 @@ import itertools
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.data.io import image_file, sequences
 from cyclegan_tf.data.io.pixels import white
 

@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from filelock import FileLock
-from tqdm import tqdm
 
 from cyclegan_tf.common.atomic_files import write_text
 from cyclegan_tf.common.cache import cache_folder
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.common.silence import import_tensorflow
 from cyclegan_tf.data.io.image_file import height_width
 from cyclegan_tf.inference import formats

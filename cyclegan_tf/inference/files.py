@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError, NotWritten, PartlyDone
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.common.telling import warn
 from cyclegan_tf.data.io import formats, image_file, listing, video, video_writing
 from cyclegan_tf.data.io.sequences import are_several

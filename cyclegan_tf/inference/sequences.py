@@ -4,10 +4,10 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.data.io import formats, sequences
 
 #: How many frames are in memory at a time.

@@ -10,9 +10,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError, NotWritten
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.common.telling import warn
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.volumes import intensity, volume

@@ -123,7 +123,7 @@ class DiagnosticWarnings(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Looks at the epoch's numbers."""
         for sentence in diagnostics.diagnose(logs or {}, self.model.needs_pairs, self.slices):
-            print(f"\nWarning, epoch {epoch + 1}: {sentence}", file=sys.stderr)
+            print(f"Warning, epoch {epoch + 1}: {sentence}", file=sys.stderr)
 
 
 class HistoryFile(keras.callbacks.Callback):

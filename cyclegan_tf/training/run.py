@@ -15,9 +15,11 @@ from cyclegan_tf.common import renamed
 from cyclegan_tf.common.atomic_files import write_text
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.wording import counted
 from cyclegan_tf.data import pipeline
 from cyclegan_tf.training import callbacks as cb
 from cyclegan_tf.training import distribute, memory, report
+from cyclegan_tf.training.progress import Progress
 
 FORMAT = 1
 LOCK = ".lock"
@@ -64,7 +66,8 @@ def train(
         images: How many test images to show after each epoch.
         callbacks: More Keras callbacks, such as `evaluate.Evaluate`; numbers that they add to the
             logs go into the history.
-        verbose: As in `keras.Model.fit`: "auto" shows a progress bar, 2 a line per epoch.
+        verbose: 0 says nothing of progress, 2 a line per epoch; "auto" and 1 show a bar, too, where
+            the output is a terminal or a notebook.
         steps_per_execution: Steps between two looks at the losses; more than one saves time where
             steps are short, to the same weights.
 
@@ -113,7 +116,7 @@ def train(
             if not chief:
                 _follow(folder, _description(model, dataset, settings), model, done)
         if chief and done >= epochs:
-            print(f"{folder} has its {epochs} epochs already.")
+            print(f"{folder} has its {counted(epochs, 'epoch')} already.")
         elif chief and reason:
             print(reason)
         elif chief:
@@ -124,17 +127,19 @@ def train(
                 if advice := memory.advice(model, batch_size):
                     warnings.warn(advice, stacklevel=2)
         if goes_on and done < epochs:
-            with _sums_as_written():
+            progress = Progress(epochs, steps, bar=verbose != 2)
+            with _sums_as_written(), contextlib.closing(progress):
                 model.fit(
                     _batches(model, dataset, settings, done * steps),
                     initial_epoch=done,
                     epochs=epochs,
                     steps_per_epoch=steps,
                     shuffle=False,
-                    verbose=verbose if chief else 0,
+                    verbose=0,
                     callbacks=[
                         cb.StopWhenDiverged(),
                         *(_writing(folder, dataset, images, callbacks) if chief else ()),
+                        *([progress] if chief and verbose else ()),
                         cb.StopTogether(),
                     ],
                 )

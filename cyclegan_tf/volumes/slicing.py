@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.data.npz import Dataset
 from cyclegan_tf.data.slice_metadata import SPLITS, Slices
 from cyclegan_tf.volumes import intensity

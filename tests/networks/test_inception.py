@@ -25,6 +25,7 @@ import keras
 import numpy as np
 import pytest
 
+from cyclegan_tf.common import progress
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.evaluation.metrics import inception_features
 from cyclegan_tf.networks.pretrained import inception, weights
@@ -120,7 +121,8 @@ def test_gray_is_three_equal_channels_and_batches_do_not_matter(extractor, monke
     assert extractor._features.experimental_get_tracing_count() == 1
 
 
-def test_progress_counts_images(extractor, capsys):
+def test_progress_counts_images(extractor, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "watched", lambda: True)
     extractor(IMAGE[None], progress=True)
     assert "1/1" in (shown := capsys.readouterr().err) and "image" in shown
     extractor(IMAGE[None])

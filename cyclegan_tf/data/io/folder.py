@@ -5,9 +5,9 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.common.telling import warn
 from cyclegan_tf.data.assembly import Place, check_division, hold_out, require_training
 from cyclegan_tf.data.io import formats, image_file, layouts, listing

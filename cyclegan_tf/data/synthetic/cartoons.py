@@ -10,9 +10,9 @@ import math
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.common.checks import check_whole
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.data.io.image_file import height_width
 from cyclegan_tf.data.synthetic import cartoon_face as palettes
 from cyclegan_tf.data.synthetic import cartoon_shapes as shapes

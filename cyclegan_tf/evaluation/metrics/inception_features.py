@@ -5,9 +5,9 @@ import functools
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.evaluation.metrics import arrays, distribution, features
 from cyclegan_tf.networks.pretrained import inception, weight_files
 from cyclegan_tf.networks.pretrained import weights as weight_source

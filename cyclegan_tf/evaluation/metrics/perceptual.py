@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.evaluation.metrics import arrays
 from cyclegan_tf.evaluation.registry import metric
