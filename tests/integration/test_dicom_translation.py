@@ -81,7 +81,7 @@ def test_patients_are_numbers_in_a_data_set(tmp_path, capsys):
     exchanged = ["prepare", str(tmp_path / "y.npz"), "--volumes", *folders[::-1], "--size", "16"]
     assert main(exchanged) == 0  # DICOM says what it is
     assert npz.load(tmp_path / "y.npz").names == ("CT", "MR")
-    assert main([*exchanged, "--modalities", "MR", "CT"]) == 2
+    assert main([*exchanged, "--overwrite", "--modalities", "MR", "CT"]) == 2
     assert "must be of one modality, received CT where MR" in capsys.readouterr().err
 
 

@@ -1,6 +1,7 @@
 """TIFF: every sample as the file means it, read and written by tifffile."""
 
 import io
+import logging
 import math
 
 import numpy as np
@@ -21,6 +22,8 @@ _UNCOMPRESSED, _JPEG = 1, (6, 7, 33007, 34892)
 # What a sample beyond the colours is: transparency that they were multiplied by, or not.
 _PREMULTIPLIED, _ALPHA = 1, 2
 _REDUCED_OR_MASK = 0b101
+# What is wrong with a file, our own sentence says.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
 
 class TiffFrames:
@@ -37,6 +40,8 @@ class TiffFrames:
         self._data, self._name = data, name
         file = tifffile.TiffFile(io.BytesIO(data))
         pages = list(file.pages)
+        if not pages or not all(map(_is_whole, pages)):
+            raise InputError(f"{name} cannot be read as an image: its directory is damaged.")
         self._pages = [p for p in pages if not p.subfiletype & _REDUCED_OR_MASK] or pages
         more = (file.is_shaped or file.is_imagej) and len(pages) == 1
         if more and file.series[0].size > math.prod(pages[0].shape):
@@ -102,6 +107,12 @@ def encode(images, nodata=None):
     return file.getvalue()
 
 
+def _is_whole(page):
+    """Whether a page says in numbers what it is."""
+    said = (page.imagewidth, page.imagelength, page.samplesperpixel, page.bitspersample)
+    return all(isinstance(number, int) and number > 0 for number in said)
+
+
 def _holds(dtype, number):
     """Whether a type has a number among its values."""
     limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
@@ -157,13 +168,13 @@ def _image(page, name):
 def _samples(page, name):
     """The stored numbers `(height, width, samples)`; of 2 to 15 bits widened to 8 or 16."""
     height, width, bits = page.imagelength, page.imagewidth, page.bitspersample
+    if page.imagedepth > 1 or page.dtype is None or page.dtype.kind not in "buif":
+        raise InputError(f"{name} is a TIFF of a kind that is not known here: save it as RGB.")
     counts, end = page.databytecounts, page.parent.filehandle.size
     stored = sum(counts) * 8 if page.compression == _UNCOMPRESSED and all(counts) else math.inf
     reach = max((a + n for a, n in zip(page.dataoffsets, counts, strict=True)), default=0)
     if reach > end or stored < height * width * page.samplesperpixel * bits:
         raise InputError(f"{name} cannot be read as an image: it was cut short.")
-    if page.imagedepth > 1 or page.dtype is None or page.dtype.kind not in "buif":
-        raise InputError(f"{name} is a TIFF of a kind that is not known here: save it as RGB.")
     pillow.check_size(width, height, name)
     values = page.asarray(maxworkers=1)
     if page.axes[:1] == "S":
