@@ -35,6 +35,10 @@ COMMANDS = {
     "serve": serve,
     "view": view,
 }
+_GOES_ON = {
+    "train": "; the same command goes on from the last finished epoch",
+    "translate": "; the same with --skip-existing goes on with what is not done",
+}
 # What is printed where an output knows less than UTF-8.
 _ASCII = {"→": "->", "↔": "<->", "…": "...", "×": "x", "–": "-", "±": "+-", "µ": "u"}
 
@@ -54,21 +58,19 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else [str(word) for word in arguments]
     try:
         parser = _parser(arguments)
-        options, unknown = parser.parse_known_args(arguments)
-        if options.run is translate.run:  # options may stand between its words
-            options.words += [word for word in unknown if not word.startswith("-")]
-            unknown = [word for word in unknown if word.startswith("-")]
+        # Words may stand before, between and behind options.
+        options, unknown = parser.parse_known_intermixed_args(arguments[1:])
         if unknown:
             if options.run is train.run:
                 train.refuse_unknown(options, unknown)
             parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        with words.of_options(_flags(parser, arguments[0])):
+        flags = {a.dest: a.option_strings[-1] for a in parser._actions if a.option_strings}
+        with words.of_options(flags):
             options.run(options)
     except InputError as error:
         return _fail(error, error.status)
     except KeyboardInterrupt:
-        goes_on = "; the same command goes on from the last finished epoch"
-        return _fail(f"stopped{goes_on if arguments[:1] == ['train'] else ''}.", 130)
+        return _fail(f"stopped{_GOES_ON.get(''.join(arguments[:1]), '')}.", 130)
     except BrokenPipeError:  # of `cyclegan-tf ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
@@ -90,13 +92,6 @@ def _print_anything():
 def _in_ascii(error):
     text = error.object[error.start : error.end]
     return "".join(_ASCII.get(character, "?") for character in text), error.end
-
-
-def _flags(parser, command):
-    """The options of a command, by the names of its arguments."""
-    subcommands = next(a for a in parser._actions if isinstance(a.choices, dict))
-    actions = subcommands.choices[command]._actions
-    return {action.dest: action.option_strings[-1] for action in actions if action.option_strings}
 
 
 def _unforeseen(error):
@@ -123,6 +118,7 @@ def _say(message):
 
 
 def _parser(arguments):
+    """The parser of the command that the first word names; ends where it names none."""
     parser = argparse.ArgumentParser(
         prog="cyclegan-tf",
         description="CycleGAN and its relatives: prepare images, train, evaluate, translate.",
@@ -138,4 +134,6 @@ def _parser(arguments):
             train.add(subcommands, arguments[1:] if called else ())
         else:
             command.add(subcommands)
-    return parser
+    if not called:
+        parser.parse_args(arguments[:1])  # help, the version, or what is wrong
+    return subcommands.choices[arguments[0]]

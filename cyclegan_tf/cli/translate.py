@@ -1,6 +1,7 @@
 """`cyclegan-tf translate`: images and videos through a trained generator."""
 
 import glob
+import shlex
 import warnings
 from pathlib import Path
 
@@ -26,9 +27,12 @@ def run(options):
         runtime=options.runtime,
     )
     source = sources[0] if len(sources) == 1 else sources
-    if len(sources) == 1 and _is_volume(translator, source):
-        _translate_volumes(translator, source, target, options)
-        return
+    for word in sources:
+        if _is_volume(translator, word):
+            if len(sources) > 1:
+                raise InputError(f"{word} is a volume: name one at a time, or their folder.")
+            _translate_volumes(translator, source, target, options)
+            return
     for name in _OF_VOLUMES:
         if getattr(options, name) is not None:
             raise InputError(f"--{name} belongs to volumes: leave it out.")
@@ -52,10 +56,14 @@ def run(options):
             named = f"{len(written)} images in {target}"
         print(f"Translated {translator}: {named}")
     _tell_failed(written, failed, "images", sources)
-    if written and len(sources) == 1:
+    if not written or len(sources) > 1:
+        return
+    try:
         _print_steadiness(source, written[0])
         if options.precision != "float32":
             _print_difference(translator, source, target, written[0], options)
+    except InputError as error:  # what was asked for is done
+        warnings.warn(str(error), stacklevel=1)
 
 
 def _meant(words):
@@ -69,8 +77,8 @@ def _meant(words):
     """
     from cyclegan_tf.inference.source import is_generator
 
-    if len(words) < 2:
-        raise InputError(f"translate {USAGE}: received {' '.join(words) or 'nothing'}.")
+    if len(words) < 2 or "" in words:
+        raise InputError(f"translate {USAGE}: received {shlex.join(words) or 'nothing'}.")
     model = words[0] if is_generator(words[0]) else None
     *sources, target = words[1:] if model else words
     if not sources:
@@ -93,6 +101,10 @@ def _meant(words):
             raise InputError(
                 f"{word} is a folder{what}: name one folder, or files, before the target {target}."
             )
+    for run in () if model else Path(sources[0]).glob("*/run.json"):
+        raise InputError(
+            f"{sources[0]} is a folder of runs: name one, such as {run.parent}, then the images."
+        )
     return model, sources, target
 
 
@@ -137,10 +149,7 @@ def _print_steadiness(source, result):
     with sequences.opened(source) as images:
         if not images.timed:
             return
-    try:
-        print(steadiness.of_files(source, result))
-    except InputError as error:
-        warnings.warn(str(error), stacklevel=2)
+    print(steadiness.of_files(source, result))
 
 
 #: Options that have a meaning for volumes alone, and those that have none for them.
@@ -173,13 +182,16 @@ def _translate_volumes(translator, source, target, options):
             "was prepared with --volumes."
         )
     given = {"axes": options.axes, "dtype": options.dtype, "overwrite": options.overwrite}
-    written, failed, named = [target], [], target
+    written, failed, named = [], [], target
     if not volume.is_volume(source):
         given["skip_existing"] = options.skip_existing
         written, failed = volumes.translate_folder(translator, source, target, **given)
         named = f"{len(written)} volumes in {target}"
-    elif not (options.skip_existing and Path(target).exists()):
-        volumes.translate_file(translator, source, target, series=options.series, **given)
+    elif options.skip_existing and Path(target).exists():
+        warnings.warn(f"{target} is there already and stays as it is.", stacklevel=1)
+    else:
+        given["series"] = options.series
+        written = [volumes.translate_file(translator, source, target, **given)]
     if written:
         print(f"Translated {translator}: {named}")
         print("Research software: not for diagnosis.")

@@ -11,7 +11,7 @@ from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError, NotWritten, PartlyDone
 from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.common.telling import warn
-from cyclegan_tf.data.io import formats, image_file, listing, video, video_writing
+from cyclegan_tf.data.io import formats, image_file, listing, pillow, video, video_writing
 from cyclegan_tf.data.io.sequences import are_several
 from cyclegan_tf.inference import sequences
 
@@ -83,12 +83,7 @@ def translate_files(
             _translate_file(translator, source, path, size, seed, style, progress, nodata)
             written.append(path)
         except NotWritten as error:
-            if not written:
-                raise
-            raise PartlyDone(
-                f"{error} {len(written)} of {len(tasks)} are done; the same with "
-                "skip_existing=True goes on with the others."
-            ) from error
+            raise stopped(error, len(written), len(tasks)) from error
         except InputError as error:
             if source == sources:
                 raise
@@ -108,11 +103,11 @@ def _tasks(translator, sources, target, seed, style, outputs, suffix):
             f"suffix must be one of {writable}, and target a folder, received {suffix!r} and "
             f"{target}."
         )
-    if is_file and of_target not in WRITABLE:
-        raise InputError(f"target must be a folder or end in {writable}, received {target}.")
     several = "they are several" if isinstance(sources, list) else f"{sources} is"
     if (isinstance(sources, list) or sources.is_dir()) and (is_file or target.is_file()):
         raise InputError(f"target must be a folder, since {several}, received {target}.")
+    if (is_file or target.is_file()) and of_target not in WRITABLE:
+        raise InputError(f"target must be a folder or end in {writable}, received {target}.")
     if isinstance(sources, list):
         for folder in filter(Path.is_dir, sources):
             raise InputError(f"sources must be files where they are several, received {folder}.")
@@ -121,7 +116,7 @@ def _tasks(translator, sources, target, seed, style, outputs, suffix):
         # Of a target inside the source, what was written there before is no source.
         inside = target.resolve()
         found = listing.images(sources, video.READABLE)
-        if inside != sources.resolve():
+        if sources.resolve() in inside.parents:
             found = [path for path in found if inside not in path.resolve().parents]
         pairs = [(path, target / path.relative_to(sources)) for path in found]
     else:
@@ -152,6 +147,16 @@ def check_replaceable(path, overwrite, source=None):
             f"{path} exists and would be replaced: give another target"
             + ("." if is_source else ", or say overwrite=True.")
         )
+
+
+def stopped(error, done, count):
+    """What `NotWritten` becomes where `done` of `count` results are written: `PartlyDone`."""
+    if not done:
+        return error
+    return PartlyDone(
+        f"{error} {done} of {count} are done; the same with skip_existing=True goes on with the "
+        "others."
+    )
 
 
 def fit_for(image, suffix):
@@ -194,7 +199,7 @@ def _translate_file(translator, source, path, size, seed, style, progress, nodat
         image = fit_for(translator.to_pil(result, eight_bit=True), suffix)
     with replacing(path) as temporary:
         if data is None:
-            image.save(temporary, quality=95)
+            pillow.save(image, temporary, quality=95)
         else:
             temporary.write_bytes(data)
 

@@ -10,7 +10,7 @@ from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
-from cyclegan_tf.data.io import formats
+from cyclegan_tf.data.io import formats, pillow
 from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.inference.files import check_replaceable
 from cyclegan_tf.inference.source import locate
@@ -210,7 +210,7 @@ def save(images, target, value_range=(0, 255), columns=8, overwrite=False):
         check_replaceable(path, overwrite)
     for path, image in files.items():
         with replacing(path) as temporary:
-            image.save(temporary)
+            pillow.save(image, temporary)
     return list(files)
 
 

@@ -15,6 +15,7 @@ from cyclegan_tf.common.errors import InputError, NotWritten
 from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.common.telling import warn
 from cyclegan_tf.common.value_range import denormalize, normalize
+from cyclegan_tf.inference.files import stopped
 from cyclegan_tf.volumes import intensity, volume
 from cyclegan_tf.volumes.planes import AXES, plane
 from cyclegan_tf.volumes.resampling import Grid, body_mask
@@ -143,6 +144,7 @@ def translate_folder(
 
     Raises:
         InputError: If there is no volume, or one would be replaced.
+        PartlyDone: If the place to write to is full or closed after some volumes.
     """
     source, target, tasks = Path(source), Path(target), []
     for one in volume.find(source):
@@ -160,8 +162,8 @@ def translate_folder(
         given = options | {"series": one.series, "overwrite": overwrite}
         try:
             written.append(translate_file(translator, one.path, path, **given))
-        except NotWritten:
-            raise
+        except NotWritten as error:
+            raise stopped(error, len(written), len(tasks)) from error
         except InputError as error:
             failed.append(f"{one.path} was left out: {error}")
     return written, failed

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cyclegan_tf
 from cyclegan_tf.cli import main
 from cyclegan_tf.cli import train as train_command
 from cyclegan_tf.data import npz
@@ -184,11 +186,49 @@ def test_options_that_do_not_fit_are_refused(line, said, tmp_path, capsys, monke
     assert [path.name for path in tmp_path.iterdir()] == ["data.npz"]
 
 
-@pytest.mark.parametrize("command", [[], ["prepare"], ["train"], ["translate"]])
-def test_help(command, capsys):
+COMMANDS = [[], *([name] for name in main.COMMANDS), ["train", "--method", "vae"]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help(command, encoding, monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", output)
     with pytest.raises(SystemExit, match="0"):
         run(*command, "--help")
-    assert "usage: cyclegan-tf" in capsys.readouterr().out
+    output.flush()
+    said = output.buffer.getvalue().decode(encoding)
+    assert "usage: cyclegan-tf" in said
+    if command == ["export"]:
+        assert ("sketch ↔ cartoon" if encoding == "utf-8" else "sketch <-> cartoon") in said
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        run("--version")
+    assert capsys.readouterr().out == f"cyclegan_tf {cyclegan_tf.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("export run", "run is a generator, which comes first"),
+        ("export run run --format saved_model --overwrite", "run is a generator, which comes"),
+        ("export net.keras", "net.keras is a generator, which comes first"),
+        ("export gone --direction ba x.onnx", "gone"),
+        ("export --direction ba x.psd", "--format must be given, or target be a folder's name"),
+        ("view a.nii --output x.png b.nii", "There is no file or folder a.nii"),
+        ("view --output x.png a.nii b.nii", "There is no file or folder a.nii"),
+        ("sample out run", "out"),
+    ],
+)
+def test_words_of_other_commands_have_one_meaning(line, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/run.json").write_text("{}")
+    assert run(*line.split()) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "run.json"]
 
 
 def test_the_unforeseen_is_one_sentence_too(monkeypatch, tmp_path, capsys):

@@ -41,6 +41,7 @@ def files(folder):
         ("--direction ba run photos out", ["0.png", "1.png", "2.png"]),
         ("run --direction ba photos out", ["0.png", "1.png", "2.png"]),
         ("run photos --direction ba out --suffix .tif", ["0.tif", "1.tif", "2.tif"]),
+        ("run --direction=ba -- photos out", ["0.png", "1.png", "2.png"]),
         ("run photos/0.png photos/2.png out", ["0.png", "2.png"]),
         ("run/gen_ba.keras photos/1.png out/", ["1.png"]),
         ("run photos/1.png out/x.png", ["x.png"]),
@@ -66,6 +67,12 @@ def test_what_the_words_mean(place, line, written):
         ("gone.keras photos out", "No generator at gone.keras"),
         ("photos photos out", "photos is a folder and no run's"),
         ("run photos photos/0.png out", "photos is a folder: name one folder, or files"),
+        ("run photos ", "received run photos ''"),
+        ("runs photos", "runs is a folder of runs: name one, such as runs/a, then the images"),
+        ("run photos/0.png notes.txt", "target must be a folder or end in .png"),
+        ("run photos notes.txt", "target must be a folder, since photos is"),
+        ("run photos/0.png scan.nii out", "scan.nii is a volume: name one at a time"),
+        ("run scan.nii out", "give a run whose data was prepared with --volumes"),
         ("run photos/0.png photos/1.png", "say --overwrite"),
         ("run photos/0.png photos/1.png photos/2.png", "target must be a folder"),
         ("run photos out --skip-existing --overwrite", None),
@@ -73,9 +80,12 @@ def test_what_the_words_mean(place, line, written):
     ],
 )
 def test_a_forgotten_word_makes_no_other_of_one(place, line, said, capsys):
+    (place / "runs" / "a").mkdir(parents=True)
+    for name in ("runs/a/run.json", "notes.txt", "scan.nii"):
+        (place / name).touch()
     before = files(place)
     try:
-        status = main(["translate", *line.split()])
+        status = main(["translate", *line.split(" ")] if line else ["translate"])
     except SystemExit as stop:
         status = stop.code
     assert status == 2 and files(place) == before
@@ -136,6 +146,31 @@ def test_an_image_that_does_not_fit_is_named(place, capsys):
     np.save(place / "photos" / "bands.npy", np.zeros((8, 8, 5), np.uint8))
     assert main(["translate", "run", "photos", "out"]) == 3
     assert "photos/bands.npy: image has 5 channels" in capsys.readouterr().err
+
+
+def test_a_target_around_the_source_takes_the_results(place):
+    assert main(["translate", "run", "photos", "."]) == 0
+    assert files(place) == sorted(
+        [f"{i}.png" for i in range(3)]
+        + [f"photos/{i}.png" for i in range(3)]
+        + ["run/gen_ab.keras", "run/gen_ba.keras"]
+    )
+
+
+def test_an_image_that_a_format_cannot_hold_is_named(place, capsys):
+    Image.new("RGB", (16384, 8)).save(place / "photos" / "1.png")
+    assert main(["translate", "run", "photos", "out", "--size", "8", "--suffix", ".webp"]) == 3
+    assert "1.png: An image of 16384x8 pixels cannot be written as .webp" in capsys.readouterr().err
+    assert files(place / "out") == ["0.webp", "2.webp"]
+
+
+def test_stopped_by_the_user_it_says_how_to_go_on(place, capsys, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(atomic_files.tempfile, "mkstemp", stop)
+    assert main(["translate", "run", "photos", "out"]) == 130
+    assert "--skip-existing goes on" in capsys.readouterr().err
 
 
 @pytest.mark.slow

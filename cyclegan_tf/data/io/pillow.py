@@ -134,6 +134,24 @@ def check_size(width, height, name):
         )
 
 
+def save(image, path, **options):
+    """Writes a `PIL.Image` to a path, as its suffix says.
+
+    Raises:
+        InputError: If such a file cannot hold it, as a WebP of more than 16383 pixels a side.
+        OSError: If the file cannot be written.
+    """
+    try:
+        image.save(path, **options)
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
+        raise InputError(
+            f"An image of {image.width}x{image.height} pixels cannot be written as {path.suffix} "
+            f"({error}): choose another suffix, such as .png."
+        ) from error
+
+
 def encode_16_bits(image):
     """Bytes of a PNG of a uint16 array `(height, width, 1, 3 or 4)`."""
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[image.shape[-1]]

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io import formats, video, video_writing
+from cyclegan_tf.data.io import formats, pillow, video, video_writing
 from cyclegan_tf.data.io.video import Frame
 
 #: Suffixes of files that may hold several images and are written.
@@ -144,7 +144,7 @@ def _write_animation(path, kind, frames, like):
         options["loop"] = max(0, like.plays - 1)
     if kind == "GIF" and not isinstance(like, video.Video):
         options["disposal"] = 2  # no frame shines through the holes of the next
-    first.save(path, **options)
+    pillow.save(first, path, **options)
 
 
 def _to_pil(array, kind):
