@@ -51,6 +51,8 @@ class Dataset:
         slices: `slice_metadata.Slices` where the images are slices of volumes; else None.
         hash: SHA-256 that tells data sets apart; by default of the contents.
         notes: How images were found, in a sentence each; no file keeps them.
+        origin: How `cyclegan-tf train` opens it again: a dictionary of "data", the path of the file
+            or folder, and of the options of reading that were given; empty if it has no file.
         values: What is known about the stored values of A and of B, in a dictionary each: "alpha",
             False where the last of 2 or 4 channels is no transparency; "nodata", the number that
             stood for "no data" in the files; "classes", the values of a label map, sorted.
@@ -73,6 +75,7 @@ class Dataset:
     slices: Slices | None = None
     hash: str = ""
     notes: list[str] = dataclasses.field(default_factory=list)
+    origin: dict = dataclasses.field(default_factory=dict)
     values: tuple[dict, dict] = ({}, {})
 
     def __post_init__(self):
@@ -120,6 +123,7 @@ class Dataset:
 
     def swapped(self):
         """The same images with A and B exchanged, under the same hash."""
+        other = "ab" if self.origin.get("direction") == "ba" else "ba"
         return dataclasses.replace(
             self,
             train_a=self.train_b,
@@ -129,6 +133,7 @@ class Dataset:
             names=self.names[::-1],
             ranges=self.ranges[::-1],
             slices=self.slices and self.slices.swapped(),
+            origin=self.origin and {**self.origin, "direction": other},
             values=self.values[::-1],
         )
 
@@ -265,7 +270,7 @@ def load(path, ranges=None):
     if slices := metadata.pop("slices", None):
         masks = {name: stored[key] for name, key in _MASKS.items() if key in stored}
         metadata["slices"] = {**slices, "masks": masks or None}
-    dataset = _dataset(path, arrays, **metadata)
+    dataset = _dataset(path, arrays, origin={"data": str(path)}, **metadata)
     if written_hash not in (None, dataset.hash):
         raise InputError(
             f"{path} was altered after it was written (hash {dataset.hash[:12]}, expected "
@@ -303,7 +308,9 @@ def _foreign(path, stored, clips):
             checks.check_channels_last(f"{path} cannot be used: {key}", stored[key])
             array = _known(stored[key])
             arrays[name] = array if clip is None else np.clip(array, *clip).astype(array.dtype)
-    return _dataset(path, arrays, ranges=None if None in clips else clips)
+    ranges = None if None in clips else clips
+    origin = {"data": str(path)} | ({"ranges": ranges} if ranges else {})
+    return _dataset(path, arrays, ranges=ranges, origin=origin)
 
 
 def _dataset(path, arrays, slices=None, **metadata):

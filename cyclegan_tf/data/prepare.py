@@ -1,5 +1,6 @@
 """Preparation of data sets: from folders, side-by-side pairs, TensorFlow Datasets, drawn faces."""
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -185,5 +186,21 @@ def generated(train=1000, test=100, *, size=64, paired=False, seed=0, progress=T
     )
 
 
-#: For images that memory does not hold.
-stream = functools.partial(from_folders, on_access=True)
+def stream(a, b=None, **reading):
+    """`from_folders` for images that memory does not hold: they stay in their files.
+
+    Args:
+        a: As for `from_folders`.
+        b: As for `from_folders`.
+        **reading: As for `from_folders`; `on_access` is True.
+
+    Returns:
+        `npz.Dataset`, whose `origin` says how it was read.
+
+    Raises:
+        InputError: As `from_folders` does.
+    """
+    dataset = from_folders(a, b, **reading, on_access=True)
+    given = {"data": str(a), "data_b": b and str(b)} | reading | {"progress": None}
+    said = {n: np.asarray(v).tolist() for n, v in given.items() if v is not None and v is not False}
+    return dataclasses.replace(dataset, origin=said)

@@ -1,6 +1,7 @@
 """A run: a folder that holds everything of one training, and the function that fills it."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import platform
@@ -264,12 +265,14 @@ def _description(model, dataset, settings):
         "method": getattr(model, "method", type(model).__name__),
         "seed": model.seed,
         "arguments": arguments,
+        "changed": _changed(model.options, arguments),
         "training": settings,
         "data": {
             "hash": dataset.hash,
             "names": list(dataset.names),
             "paired": dict(dataset.paired),
             "sources": list(dataset.sources),
+            "origin": dataset.origin,
             "pictures": {
                 name: len(getattr(dataset, name))
                 for name in ("train_a", "train_b", "test_a", "test_b")
@@ -282,6 +285,12 @@ def _description(model, dataset, settings):
         },
         "versions": _versions() | _step(model),
     }
+
+
+def _changed(options, arguments):
+    """The names of arguments that are not the defaults of the method's options."""
+    defaults = {field.name: field.default for field in dataclasses.fields(options)}
+    return [name for name in defaults if arguments.get(name, defaults[name]) != defaults[name]]
 
 
 def _step(model):
@@ -372,7 +381,7 @@ def _compare(path, description, warn=True):
 def _differences(stored, given, prefix=""):
     """Yields "name: stored, now given" for each argument that differs."""
     for name in dict.fromkeys([*stored, *given]):
-        if prefix + name in ("versions", "devices", "data.sources"):
+        if prefix + name in ("versions", "devices", "changed", "data.sources", "data.origin"):
             continue
         old, new = stored.get(name), given.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
