@@ -196,15 +196,15 @@ def names(text):
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def whole(least):
-    """The type of a whole number of at least `least`."""
+def whole(least, most=None):
+    """The type of a whole number of at least `least`, and at most `most` if that is given."""
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
 
     def parse(text):
-        if not text.strip().isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number of at least {least}, received {text!r}"
-            )
-        return int(text)
+        number = int(text) if text.strip().isdecimal() else least - 1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"must be a whole number {bounds}, received {text!r}")
+        return number
 
     return parse
 

@@ -3,12 +3,13 @@
 import contextlib
 import ctypes
 import dataclasses
+import os
 import sys
 import time
 import warnings
 
 from cyclegan_tf.cli.arguments import whole
-from cyclegan_tf.common import renamed
+from cyclegan_tf.common import keras_settings, renamed
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.inference.formats import RUNTIMES
 
@@ -26,6 +27,8 @@ def run(options):
     _share_freed_memory()
     # What Pillow finds odd about uploads is no news, and Python would remember each such warning.
     warnings.filterwarnings("ignore", module="PIL")
+    keras_settings.check()  # each generator would be refused apart
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # what measures needs room, too
     from cyclegan_tf.serving.limits import Limits
     from cyclegan_tf.serving.models import Catalogue
     from cyclegan_tf.serving.server import Server
@@ -34,10 +37,13 @@ def run(options):
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)}
     limits = Limits(**{name: value for name, value in given.items() if value is not None})
     examples = not options.no_examples
-    catalogue = Catalogue(options.folder, options.runtime, log=_log, examples=examples)
+    catalogue = Catalogue(
+        options.folder, options.runtime, log=_log, examples=examples, at_once=True
+    )
     service = Service(catalogue, limits, options.workers, options.batch, _log)
     server = Server(service, options.host, options.port)
-    print(f"Serving {len(catalogue.models)} models at {server.url}")
+    what = "the built-in models" if options.folder is None else f"the models in {options.folder}"
+    print(f"Serving {what} at {server.url}")
     print("Ctrl-C stops it, after what is being translated.", flush=True)
     server.run_until_signalled()
     print("Stopped.")
@@ -53,12 +59,15 @@ def add(subcommands):
     )
     parser.add_argument("folder", nargs="?", help="such as saved_models/")
     parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s, this machine)")
-    parser.add_argument("--port", type=whole(0), default=8000, help="(default: 8000; 0: any)")
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=8000, help="(default: 8000; 0: any)"
+    )
     parser.add_argument(
         "--runtime",
         choices=RUNTIMES,
         default="fastest",
-        help="as for translate (default: fastest, measured once for each generator)",
+        help="as for translate (default: fastest, measured once for each generator; Keras answers "
+        "until then)",
     )
     parser.add_argument(
         "--workers", type=whole(1), default=1, help="threads that translate (default: 1)"

@@ -180,7 +180,8 @@ def _measure(path, own, candidates, size, progress):
     generator, translation = generator_file.load(path)
     contestants = {"keras": CompiledGenerator(generator)}
     differences, failed, files = {}, {}, _files(path, own)
-    for name in tqdm(candidates, desc="exporting", disable=not progress):
+    said = f"{path.parent.name}/{path.stem}"
+    for name in tqdm(candidates, desc=f"exporting {said}", disable=not progress):
         target = files[name]
         try:
             made = export(path, target, name, overwrite=True)
@@ -194,7 +195,7 @@ def _measure(path, own, candidates, size, progress):
     inputs = example_images.batches(contestants["keras"].shapes, translation)[0]
     seconds = {name: [] for name in contestants}
     order, begun = list(contestants), time.perf_counter()
-    for turn in tqdm(range(-WARM_UP, TURNS), desc="measuring", disable=not progress):
+    for turn in tqdm(range(-WARM_UP, TURNS), desc=f"measuring {said}", disable=not progress):
         if turn > 0 and time.perf_counter() - begun > SECONDS:
             break
         for name in order:

@@ -16,6 +16,7 @@ STATUS = {
     "unusable_picture": 422,
     "too_large_headers": 431,
     "busy": 503,
+    "loading": 503,
     "stopping": 503,
     "unforeseen": 503,
 }

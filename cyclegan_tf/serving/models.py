@@ -2,8 +2,7 @@
 
 import hashlib
 import threading
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.data.synthetic.sketch import sketch
 from cyclegan_tf.inference import formats, load, source
 from cyclegan_tf.inference.translator import Translator
+from cyclegan_tf.serving.measuring import Measurement, needed
 
 #: Files that hold a generator.
 SUFFIXES = (".keras", ".h5", *formats.SUFFIXES)
@@ -32,6 +32,7 @@ class Served:
         examples: PNG files of an image of the source and of the target; None where there is none.
         file: Where it was loaded from; None for what is code.
         stamp: Tells when the file was last changed.
+        waits: Whether another runtime is to take over once it is measured.
     """
 
     translator: Any
@@ -39,6 +40,7 @@ class Served:
     examples: tuple = (None, None)
     file: Path | None = None
     stamp: tuple = ()
+    waits: bool = False
 
     def to_json(self, model, direction, back):
         """What `GET /models` says about it."""
@@ -67,24 +69,31 @@ class Catalogue:
     Args:
         folder: Where to look, subfolders included; None for the built-in models alone.
         runtime: What generators run in, as for `load.load`.
-        load: Function from a file to a `Translator`; by default `load.load`.
+        load: Function from a file and a runtime to a `Translator`; by default `load.load`.
         log: Function that takes a sentence.
         examples: Whether to show example images of the domains.
+        at_once: Whether to be there at once, with the pencil alone: then `refresh` loads the
+            others, in Keras, and `measure` gives them the runtime, which may take a minute.
 
     Attributes:
+        loading: Whether the first `refresh` is still to come.
         problems: A sentence about each file that cannot be served, by file.
     """
 
-    def __init__(self, folder=None, runtime="auto", load=None, log=print, examples=True):
-        self.folder = None if folder is None else Path(folder)
+    def __init__(
+        self, folder=None, runtime="auto", load=None, log=print, examples=True, at_once=False
+    ):
+        self.folder = None if folder is None else Path(folder).resolve()
         if self.folder is not None and not self.folder.is_dir():
             raise InputError(f"There is no folder {folder}: give the folder of your runs, or none.")
-        self._load = load or partial(_loaded, runtime=runtime)
+        self._load, self._runtime, self._at_once = load or _loaded, runtime, at_once
         self._log, self._shows_examples = log, examples
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.problems, self._failed = {}, {}
-        self.models = {}
-        self.refresh()
+        self._measurement, self._closed = None, False
+        self.models, self.loading = {PENCIL: {"ab": _pencil()}}, True
+        if not at_once:
+            self.refresh()
 
     def refresh(self):
         """Looks at the folder; loads what is new or was replaced, and forgets what is gone.
@@ -105,7 +114,55 @@ class Catalogue:
             found = {name: ways for name, ways in found.items() if ways}
             changed = found != self.models
             self.models = found  # at once: whoever holds the old one finishes with it
+            self.loading = False
             return changed
+
+    @property
+    def waiting(self):
+        """Model and direction of each generator that is in Keras until it is measured."""
+        return [
+            (model, way)
+            for model, ways in self.models.items()
+            for way, served in ways.items()
+            if served.waits
+        ]
+
+    def measure(self):
+        """Goes on with what is to be measured, in another process; returns at once."""
+        with self._lock:
+            if self._measurement is not None:
+                if not self._measurement.done:
+                    return
+                self._take_over(self._measurement.file)
+                self._measurement = None
+            if self.waiting and not self._closed:
+                model, way = self.waiting[0]
+                self._measurement = Measurement(self.models[model][way].file)
+
+    def close(self):
+        """Ends what is being measured, for good."""
+        with self._lock:
+            self._closed = True
+            if self._measurement is not None:
+                self._measurement.stop()
+
+    def _take_over(self, file):
+        """Has a generator run in what was found to be the fastest, or was asked for."""
+        models = {model: dict(ways) for model, ways in self.models.items()}
+        for model, way in self.waiting:
+            served = models[model][way]
+            if served.file != file:
+                continue
+            translator = served.translator
+            try:
+                if needed(file, self._runtime):
+                    raise InputError(f"The runtimes for {file} could not be measured.")
+                translator = self._load(file, self._runtime)
+            except InputError as error:
+                self._log(str(error))
+            models[model][way] = replace(served, translator=translator, waits=False)
+            self._log(f"{model}, {translator}: {translator.runtime} from now on")
+        self.models = models
 
     def to_json(self):
         """The list of `GET /models`."""
@@ -131,7 +188,8 @@ class Catalogue:
         if self._failed.get(file) == stamp:
             return before
         try:
-            translator = self._load(file)
+            waits = self._at_once and needed(file, self._runtime)
+            translator = self._load(file, "keras" if waits else self._runtime)
             _check_channels(file, translator)
             version = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
         except (InputError, OSError) as error:
@@ -141,11 +199,13 @@ class Catalogue:
             self._log(f"not served: {error}{kept}")
             return before
         self.problems.pop(file, None)
-        self._log(f"serving {name}, {translator}, version {version}, in {translator.runtime}")
+        until = ", until the fastest is measured" if waits else ""
+        runtime = f"{translator.runtime}{until}"
+        self._log(f"serving {name}, {translator}, version {version}, in {runtime}")
         # Slices are of people, and nobody asked them.
         shown = self._shows_examples and translator.translation.slices is None
         examples = _examples(file, way) if shown else (None, None)
-        return Served(translator, version, examples, file, stamp)
+        return Served(translator, version, examples, file, stamp, waits)
 
     def _found(self):
         """Files by model and direction: runs first, then single files, then the built-in pair."""

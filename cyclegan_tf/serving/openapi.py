@@ -51,7 +51,10 @@ def document(limits):
             "/healthz": {
                 "get": {
                     **_answers("Whether the service takes requests.", _HEALTH),
-                    "responses": {"200": _json(_HEALTH), "503": _json(_HEALTH, "stopping")},
+                    "responses": {
+                        "200": _json(_HEALTH),
+                        "503": _json(_HEALTH, "loading or stopping"),
+                    },
                 }
             },
             "/metrics": {"get": {"summary": "Prometheus.", "responses": {"200": _text("plain")}}},
@@ -179,12 +182,14 @@ _MODELS = _object(
             },
         ),
     },
+    loading={"type": "boolean"},
     limits={"type": "object", "additionalProperties": _WHOLE},
     formats={"type": "array", "items": _STRING},
 )
 _HEALTH = _object(
-    status={"type": "string", "enum": ["ok", "stopping"]},
+    status={"type": "string", "enum": ["loading", "ok", "stopping"]},
     models=_WHOLE,
+    measuring={"type": "array", "items": _STRING},
     waiting=_WHOLE,
     drifted={"type": "array", "items": _STRING},
 )

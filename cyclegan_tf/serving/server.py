@@ -56,12 +56,14 @@ class Server(TcpWSGIServer):
         refresh: Seconds between two looks at the folder of models.
 
     Raises:
-        InputError: If the address cannot be had.
+        InputError: If there is no such port, or the address cannot be had.
     """
 
     channel_class = _Channel
 
     def __init__(self, service, host="127.0.0.1", port=8000, refresh=2.0):
+        if not 0 <= port <= 65535:  # the system would take the rest of a division
+            raise InputError(f"port must be from 0 to 65535, received {port}.")
         self.service, self.limits = service, service.limits
         application = service.app()
         self.json = lambda value: application.json.dumps(value).encode()
@@ -113,6 +115,7 @@ class Server(TcpWSGIServer):
             # and would be taken for it.
             while self._overdue:
                 self._overdue.pop().handle_close()
+        self.service.catalogue.close()
         self.task_dispatcher.shutdown(timeout=1)
         for channel in list(self.active_channels.values()):
             channel.handle_close()
@@ -169,8 +172,9 @@ class Server(TcpWSGIServer):
         return any(c.requests or c.total_outbufs_len for c in list(self.active_channels.values()))
 
     def _watch(self):
-        while not self._ended.wait(self._refresh):
+        while not self._ended.is_set():
             try:
                 self.service.refresh()
             except Exception as error:  # a disk that is away for a while is no reason to end
                 self.service.log(f"models cannot be looked for: {type(error).__name__}")
+            self._ended.wait(self._refresh)

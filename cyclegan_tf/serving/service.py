@@ -64,9 +64,10 @@ class Service:
         self.monitor.problems.set_function(lambda: len(catalogue.problems))
 
     def refresh(self):
-        """Takes new versions of generators from the disk."""
+        """Takes new versions of generators from the disk, and goes on with measuring them."""
         if self.catalogue.refresh():
             self.monitor.reloads.inc()
+        self.catalogue.measure()
 
     def app(self):
         """The WSGI application, a `flask.Flask`."""
@@ -92,14 +93,15 @@ class Service:
 
     def healthz(self):
         """`GET /healthz`."""
-        drifted = [" ".join(key) for key in list(self.monitor.drifted)]
+        status = "loading" if self.catalogue.loading else "ok"
         state = {
-            "status": "stopping" if self.stopping else "ok",
+            "status": "stopping" if self.stopping else status,
             "models": len(self.catalogue.models),
+            "measuring": [" ".join(key) for key in self.catalogue.waiting],
             "waiting": self.workers.waiting,
-            "drifted": drifted,
+            "drifted": [" ".join(key) for key in list(self.monitor.drifted)],
         }
-        return flask.jsonify(state), 503 if self.stopping else 200
+        return flask.jsonify(state), 200 if state["status"] == "ok" else 503
 
     def metrics(self):
         """`GET /metrics`."""
@@ -116,7 +118,12 @@ class Service:
             for name in ("bytes", "pixels", "side", "frames", "working", "seconds", "queue")
         }
         return flask.jsonify(
-            {"models": self.catalogue.to_json(), "limits": limits, "formats": list(responses.KINDS)}
+            {
+                "models": self.catalogue.to_json(),
+                "loading": self.catalogue.loading,
+                "limits": limits,
+                "formats": list(responses.KINDS),
+            }
         )
 
     def example(self, model, direction, end):
@@ -154,8 +161,10 @@ class Service:
                 f"{len(files) or 'none'}.",
                 "file",
             )
-        models = self.catalogue.models
-        model = fields.get("model") or next(iter(models))
+        loading, models = self.catalogue.loading, self.catalogue.models
+        model = fields.get("model") or ("" if loading else next(iter(models)))
+        if loading and model not in models:
+            raise ServiceError("loading", "Models are being loaded: try again in a moment.")
         if model not in models:
             raise ServiceError(
                 "unknown_model",

@@ -1,13 +1,19 @@
 """What of a folder is served: real files, in whatever they run."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.inference import autotune, export, formats, source
+from cyclegan_tf.inference.translator import Translator
 from cyclegan_tf.networks import generator_file, generators
+from cyclegan_tf.serving import models
 from cyclegan_tf.serving.models import PENCIL, PRETRAINED, Catalogue
+from cyclegan_tf.serving.service import Service
+from support import service
 from support.service import make_image
 
 
@@ -75,6 +81,90 @@ def test_the_service_takes_the_runtime_asked_for_exported_once(tmp_path, monkeyp
     generator(tmp_path / "models/gen.keras", "x", "y")
     served = Catalogue(tmp_path / "models", "onnx", log=lambda _: None).models["gen.keras"]["ab"]
     assert served.translator.runtime == "onnx" and list((tmp_path / "cache").rglob("*.onnx"))
+
+
+class Measured:
+    """A measurement that ends when it is told to."""
+
+    begun = ()
+
+    def __init__(self, file):
+        self.file, self.done, self.stopped = file, False, False
+        type(self).begun = (*self.begun, self)
+
+    def stop(self):
+        self.stopped = True
+
+
+@pytest.fixture
+def measuring(tmp_path, monkeypatch):
+    """A service's catalogue of one run, there at once, and what it logs."""
+    found = []
+    monkeypatch.setattr(models, "Measurement", type("Measured", (Measured,), {}))
+    monkeypatch.setattr(models, "needed", lambda file, runtime: file not in found)
+    monkeypatch.setattr(source, "PRETRAINED", tmp_path / "none")
+    service.put(tmp_path / "models")
+
+    def load(file, runtime):
+        network = service.Invert()
+        network.name = runtime
+        return Translator(network, Translation("day", "night"))
+
+    log = []
+    folder = tmp_path / "models"
+    catalogue = Catalogue(folder, "fastest", load=load, log=log.append, at_once=True)
+    return SimpleNamespace(catalogue=catalogue, log=log, found=found)
+
+
+def test_keras_answers_until_the_fastest_is_measured(measuring):
+    catalogue = measuring.catalogue
+    assert catalogue.loading and list(catalogue.models) == [PENCIL]
+    catalogue.measure()
+    catalogue.refresh()
+    assert not catalogue.loading and catalogue.waiting == [("run", "ab")]
+    assert catalogue.models["run"]["ab"].translator.runtime == "keras"
+    catalogue.measure()
+    catalogue.measure()
+    (measurement,) = models.Measurement.begun
+    catalogue.refresh()
+    assert catalogue.models["run"]["ab"].translator.runtime == "keras"
+    measurement.done = True
+    measuring.found.append(measurement.file)
+    catalogue.measure()
+    assert catalogue.models["run"]["ab"].translator.runtime == "fastest"
+    assert catalogue.waiting == [] and not catalogue.refresh()
+    assert measuring.log[-1] == "run, day → night: fastest from now on"
+
+
+def test_what_cannot_be_measured_stays_in_keras_and_is_not_tried_again(measuring):
+    measuring.catalogue.refresh()
+    measuring.catalogue.measure()
+    models.Measurement.begun[0].done = True
+    measuring.catalogue.measure()
+    measuring.catalogue.measure()
+    assert len(models.Measurement.begun) == 1 and measuring.catalogue.waiting == []
+    assert measuring.catalogue.models["run"]["ab"].translator.runtime == "keras"
+    assert "could not be measured" in measuring.log[-2]
+
+
+def test_a_measurement_ends_with_the_service(measuring):
+    measuring.catalogue.refresh()
+    measuring.catalogue.measure()
+    measuring.catalogue.close()
+    assert models.Measurement.begun[0].stopped
+
+
+def test_a_folder_is_found_from_wherever_the_service_looks(tmp_path, monkeypatch):
+    path = service.put(tmp_path / "models")
+    for name in "ab":
+        (path.parent / "examples").mkdir(exist_ok=True)
+        (path.parent / f"examples/{name}.png").write_bytes(service.encoded(make_image()))
+    monkeypatch.chdir(tmp_path)
+    catalogue = Catalogue("models", load=service.loader(), log=lambda _: None)
+    monkeypatch.chdir("/")
+    client = Service(catalogue, log=lambda _: None).app().test_client()
+    assert client.get("/models/run/ab/source.png").status_code == 200
+    assert not catalogue.refresh()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

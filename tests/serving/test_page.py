@@ -338,6 +338,17 @@ def test_no_models(page, chromium, site, monkeypatch):
     assert chromium.driver.switch_to.active_element.get_attribute("id") == "choice"
 
 
+def test_the_page_waits_until_models_are_loaded(page, chromium, site, monkeypatch):
+    monkeypatch.setattr(site.service.catalogue, "loading", True)
+    chromium.driver.refresh()
+    chromium.wait(lambda: not chromium.all("#file")[0].is_enabled(), "the answer")
+    assert chromium.all("#choice")[0].text == "Looking for models …"
+    assert chromium.violations() == []
+    monkeypatch.undo()
+    chromium.wait(lambda: chromium.all("#file")[0].is_enabled(), "the models")
+    assert chromium.driver.title == "photo → negative · Translate images"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessible(page, make_image, scheme, tmp_path):
     page.expected = "415"

@@ -204,6 +204,15 @@ def test_new_generators_are_found_while_it_runs(tmp_path):
             raise AssertionError("the new run was not found within 10 seconds")
 
 
+def test_a_port_that_cannot_be_is_refused(tmp_path, capsys):
+    with pytest.raises(InputError, match="port must be from 0 to 65535, received 80000"):
+        Server(make_service(tmp_path), port=80000)
+    with pytest.raises(SystemExit, match="2"):
+        main.main(["serve", "--port", "80000"])
+    said = capsys.readouterr().err
+    assert "--port: must be a whole number from 0 to 65535, received '80000'" in said
+
+
 def test_a_port_in_use_is_named(tmp_path):
     service = make_service(tmp_path)
     said = "127.0.0.1:[0-9]+ cannot be listened on"
@@ -211,10 +220,24 @@ def test_a_port_in_use_is_named(tmp_path):
         Server(service, port=server.port)
 
 
+def ready(connection, measured, seconds=180):
+    """What the service's health says once it is there, and measured if that is waited for."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        connection.request("GET", "/healthz")
+        state = json.loads(connection.getresponse().read())
+        if state["status"] == "ok" and not (measured and state["measuring"]):
+            return state
+        assert state["status"] in ("ok", "loading")
+        time.sleep(0.1)
+    raise AssertionError(f"not ready within {seconds} seconds: {state}")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [["--runtime", "keras"], pytest.param([], marks=pytest.mark.long)],  # measured first
+    # The one that measures ends while it does.
+    [["--runtime", "keras"], []],
 )
 def test_the_command_serves_and_ends_with_status_0_at_sigterm(tmp_path, options):
     command = [sys.executable, "-m", "cyclegan_tf", "serve", "--port", "0", *options]
@@ -229,6 +252,7 @@ def test_the_command_serves_and_ends_with_status_0_at_sigterm(tmp_path, options)
     ) as process:
         port = int(process.stdout.readline().rstrip().rstrip("/").rpartition(":")[2])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        assert ready(connection, bool(options))["models"] == 2
         body, kind = form(encoded(make_image(64, 64)))
         connection.request("POST", "/translate", body, {"Content-Type": kind})
         answer = Answer(connection.getresponse())

@@ -14,6 +14,7 @@ from cyclegan_tf.serving import openapi
 from cyclegan_tf.serving.errors import STATUS
 from cyclegan_tf.serving.limits import Limits
 from cyclegan_tf.serving.models import Catalogue
+from cyclegan_tf.serving.service import Service
 from support.service import (
     Invert,
     decoded,
@@ -304,6 +305,23 @@ def test_examples_are_those_of_the_run(tmp_path):
     )
     hidden = Catalogue(tmp_path, load=loader(), log=lambda _: None, examples=False).to_json()
     assert hidden[0]["directions"][0]["examples"] == {"source": None, "target": None}
+
+
+def test_until_models_are_loaded_the_service_says_so(tmp_path):
+    put(tmp_path)
+    catalogue = Catalogue(tmp_path, load=loader(), log=lambda _: None, at_once=True)
+    service = Service(catalogue, log=lambda _: None)
+    client = service.app().test_client()
+    assert client.get("/models").json["loading"]
+    state = client.get("/healthz")
+    assert (state.status_code, state.json["status"]) == (503, "loading")
+    for fields in ({}, {"model": "run"}):
+        answer = post(client, encoded(make_image()), **fields)
+        assert error_of(answer) == "loading" and answer.headers["Retry-After"] == "2"
+    assert post(client, encoded(make_image()), model="pencil").status_code == 200
+    service.refresh()
+    assert client.get("/healthz").json["status"] == "ok"
+    assert post(client, encoded(make_image())).json["model"] == "run"
 
 
 def test_metrics_count_what_happened(client):

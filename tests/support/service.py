@@ -40,7 +40,7 @@ class Invert:
 def loader(network=None):
     """Loads "files" that are a `Translation` in JSON; the network is always the same."""
 
-    def load(file):
+    def load(file, runtime):
         built_in = file.parent == PRETRAINED
         about = Translation() if built_in else from_json(file.read_bytes(), file)
         return Translator(network or Invert(), about)

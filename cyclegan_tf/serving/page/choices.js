@@ -15,6 +15,8 @@ export const chosen = () => choices[byId("choice").value];
 /** Whether images shall be translated back, too. */
 export const cycleWanted = () => chosen().cycles && byId("cycle").checked;
 
+const LOADING = 1000; // milliseconds until the server is asked again whether all are there
+
 /** Asks for the models; `changed` is called whenever the choice is another. */
 export async function load(changed) {
   byId("choice").onchange = () => {
@@ -28,7 +30,11 @@ export async function load(changed) {
   try {
     const answer = await fetch("models", { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`The list of models did not come: error ${answer.status}.`);
-    const { models, limits: told } = await answer.json();
+    const { models, loading, limits: told } = await answer.json();
+    if (loading) {
+      allow(false);
+      return void setTimeout(load, LOADING, changed);
+    }
     limits = told;
     choices = models.flatMap(({ id, directions }) => directions.map((d) => ({ ...d, model: id })));
     if (!choices.length) throw new Error("There is no model on this server yet.");
@@ -46,6 +52,10 @@ export async function load(changed) {
 function enable(ready) {
   byId("no-models").hidden = ready;
   byId("models").hidden = !ready;
+  allow(ready);
+}
+
+function allow(ready) {
   for (const id of ["choice", "file", "camera"]) byId(id).disabled = !ready;
 }
 
@@ -58,6 +68,7 @@ function nameOf({ title, note, model }) {
 }
 
 function show(choice) {
+  document.title = `${nameOf(choice)} · Translate images`;
   const size = choice.size && `made for ${choice.size[1]} × ${choice.size[0]} pixels`;
   byId("note").textContent = [choice.note, size].filter(Boolean).join(" · ");
   byId("cycle-label").hidden = !choice.cycles;
