@@ -2,6 +2,7 @@
 
 from cyclegan_tf.cli.arguments import whole
 from cyclegan_tf.common.silence import import_tensorflow
+from cyclegan_tf.common.wording import counted
 
 
 def run(options):
@@ -23,7 +24,7 @@ def run(options):
         options.overwrite,
     )
     where = written[0] if len(written) == 1 else options.target
-    print(f"Sampled {sampler}, {options.count} images: {where}")
+    print(f"Sampled {sampler}, {counted(options.count, 'image')}: {where}")
 
 
 def add(subcommands):

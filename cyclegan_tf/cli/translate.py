@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cyclegan_tf.cli.arguments import accept_numbers, add_precision, names, real, whole
 from cyclegan_tf.common.errors import InputError, PartlyDone
+from cyclegan_tf.common.wording import counted
 from cyclegan_tf.inference.formats import RUNTIMES
 
 #: What the words mean that are no options.
@@ -53,9 +54,9 @@ def run(options):
         if len(written) == 1 or not Path(target).is_dir():  # outputs of one name and a number
             named = ", ".join(map(str, written))
         else:
-            named = f"{len(written)} images in {target}"
+            named = f"{counted(len(written), 'image')} in {target}"
         print(f"Translated {translator}: {named}")
-    _tell_failed(written, failed, "images", sources)
+    _tell_failed(written, failed, "image", sources)
     if not written or len(sources) > 1:
         return
     try:
@@ -108,18 +109,18 @@ def _meant(words):
     return model, sources, target
 
 
-def _tell_failed(written, failed, what, sources):
+def _tell_failed(written, failed, noun, sources):
     """Names what could not be translated; the exit status says whether anything could."""
     for sentence in failed:
         warnings.warn(sentence, stacklevel=1)
     if failed and not written:
         raise InputError(
-            f"None of the {len(failed)} {what} in {', '.join(sources)} could be translated."
+            f"Of {counted(len(failed), noun)} in {', '.join(sources)} none could be translated."
         )
     if failed:
         raise PartlyDone(
-            f"{len(written)} of {len(written) + len(failed)} {what} are translated; the others, "
-            "named above, could not be."
+            f"{len(written)} of {counted(len(written) + len(failed), noun)} translated; "
+            f"{len(failed)} could not be (named above)."
         )
 
 
@@ -186,7 +187,7 @@ def _translate_volumes(translator, source, target, options):
     if not volume.is_volume(source):
         given["skip_existing"] = options.skip_existing
         written, failed = volumes.translate_folder(translator, source, target, **given)
-        named = f"{len(written)} volumes in {target}"
+        named = f"{counted(len(written), 'volume')} in {target}"
     elif options.skip_existing and Path(target).exists():
         warnings.warn(f"{target} is there already and stays as it is.", stacklevel=1)
     else:
@@ -195,7 +196,7 @@ def _translate_volumes(translator, source, target, options):
     if written:
         print(f"Translated {translator}: {named}")
         print("Research software: not for diagnosis.")
-    _tell_failed(written, failed, "volumes", [source])
+    _tell_failed(written, failed, "volume", [source])
 
 
 def add(subcommands):

@@ -129,7 +129,11 @@ def load(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"No generator at {path}: give a .keras or .h5 file, or a run's folder.")
+        beside = ", ".join(sorted(each.name for each in path.parent.glob("gen_*.keras")))
+        there = f" (its folder holds {beside})" if beside else ""
+        raise InputError(
+            f"No generator at {path}{there}: give a .keras or .h5 file, or a run's folder."
+        )
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise InputError(
             f"{path} cannot be read as a generator: it is no .keras file, or was cut short."

@@ -65,6 +65,7 @@ def test_what_the_words_mean(place, line, written):
         ("rum photos out", "There is no generator, file or folder rum"),
         ("run fotos out", "There is no file or folder fotos"),
         ("gone.keras photos out", "No generator at gone.keras"),
+        ("run/gen_zb.keras photos out", "(its folder holds gen_ab.keras, gen_ba.keras)"),
         ("photos photos out", "photos is a folder and no run's"),
         ("run photos photos/0.png out", "photos is a folder: name one folder, or files"),
         ("run photos ", "received run photos ''"),
@@ -98,7 +99,10 @@ def test_some_unreadable_images_are_counted_and_the_rest_is_gone_on_with(place, 
     (place / "photos" / "bad.png").write_bytes(b"nothing")
     assert main(["translate", "run", "photos", "out"]) == 3
     printed = capsys.readouterr().err
-    assert "photos/bad.png is no PNG" in printed and "3 of 4 images are translated" in printed
+    assert (
+        "photos/bad.png is no PNG" in printed
+        and "3 of 4 images translated; 1 could not be (named above)" in printed
+    )
     Image.new("RGB", (8, 8)).save(place / "photos" / "bad.png")
     assert main(["translate", "run", "photos", "out"]) == 2
     assert "--overwrite" in capsys.readouterr().err
@@ -109,7 +113,7 @@ def test_some_unreadable_images_are_counted_and_the_rest_is_gone_on_with(place, 
     for path in (place / "photos").iterdir():
         path.write_bytes(b"nothing")
     assert main(["translate", "run", "photos", "other"]) == 2
-    assert "None of the 4 images in photos could be translated" in capsys.readouterr().err
+    assert "Of 4 images in photos none could be translated" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])

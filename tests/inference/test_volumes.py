@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.cli.main import main
-from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.errors import InputError, NotWritten
 from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.data.slice_metadata import SPLITS, Slices
 from cyclegan_tf.inference import volumes
@@ -192,13 +192,36 @@ def test_a_folder_of_volumes(run, tmp_path, capsys):
     assert main(command) == 3
     printed = capsys.readouterr()
     assert "2 volumes in" in printed.out and "broken.nii was left out" in printed.err
-    assert "2 of 3 volumes are translated" in printed.err
+    assert "2 of 3 volumes translated" in printed.err
     (tmp_path / "out" / "one.nii.gz").unlink()
     (tmp_path / "in" / "broken.nii").unlink()
     assert main([*command, "--skip-existing"]) == 0
-    assert "1 volumes in" in capsys.readouterr().out
+    assert "1 volume in" in capsys.readouterr().out
+    one = [str(run), str(tmp_path / "in/one.nii.gz"), str(tmp_path / "out/one.nii.gz")]
+    assert main(["translate", *one, "--skip-existing"]) == 0
+    printed = capsys.readouterr()
+    assert "one.nii.gz is there already" in printed.err and "Translated" not in printed.out
     made = sorted(p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*.nii*"))
     assert [str(path) for path in made] == ["deeper/two.nii", "one.nii.gz"]
+
+
+def test_a_full_disk_ends_a_folder_of_volumes(run, tmp_path, capsys, monkeypatch):
+    (tmp_path / "in").mkdir()
+    source = head((20, 20, 6))
+    for name in ("one.nii", "two.nii"):
+        volume.write(tmp_path / "in" / name, source.voxels, source)
+    write = volume.write
+
+    def written(target, *rest):
+        if target.name == "two.nii":
+            raise NotWritten(f"{target} cannot be written.")
+        write(target, *rest)
+
+    monkeypatch.setattr(volume, "write", written)
+    command = ["translate", str(run), str(tmp_path / "in"), str(tmp_path / "out")]
+    assert main(command) == 3
+    assert "1 of 2 are done; the same with --skip-existing" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one.nii"]
 
 
 def test_memory_holds_a_few_slices_at_a_time(tmp_path):
