@@ -257,6 +257,7 @@ def cell(score, metric):
 
 def markdown(rows):
     """A table in Markdown, its columns aligned; the first row is the head."""
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"

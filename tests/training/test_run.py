@@ -162,11 +162,11 @@ def test_a_history_that_is_no_table_is_said(eager, copied):
 
 def test_changed_arguments_are_refused_with_the_difference_named(finished):
     folder, _ = finished
-    with pytest.raises(InputError, match=r"arguments\.cycle_weight was 10\.0, now 3\.0"):
+    with pytest.raises(InputError, match=r"options, cycle_weight=10\.0 -> 3\.0: give the"):
         start(make_dataset(), folder, cycle_weight=3.0)
-    with pytest.raises(InputError, match=r"data\.hash was "):
+    with pytest.raises(InputError, match=r"data, data \(hash \w{8}\) -> data \(hash \w{8}\): give"):
         start(make_dataset(8), folder)
-    with pytest.raises(InputError, match=r"training\.batch_size was 1, now 2"):
+    with pytest.raises(InputError, match=r"batch_size=1 -> 2"):
         train(
             make_model(make_dataset(), total_steps=12, seed=1),
             make_dataset(),
@@ -302,13 +302,9 @@ def test_diagnostics_reach_people(eager, tmp_path, capsys):
 
 def test_report_is_one_page_without_other_hosts(finished):
     page = (finished[0] / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
-    assert "<svg" in page and "sketch ↔ cartoon" in page and "epoch" in page
-    outside = page.replace("http://www.w3.org/", "").replace("http://purl.org/", "")
-    outside = outside.replace("http://creativecommons.org/", "").replace(
-        "https://matplotlib.org/", ""
-    )
-    assert "http://" not in outside and "https://" not in outside
+    assert page.count("data:image/jpeg;base64,") == 3
+    assert "data:image/svg+xml;base64," in page and "sketch ↔ cartoon" in page and "epoch" in page
+    assert "http://" not in page and "https://" not in page
 
 
 @pytest.mark.slow
