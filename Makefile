@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := saved_models/demo
 
-.PHONY: demo test fast test-long pretrained lint bench clean
+.PHONY: demo test fast test-long pretrained lint bench docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -51,6 +51,10 @@ lint: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	$(BIN)/python benchmarks/speed.py --write
 
+# The site, into site/: guides, notebooks, and the reference that docs/generate.py makes.
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
@@ -67,5 +71,9 @@ $(VENV)/installed-bench: $(VENV)/installed
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache

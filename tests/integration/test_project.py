@@ -1,16 +1,12 @@
 """What holds the project's files to each other."""
 
-import ast
 import json
 import re
-import shlex
 import shutil
 import subprocess
 
 import pytest
 
-import cyclegan_tf
-from cyclegan_tf.cli import main
 from support.datasets import ROOT
 
 yaml = pytest.importorskip("yaml")
@@ -56,59 +52,6 @@ def test_notebooks_carry_real_outputs():
         assert not re.search(r"/(home|root|work|Users)/", text), (
             f"{path.name} names a machine's path"
         )
-
-
-def pages():
-    """The texts for people, and the prose of the notebooks, by their names."""
-    paths = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("cyclegan_tf/*/README.md")]
-    texts = {path: path.read_text(encoding="utf-8") for path in paths}
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-        texts[path] = "\n".join(prose)
-    return texts
-
-
-def test_make_targets_exist():
-    targets = re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
-    for path, text in pages().items():
-        for target in re.findall(r"^make ([\w-]+)", text, re.M):
-            assert target in targets, path
-
-
-def test_commands_are_understood(capsys):
-    for path, text in pages().items():
-        for line in re.findall(r"^(?:\$ )?cyclegan-tf (.+?)(?: +#.*)?$", text, re.M):
-            words = shlex.split(line)
-            try:
-                main._parser(words).parse_args(words)
-            except SystemExit:
-                pytest.fail(f"{path.name}: {line}\n{capsys.readouterr().err}")
-
-
-def test_python_names_exist():
-    for path, text in pages().items():
-        for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S):
-            for node in ast.walk(ast.parse(block)):
-                if isinstance(node, ast.ImportFrom) and node.module.startswith("cyclegan_tf"):
-                    names = ", ".join(alias.name for alias in node.names)
-                    exec(f"from {node.module} import {names}", {})
-                if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "cg":
-                    assert hasattr(cyclegan_tf, node.attr), path
-
-
-def test_links_lead_somewhere():
-    texts = pages()
-    for path, text in texts.items():
-        for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)", text):
-            target = (path.parent / link).resolve() if link else path
-            assert target.exists(), f"{path.name}: {link}"
-            if anchor:
-                headings = re.findall(r"^#+ (.+)$", texts[target], re.M)
-                known = [
-                    re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in headings
-                ]
-                assert anchor in known, f"{path.name}: {link}#{anchor}"
 
 
 def test_folders_for_data_and_runs_hold_a_page_alone():
