@@ -8,6 +8,7 @@ what is no page lead to the repository.
 
 import argparse
 import functools
+import importlib
 import posixpath
 import re
 from pathlib import Path
@@ -28,6 +29,7 @@ PAGES |= {
 }
 #: Modules of which the reference shows what is public.
 MODULES = {
+    "The package": ("cyclegan_tf",),
     "Data": ("data.prepare", "data.npz", "data.digits", "data.tfds", "data.pipeline"),
     "Training": ("methods.train", "methods.registry", "training.run", "training.distribute"),
     "In use": ("inference.load", "inference.translator", "inference.sampler", "inference.tiling"),
@@ -94,17 +96,19 @@ def _command(name, parser):
         if name == "train"
         else (parser.description or "").strip()
     )
-    parts = [f"## {name}\n", f"{about}\n"]
+    tables = {"": []}
     for group in parser._action_groups:
         if name == "train" and group.title in GROUPS.values():
             continue
+        title = "" if group.title in ("positional arguments", "options") else group.title
         shown = [
             a for a in group._group_actions if a.help != argparse.SUPPRESS and a.dest != "help"
         ]
-        if shown:
-            title = "" if group.title == "options" else f"**{group.title.capitalize()}**\n\n"
-            rows = [(_words(action), _help(action)) for action in shown]
-            parts.append(title + _table(("", ""), rows))
+        tables.setdefault(title, []).extend((_words(action), _help(action)) for action in shown)
+    parts = [f"## {name}\n\n{about}\n"]
+    for title, rows in tables.items():
+        heading = f"**{title[:1].upper()}{title[1:]}**\n\n" if title and rows else ""
+        parts.append(heading + _table(("", ""), rows))
     return "\n".join(parts)
 
 
@@ -130,34 +134,40 @@ def _method(name):
     from cyclegan_tf.methods.options import GROUPS
 
     found = registry.find(name)
-    module = f"cyclegan_tf.methods.{METHODS[name][0]}"
+    module = importlib.import_module(f"cyclegan_tf.methods.{METHODS[name][0]}")
     parts = [
         f"# {name}\n\n{METHODS[name][1][:1].upper()}{METHODS[name][1][1:]}.\n",
+        re.sub(r"(https?://\S+)", r"<\1>", module.__doc__.strip()) + "\n",
         f"```\ncyclegan-tf train data/x.npz saved_models/x --method {name}\n```\n",
         f'```python\ncg.train("{name}", dataset, "saved_models/x")\n```\n',
-        f"Batch size {found.batch} by default. Declared in `{module}`, built by "
-        f"`{found.model.__name__}`.\n",
+        f"Batch size {found.batch} by default. In Python an option has underscores, "
+        "`cycle_weight` for `--cycle-weight`. Where no default stands, its description says it.\n",
     ]
     if found.adapt:
-        parts.append("Some defaults depend on the data: a run prints what it took.\n")
+        parts.append("Some defaults depend on the data: `--dry-run` prints what a run takes.\n")
     for group, title in GROUPS.items():
         rows = [
-            (f"`{one.flag}`", f"`{one.name}`", _value(one.default), one.help, _rule(one))
+            (f"`{one.flag}`", _value(one.default), f"{one.help}{_rule(one)}")
             for one in found.declared.values()
             if one.group == group and not one.of_run
         ]
-        head = ("option", "in Python", "default", "what", "must be")
         if rows:
-            parts += [f"## {title.capitalize()}\n", _table(head, rows)]
+            parts += [f"## {title.capitalize()}\n", _table(("option", "default", "what"), rows)]
     return "\n".join(parts)
 
 
 def _value(default):
-    return "" if default is None else f"`{default}`"
+    if default is None:
+        return ""
+    return ("off", "on")[default] if isinstance(default, bool) else f"`{default}`"
 
 
 def _rule(option):
-    return "" if option.kind is bool else option.rule
+    if option.kind is bool:
+        return ""
+    if option.choices:
+        return f"; {', '.join(f'`{choice}`' for choice in option.choices)}"
+    return f" ({option.rule})"
 
 
 def _metrics():
@@ -234,7 +244,8 @@ def _formats():
 
 
 def _api(title):
-    sections = [f"## cyclegan_tf.{name}\n\n::: cyclegan_tf.{name}\n" for name in MODULES[title]]
+    names = [f"cyclegan_tf.{name}".removesuffix(".cyclegan_tf") for name in MODULES[title]]
+    sections = [f"## {name}\n\n::: {name}\n" for name in names]
     return "\n".join([f"# {title}\n", *sections])
 
 
@@ -321,6 +332,8 @@ def on_page_markdown(markdown, page, config, files):
         markdown += "\n" + "\n".join(lines) + "\n"
     if address.startswith("reference/"):
         return markdown
+    if address in ("index.md", "gallery.md"):  # which have no neighbours
+        page.meta["hide"] = ["navigation"]
     here = posixpath.dirname(address) or "."
 
     def address_of(path):
