@@ -13,8 +13,19 @@ Example:
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from cyclegan_tf.common import silence
+
+if TYPE_CHECKING:
+    from cyclegan_tf import methods, recipes
+    from cyclegan_tf.common.errors import InputError
+    from cyclegan_tf.data import prepare
+    from cyclegan_tf.evaluation.evaluate import evaluate
+    from cyclegan_tf.inference.load import load
+    from cyclegan_tf.methods.train import train
+
+    __version__: str
 
 silence.watch()
 
@@ -28,7 +39,16 @@ _PUBLIC = {
     "recipes": ("recipes", None),
     "InputError": ("common.errors", "InputError"),
 }
-__all__ = [*_PUBLIC, "__version__"]
+__all__ = [
+    "InputError",
+    "__version__",
+    "evaluate",
+    "load",
+    "methods",
+    "prepare",
+    "recipes",
+    "train",
+]
 
 
 def __getattr__(name):

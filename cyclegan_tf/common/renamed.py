@@ -3,9 +3,13 @@
 import argparse
 import functools
 import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def argument(old, new):
+def argument(old: str, new: str) -> Callable[[_Function], _Function]:
     """Decorates a function whose keyword `old` is now called `new`.
 
     Example:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cyclegan_tf.common import types
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.telling import warn
@@ -104,24 +105,24 @@ class Dataset:
         return getattr(self, f"train_{domain}"), getattr(self, f"test_{domain}")
 
     @property
-    def image_shape_a(self):
+    def image_shape_a(self) -> tuple[int, ...]:
         """`(height, width, channels)` of domain A."""
         return tuple(int(n) for n in self.train_a.shape[1:])
 
     @property
-    def image_shape_b(self):
+    def image_shape_b(self) -> tuple[int, ...]:
         """`(height, width, channels)` of domain B."""
         return tuple(int(n) for n in self.train_b.shape[1:])
 
     @functools.cached_property
-    def statistics(self):
+    def statistics(self) -> tuple[dict, dict]:
         """`statistics.training_statistics` of A and of B."""
         images = (self.train_a, self.train_b)
         return tuple(
             statistics.training_statistics(*each) for each in zip(images, self.ranges, strict=True)
         )
 
-    def swapped(self):
+    def swapped(self) -> "Dataset":
         """The same images with A and B exchanged, under the same hash."""
         other = "ab" if self.origin.get("direction") == "ba" else "ba"
         return dataclasses.replace(
@@ -169,7 +170,7 @@ class Dataset:
     __repr__ = __str__
 
 
-def save(path, dataset):
+def save(path: types.Path, dataset: Dataset) -> None:
     """Writes a data set to one compressed file, whole or not at all.
 
     Images that are decoded on access are all decoded, and all at once in memory.
@@ -237,7 +238,7 @@ def is_prepared(path):
         return "metadata.npy" in archive.namelist()
 
 
-def load(path, ranges=None):
+def load(path: types.Path, ranges: types.Ranges | None = None) -> Dataset:
     """Reads a data set and checks it: format, shapes, types, values and hash.
 
     Args:

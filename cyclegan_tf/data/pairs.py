@@ -1,7 +1,10 @@
 """Pairs: A and B by name from folders, side by side in one image, or in the order of two arrays."""
 
 import functools
+from collections.abc import Sequence
+from typing import Literal
 
+from cyclegan_tf.common import types
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import assembly, checks, npz
 from cyclegan_tf.data.io import formats, layouts, listing
@@ -23,24 +26,24 @@ _LOOKED_AT = 20
 
 
 def from_pairs(
-    folder,
-    folder_b=None,
+    folder: types.Path,
+    folder_b: types.Path | None = None,
     *,
-    layout=None,
-    direction=None,
-    size=64,
-    channels=3,
-    how="crop",
-    ranges=None,
-    nodata=None,
-    labels=False,
-    test_fraction=0.1,
-    names=None,
-    strict=False,
-    limit=None,
-    seed=0,
-    progress=True,
-):
+    layout: Literal["side-by-side", "folders"] | None = None,
+    direction: Literal["ab", "ba"] | None = None,
+    size: types.Size = 64,
+    channels: types.Channels = 3,
+    how: Literal["crop", "pad", "stretch"] = "crop",
+    ranges: types.Ranges | None = None,
+    nodata: float | tuple[float | None, float | None] | None = None,
+    labels: bool | Literal["a", "b"] = False,
+    test_fraction: float = 0.1,
+    names: Sequence[str] | None = None,
+    strict: bool = False,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> npz.Dataset:
     """Makes a paired data set, of folders of A and of B or of images that show both side by side.
 
     In folders, images belong together that have one path in their folder, whatever their suffix;

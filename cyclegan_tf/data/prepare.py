@@ -4,9 +4,12 @@ import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
+from cyclegan_tf.common import types
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import assembly
@@ -32,23 +35,23 @@ __all__ = ["FolderImages", "from_folders", "from_pairs", "from_tfds", "generated
 
 
 def from_folders(
-    a,
-    b=None,
+    a: types.Path,
+    b: types.Path | None = None,
     *,
-    size=64,
-    channels=3,
-    how="crop",
-    ranges=None,
-    nodata=None,
-    labels=False,
-    test_fraction=0.1,
-    names=None,
-    strict=False,
-    limit=None,
-    seed=0,
-    progress=True,
-    on_access=False,
-):
+    size: types.Size = 64,
+    channels: types.Channels = 3,
+    how: Literal["crop", "pad", "stretch"] = "crop",
+    ranges: types.Ranges | None = None,
+    nodata: float | tuple[float | None, float | None] | None = None,
+    labels: bool | Literal["a", "b"] = False,
+    test_fraction: float = 0.1,
+    names: Sequence[str] | None = None,
+    strict: bool = False,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    on_access: bool = False,
+) -> Dataset:
     """Makes an unpaired data set of image folders.
 
     A file that cannot be read is left out and named in one warning, and so are files that are like
@@ -149,7 +152,15 @@ def _digest(domains, arguments):
     return digest.hexdigest()
 
 
-def generated(train=1000, test=100, *, size=64, paired=False, seed=0, progress=True):
+def generated(
+    train: int = 1000,
+    test: int = 100,
+    *,
+    size: types.Size = 64,
+    paired: bool = False,
+    seed: int = 0,
+    progress: bool = True,
+) -> Dataset:
     """Draws a data set: sketches of cartoon faces (A, gray) and cartoon faces (B, RGB).
 
     For training no face is in both domains, unless pairs are asked for. For testing each sketch is
@@ -186,7 +197,7 @@ def generated(train=1000, test=100, *, size=64, paired=False, seed=0, progress=T
     )
 
 
-def stream(a, b=None, **reading):
+def stream(a: types.Path, b: types.Path | None = None, **reading: Any) -> Dataset:
     """`from_folders` for images that memory does not hold: they stay in their files.
 
     Args:

@@ -1,9 +1,12 @@
 """TensorFlow Datasets as a source of data sets."""
 
 import functools
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
+from cyclegan_tf.common import types
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.data import assembly
@@ -11,21 +14,21 @@ from cyclegan_tf.data.npz import Dataset
 
 
 def from_tfds(
-    name,
-    name_b=None,
+    name: str,
+    name_b: str | None = None,
     *,
-    split="train",
-    data_dir=None,
-    size=64,
-    channels=3,
-    how="crop",
-    test_fraction=0.1,
-    names=None,
-    strict=False,
-    limit=None,
-    seed=0,
-    progress=True,
-):
+    split: str = "train",
+    data_dir: types.Path | None = None,
+    size: types.Size = 64,
+    channels: types.Channels = 3,
+    how: Literal["crop", "pad", "stretch"] = "crop",
+    test_fraction: float = 0.1,
+    names: Sequence[str] | None = None,
+    strict: bool = False,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Dataset:
     """Makes an unpaired data set of TensorFlow Datasets (`pip install "cyclegan_tf[tfds]"`).
 
     Args:

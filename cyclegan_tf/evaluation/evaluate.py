@@ -14,9 +14,11 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
-from cyclegan_tf.common import renamed
+from cyclegan_tf.common import renamed, types
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz, prepare
 from cyclegan_tf.evaluation.callback import Evaluate  # noqa: F401, its old address
@@ -29,20 +31,20 @@ from cyclegan_tf.training.callbacks import translator
 
 @renamed.argument("pictures", "images")
 def evaluate(
-    run_or_generators,
-    data,
+    run_or_generators: Any,
+    data: npz.Dataset | types.Path,
     *,
-    split="test",
-    metrics=None,
-    images=None,
-    features=None,
-    weights=None,
-    resize="clean",
-    lpips=None,
-    lpips_weights=None,
-    seed=0,
-    progress=True,
-):
+    split: Literal["test", "train"] = "test",
+    metrics: Sequence[str] | None = None,
+    images: int | None = None,
+    features: Literal["inception", "random", "none"] | None = None,
+    weights: types.Path | None = None,
+    resize: Literal["clean", "legacy"] = "clean",
+    lpips: Literal["alex", "vgg", "none"] | None = None,
+    lpips_weights: types.Path | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Evaluation:
     """Scores a run, or generators, on a data set, in both directions.
 
     What is measured is the image as it would be saved: rounded to the target's stored type.

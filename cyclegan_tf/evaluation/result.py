@@ -4,10 +4,12 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from cyclegan_tf.common import plotting
+from cyclegan_tf.common import plotting, types
 from cyclegan_tf.common.atomic_files import replacing, write_text
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.evaluation.registry import GROUPS, METRICS, Metric
@@ -44,7 +46,7 @@ class Result:
     columns: list
     by_label: dict = field(default_factory=dict)
 
-    def ranked(self, name=None):
+    def ranked(self, name: str | None = None) -> tuple[str | None, np.ndarray]:
         """Positions of the images from the best to the worst.
 
         Args:
@@ -87,14 +89,14 @@ class Evaluation:
     protocol: dict
     results: dict
 
-    def __str__(self):
+    def __str__(self) -> str:
         """The tables, the protocol, and what was left out."""
         parts = [_tables(result) for result in self.results.values()]
         return "\n\n".join([*parts, protocol_text(self.protocol)])
 
     __repr__ = __str__
 
-    def figure(self, rank_by=None, count=3):
+    def figure(self, rank_by: str | None = None, count: int = 3) -> Image.Image:
         """Draws the best and the worst translations of each direction.
 
         Args:
@@ -126,7 +128,7 @@ class Evaluation:
             )
         return plotting.stack(sheets, labels)
 
-    def save(self, folder, rank_by=None):
+    def save(self, folder: types.Path, rank_by: str | None = None) -> Path:
         """Writes `evaluation.md` (the tables), `evaluation.json` and `evaluation.png`.
 
         Args:
@@ -143,7 +145,7 @@ class Evaluation:
         write_text(folder / "evaluation.json", json.dumps(self.as_dict(), indent=1) + "\n")
         return folder
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Everything as dictionaries, lists, strings and numbers (infinite ones as strings)."""
         return {
             "protocol": self.protocol,

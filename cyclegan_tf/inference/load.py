@@ -1,5 +1,8 @@
 """Open a generator for use, in the runtime that is asked for."""
 
+from typing import Literal
+
+from cyclegan_tf.common import types
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import import_tensorflow
 from cyclegan_tf.inference import autotune, formats, runtimes
@@ -10,13 +13,13 @@ from cyclegan_tf.inference.translator import Translator
 
 
 def load(
-    path=None,
-    direction=None,
-    precision="float32",
-    dropout=None,
-    statistics=None,
-    runtime="auto",
-):
+    path: types.Path | None = None,
+    direction: Literal["ab", "ba"] | None = None,
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32",
+    dropout: bool | None = None,
+    statistics: Literal["image", "running"] | None = None,
+    runtime: Literal["auto", "fastest", "keras", "onnx", "openvino", "tflite"] = "auto",
+) -> Translator:
     """Loads a generator for use.
 
     Args:

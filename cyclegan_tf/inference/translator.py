@@ -1,12 +1,16 @@
 """Translators: a generator for images as people have them, of any size, aspect and type."""
 
 import os
+from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 from PIL import Image
 
+from cyclegan_tf.common import types
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.common.value_range import normalize, range_of
 from cyclegan_tf.data import statistics
 from cyclegan_tf.data.io import formats, image_file
@@ -18,6 +22,9 @@ from cyclegan_tf.inference.fitting import Fitting
 BATCH = 8
 #: How many pixels it sees at a time; an image that has more is translated in pieces.
 LARGE = 1024 * 1024
+_Size: TypeAlias = int | Literal["native"] | None
+#: One image, or of a style the array itself.
+_Style: TypeAlias = np.ndarray | Image.Image | types.Path
 
 
 class Translator:
@@ -36,7 +43,13 @@ class Translator:
             translated whole, in as much memory as it takes.
     """
 
-    def __init__(self, generator, translation, styles=None, original=None):
+    def __init__(
+        self,
+        generator: Any,
+        translation: Translation,
+        styles: Any = None,
+        original: Callable[[], Any] | None = None,
+    ) -> None:
         self.generator, self.translation, self.styles = generator, translation, styles
         self._original, self._network = original, generator
         if not hasattr(generator, "multiple"):
@@ -55,23 +68,50 @@ class Translator:
             )
         self._fitting = Fitting(translation, self._shapes, self.multiple)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.translation)
 
     @property
-    def runtime(self):
+    def runtime(self) -> str:
         """Name of what it runs in, such as "keras" or "onnx"."""
         return self._network.name
 
     @property
-    def channels(self):
+    def channels(self) -> tuple[int, int]:
         """`(taken, given)`: channels of the images that it takes, and of those that it gives."""
         return self._shapes.image[-1], self._shapes.output[-1]
 
     @property
-    def has_styles(self):
+    def has_styles(self) -> bool:
         """Whether an image has several translations."""
         return self._shapes.noise is not None
+
+    @overload
+    def __call__(
+        self,
+        image: types.Path,
+        size: _Size = ...,
+        seed: int = ...,
+        style: _Style | None = ...,
+    ) -> Any: ...
+
+    @overload
+    def __call__(
+        self,
+        image: Image.Image,
+        size: _Size = ...,
+        seed: int = ...,
+        style: _Style | None = ...,
+    ) -> Image.Image: ...
+
+    @overload
+    def __call__(
+        self,
+        image: np.ndarray,
+        size: _Size = ...,
+        seed: int = ...,
+        style: _Style | None = ...,
+    ) -> np.ndarray: ...
 
     def __call__(self, image, size=None, seed=0, style=None):
         """Translates one image, or an array of several.
@@ -114,7 +154,13 @@ class Translator:
         result = self.several([image], size, [seed], style)[0]
         return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
 
-    def several(self, images, size=None, seeds=None, style=None):
+    def several(
+        self,
+        images: Sequence[np.ndarray],
+        size: _Size = None,
+        seeds: Sequence[Any] | None = None,
+        style: _Style | None = None,
+    ) -> list[np.ndarray]:
         """Translates images of any shapes; batched where the network sees them at one size.
 
         Args:
@@ -144,7 +190,7 @@ class Translator:
                     results[i] = prepared[i][1](y)
         return results
 
-    def run(self, x, seed=0):
+    def run(self, x: np.ndarray, seed: int = 0) -> np.ndarray:
         """The network itself.
 
         Args:
@@ -157,7 +203,7 @@ class Translator:
         """
         return self._run(x, self._noise([seed] * len(x), None))
 
-    def drift(self, image):
+    def drift(self, image: _Style) -> float | None:
         """The drift of an image: how far its statistics are from those of the training images.
 
         Args:
@@ -178,7 +224,7 @@ class Translator:
         x, working, _ = self._fitting.to_input(image, None)
         return statistics.drift(x[: working[0], : working[1]], known)
 
-    def input_size(self, shape, size=None):
+    def input_size(self, shape: tuple[int, int], size: _Size = None) -> tuple[int, int]:
         """At how many pixels the network sees an image.
 
         Args:
@@ -193,7 +239,7 @@ class Translator:
         """
         return self._fitting.padded(self._fitting.working_shape(shape, size))
 
-    def style(self, guide):
+    def style(self, guide: _Style) -> np.ndarray:
         """The style of an image, to translate others in it.
 
         Args:
@@ -219,7 +265,7 @@ class Translator:
             guide = image_file.fit(guide, target.size)
         return np.asarray(self.styles(guide[None], training=False))[0]
 
-    def difference(self, image, size=None):
+    def difference(self, image: np.ndarray | types.Path, size: _Size = None) -> tuple[float, float]:
         """How far a translator of reduced precision, or in another runtime, is from Keras in full.
 
         Args:
@@ -291,7 +337,7 @@ class Translator:
                 self._tiles = tiling.can_tile(network) and tiling.Tiled(network)
             return self._tiles or None
 
-    def to_pil(self, image, eight_bit=False):
+    def to_pil(self, image: np.ndarray, eight_bit: bool = False) -> Image.Image:
         """Makes a `PIL.Image` of a translated image.
 
         Args:

@@ -3,8 +3,11 @@
 The command line and Python meet here: the same words give the same model and the same run.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
+from cyclegan_tf.common import types
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz, pipeline, prepare
@@ -17,25 +20,25 @@ EPOCHS = 200
 
 
 def train(
-    method,
-    data,
-    folder,
+    method: str,
+    data: npz.Dataset | types.Path,
+    folder: types.Path,
     *,
-    epochs=None,
-    minutes=None,
-    steps_per_epoch=None,
-    batch_size=None,
-    constant_rate=False,
-    direction="ab",
-    strategy=None,
-    callbacks=(),
-    dry_run=False,
-    augment=None,
-    images=6,
-    verbose="auto",
-    steps_per_execution=1,
-    **options,
-):
+    epochs: int | None = None,
+    minutes: float | None = None,
+    steps_per_epoch: int | None = None,
+    batch_size: int | None = None,
+    constant_rate: bool = False,
+    direction: Literal["ab", "ba"] = "ab",
+    strategy: Any = None,
+    callbacks: Sequence[Any] | Callable[[Any, npz.Dataset], Sequence[Any]] = (),
+    dry_run: bool = False,
+    augment: bool | Literal["mirror"] | None = None,
+    images: int = 6,
+    verbose: int | Literal["auto"] = "auto",
+    steps_per_execution: int = 1,
+    **options: Any,
+) -> list[dict[str, float]]:
     """Trains a method, or goes on with the run that the folder holds.
 
     Args:
@@ -120,7 +123,7 @@ def train(
     )
 
 
-def opened(data, data_b=None, **reading):
+def opened(data: types.Path, data_b: types.Path | None = None, **reading: Any) -> npz.Dataset:
     """The data set of a path: of an `.npz`, or of a folder whose images are read as needed.
 
     Args:
