@@ -7,6 +7,26 @@ from pathlib import Path
 from cyclegan_tf.common.errors import InputError
 
 
+class _Help(argparse.HelpFormatter):
+    """Help whose examples keep their lines."""
+
+    def _fill_text(self, text, width, indent):
+        if "\n" not in text:
+            return super()._fill_text(text, width, indent)
+        return "".join(f"{indent}{line}" for line in text.splitlines(keepends=True))
+
+
+def examples(*lines, more=""):
+    """The arguments of a parser that end its help with examples.
+
+    Args:
+        *lines: A command each.
+        more: What stands below them.
+    """
+    shown = "\n".join(["examples:", *(f"  {line}" for line in lines)])
+    return {"epilog": f"{shown}\n\n{more}" if more else shown, "formatter_class": _Help}
+
+
 def dataset_of(options):
     """The prepared data set, or images that are read as they are needed.
 

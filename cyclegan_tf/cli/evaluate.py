@@ -9,10 +9,12 @@ from cyclegan_tf.cli.arguments import (
     add_measuring,
     add_reading,
     dataset_of,
+    examples,
     measuring_of,
     names,
     whole,
 )
+from cyclegan_tf.cli.terminal import result
 from cyclegan_tf.common import renamed
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import import_tensorflow
@@ -25,7 +27,7 @@ def run(options):
     if video.is_video(options.model) or formats.of(options.model).frames:
         from cyclegan_tf.evaluation import steadiness
 
-        print(steadiness.of_files(options.model, options.data))
+        result(steadiness.of_files(options.model, options.data))
         return
     import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import evaluate
@@ -55,14 +57,14 @@ def run(options):
             seed=options.seed,
             **measuring_of(options),
         )
-    print(evaluation)
+    result(evaluation)
     evaluation.save(folder, options.rank_by)
     if (model / "run.json").exists():
         report.write(model, read_history(model))
-    print()
-    print(f"Tables   {folder / 'evaluation.md'}")
-    print(f"Numbers  {folder / 'evaluation.json'}")
-    print(f"Images   {folder / 'evaluation.png'}")
+    result()
+    result(f"Tables   {folder / 'evaluation.md'}")
+    result(f"Numbers  {folder / 'evaluation.json'}")
+    result(f"Images   {folder / 'evaluation.png'}")
 
 
 def add(subcommands):
@@ -71,6 +73,10 @@ def add(subcommands):
         "evaluate",
         help="score a run on held-out images",
         description="Scores translations beside a floor and a ceiling: tables, JSON, images.",
+        **examples(
+            "cyclegan-tf evaluate saved_models/faces faces.npz",
+            "cyclegan-tf evaluate saved_models/faces faces.npz --metrics kid,ssim",
+        ),
     )
     parser.add_argument(
         "model",

@@ -1,6 +1,7 @@
 """`cyclegan-tf export`: a generator in the format of another runtime."""
 
-from cyclegan_tf.cli.arguments import real
+from cyclegan_tf.cli.arguments import examples, real
+from cyclegan_tf.cli.terminal import result
 from cyclegan_tf.common import renamed
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import import_tensorflow
@@ -19,7 +20,7 @@ def run(options):
     import_tensorflow()
     from cyclegan_tf.inference.export import export
 
-    print(
+    result(
         export(
             options.model,
             options.target,
@@ -41,6 +42,10 @@ def add(subcommands):
         help="write a generator for other runtimes: ONNX, TFLite, OpenVINO, SavedModel",
         description="Writes a generator in another format, compares it with Keras on images, and "
         "keeps it if it differs by little. `cyclegan-tf translate` takes what it writes.",
+        **examples(
+            "cyclegan-tf export cartoon.onnx",
+            "cyclegan-tf export saved_models/faces faces.tflite --format tflite_int8",
+        ),
     )
     parser.add_argument(
         "model",

@@ -1,16 +1,20 @@
 """`cyclegan-tf prepare`: images to one .npz of two domains."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from cyclegan_tf.cli import words
-from cyclegan_tf.cli.arguments import READING, add_reading, reading_of, real, say, whole
+from cyclegan_tf.cli.arguments import READING, add_reading, examples, reading_of, real, say, whole
+from cyclegan_tf.cli.terminal import result
 from cyclegan_tf.common.errors import InputError
 
 #: Options of cutting volumes, and those that go with a few other sources.
 _CUTTING = ("axis", "spacing", "intensities", "modalities", "neighbours", "min_body", "patient")
 _CUTTING += ("masks", "paired_test")
 _OTHERS = ("paired", "direction", "layout")
+#: Pixels that the discriminators of methods need by default.
+_LEAST = 24
 _OF_ARRAYS = ("names", "ranges", "test_fraction", "limit", "seed", "direction")
 
 
@@ -45,12 +49,30 @@ def run(options):
     with words.of_options(words.flags((*READING, *_CUTTING, *_OTHERS, "nodata"))):
         dataset = _made(options)
     npz.save(options.output, dataset)
-    print(f"{options.output}: {dataset}")
+    result(f"{options.output}: {dataset}")
     say(dataset.notes)
     if dataset.slices is not None:
         from cyclegan_tf.volumes import prepare as volumes
 
         print(volumes.describe(dataset))
+    if hint := _next(options.output, dataset):
+        print(f"Next: {hint}")
+
+
+def _next(path, dataset):
+    """A command that trains on what was prepared; empty where the images are too small for it."""
+    size = min(dataset.image_shape_b[:2])
+    if min(dataset.image_shape_a[:2]) < size:  # classes
+        method = "cgan"
+    elif dataset.slices is not None:
+        method = "mri_to_ct"
+    else:
+        method = "pix2pix" if dataset.paired["train"] else "cyclegan_fast"
+    if size < _LEAST and method != "cgan":
+        return ""
+    run = Path("saved_models", path.stem)
+    words = ["train", str(path), str(run), "--method", method, "--minutes", "10"]
+    return shlex.join(["cyclegan-tf", *words])
 
 
 def _made(options):
@@ -152,7 +174,13 @@ def neighbours(text):
 def add(subcommands):
     """Adds the subcommand."""
     parser = subcommands.add_parser(
-        "prepare", help="images to one .npz", description="Makes one .npz of two domains."
+        "prepare",
+        help="images to one .npz",
+        description="Makes one .npz of two domains.",
+        **examples(
+            "cyclegan-tf prepare faces.npz --generated 400 40",
+            "cyclegan-tf prepare paintings.npz --folders photos paintings --size 128",
+        ),
     )
     parser.add_argument("output", type=Path, help="the .npz to write")
     source = parser.add_mutually_exclusive_group(required=True)

@@ -1,6 +1,7 @@
 """`cyclegan-tf sample`: images from noise."""
 
-from cyclegan_tf.cli.arguments import whole
+from cyclegan_tf.cli.arguments import examples, whole
+from cyclegan_tf.cli.terminal import result
 from cyclegan_tf.common.silence import import_tensorflow
 from cyclegan_tf.common.wording import counted
 
@@ -24,7 +25,7 @@ def run(options):
         options.overwrite,
     )
     where = written[0] if len(written) == 1 else options.target
-    print(f"Sampled {sampler}, {counted(options.count, 'image')}: {where}")
+    result(f"Sampled {sampler}, {counted(options.count, 'image')}: {where}")
 
 
 def add(subcommands):
@@ -33,6 +34,10 @@ def add(subcommands):
         "sample",
         help="make images from noise with a trained generator",
         description="Makes images from noise, of a class where the generator knows classes.",
+        **examples(
+            "cyclegan-tf sample saved_models/digits digits.png",
+            "cyclegan-tf sample saved_models/digits sevens.png --label 7 --count 16",
+        ),
     )
     parser.add_argument("model", help="a run's folder, or a .keras file")
     parser.add_argument("target", help="a file's name for one sheet, or a folder")

@@ -8,7 +8,8 @@ import sys
 import time
 import warnings
 
-from cyclegan_tf.cli.arguments import whole
+from cyclegan_tf.cli.arguments import examples, whole
+from cyclegan_tf.cli.terminal import result
 from cyclegan_tf.common import keras_settings, renamed
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.inference.formats import RUNTIMES
@@ -43,7 +44,7 @@ def run(options):
     service = Service(catalogue, limits, options.workers, options.batch, _log)
     server = Server(service, options.host, options.port)
     what = "the built-in models" if options.folder is None else f"the models in {options.folder}"
-    print(f"Serving {what} at {server.url}")
+    result(f"Serving {what} at {server.url}")
     print("Ctrl-C stops it, after what is being translated.", flush=True)
     server.run_until_signalled()
     print("Stopped.")
@@ -56,6 +57,10 @@ def add(subcommands):
         help="a web page and an API that translate images",
         description="Serves all generators below a folder: a page to upload images to, and an "
         "API (see /openapi.json). Without a folder, the built-in ones.",
+        **examples(
+            "cyclegan-tf serve",
+            "cyclegan-tf serve saved_models --port 8080",
+        ),
     )
     parser.add_argument("folder", nargs="?", help="such as saved_models/")
     parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s, this machine)")

@@ -7,6 +7,7 @@ import argparse
 import dataclasses
 import importlib.util
 import os
+import shlex
 from pathlib import Path
 
 from cyclegan_tf.cli import method_options, words
@@ -17,10 +18,12 @@ from cyclegan_tf.cli.arguments import (
     add_measuring,
     add_reading,
     dataset_of,
+    examples,
     measuring_of,
     names,
     whole,
 )
+from cyclegan_tf.cli.terminal import result
 from cyclegan_tf.common import renamed
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import import_tensorflow
@@ -29,6 +32,9 @@ from cyclegan_tf.methods.names import METHODS
 #: What arguments of `methods.train.train` are called here, beside those of the method.
 WORDS = {"steps_per_epoch": "--steps", "batch_size": "--batch", "constant_rate": "--constant-rate"}
 WORDS |= {name: f"--{name}" for name in ("minutes", "epochs", "seed", "direction", "images")}
+
+#: Methods whose runs `sample` takes.
+_FROM_NOISE = ("dcgan", "cgan", "vae", "cvae")
 
 
 def run(options):
@@ -74,11 +80,24 @@ def _train_on(strategy, options):
     if not made:
         return
     if (options.folder / "best").exists():
-        print(f"Best       {options.folder / 'best'}")
-    print(f"Images     {options.folder / 'epochs'}")
-    print(f"Report     {options.folder / 'report.html'}")
+        result(f"Best       {options.folder / 'best'}")
+    result(f"Images     {options.folder / 'epochs'}")
+    result(f"Report     {options.folder / 'report.html'}")
     saved = ", ".join(str(options.folder / f"{name}.keras") for name in made[0].saved)
-    print(f"Generators {saved}")
+    result(f"Generators {saved}")
+    if hint := _next(options.folder, made[0]):
+        print(f"Next       {hint}")
+
+
+def _next(folder, model):
+    """A command that shows what was learned; empty where there is none."""
+    example = folder / "examples" / "a.png"
+    if model.method in _FROM_NOISE:
+        return shlex.join(["cyclegan-tf", "sample", str(folder), f"{folder.name}.png"])
+    if "ab" in (way for _, way in model.saved.values()) and example.exists():
+        words = ["translate", str(folder), str(example), f"{folder.name}.png"]
+        return shlex.join(["cyclegan-tf", *words])
+    return ""
 
 
 def _callbacks(options, model, dataset):
@@ -180,13 +199,18 @@ def add(subcommands, arguments=()):
             if not each.of_run
         }
     what = f"{found.name}, {METHODS[found.name][1]}," if found else "a method"
+    named = f" --method {found.name}" if found and method else ""
+    lines = [f"cyclegan-tf train faces.npz saved_models/faces{named} --minutes 10"]
+    if short:
+        lines.append("cyclegan-tf train photos saved_models/art --data-b paintings --size 64")
+    else:
+        lines.append(f"cyclegan-tf train faces.npz saved_models/faces{named} --epochs 50")
     parser = subcommands.add_parser(
         "train",
         help="train CycleGAN or another method, or go on with a run",
         usage="cyclegan-tf train DATA FOLDER [--method NAME] [options]",
         description=f"Trains {what} into a folder; the same command again goes on with the run.",
-        epilog=_METHODS if short else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter if short else argparse.HelpFormatter,
+        **examples(*lines, more=_METHODS if short else ""),
     )
     add_data(parser)
     parser.add_argument(

@@ -5,7 +5,8 @@ import shlex
 import warnings
 from pathlib import Path
 
-from cyclegan_tf.cli.arguments import accept_numbers, add_precision, names, real, whole
+from cyclegan_tf.cli import terminal
+from cyclegan_tf.cli.arguments import accept_numbers, add_precision, examples, names, real, whole
 from cyclegan_tf.common.errors import InputError, PartlyDone
 from cyclegan_tf.common.wording import counted
 from cyclegan_tf.inference.formats import RUNTIMES
@@ -55,7 +56,7 @@ def run(options):
             named = ", ".join(map(str, written))
         else:
             named = f"{counted(len(written), 'image')} in {target}"
-        print(f"Translated {translator}: {named}")
+        terminal.result(f"Translated {translator}: {named}")
     _tell_failed(written, failed, "image", sources)
     if not written or len(sources) > 1:
         return
@@ -112,7 +113,7 @@ def _meant(words):
 def _tell_failed(written, failed, noun, sources):
     """Names what could not be translated; the exit status says whether anything could."""
     for sentence in failed:
-        warnings.warn(sentence, stacklevel=1)
+        terminal.complain(sentence)
     if failed and not written:
         raise InputError(
             f"Of {counted(len(failed), noun)} in {', '.join(sources)} none could be translated."
@@ -134,7 +135,7 @@ def _print_difference(translator, source, target, written, options):
         source = min(alike, default=source / inside)
     with sequences.opened(source) as images:
         mean, largest = translator.difference(next(iter(images)).image, options.size)
-    print(
+    terminal.result(
         f"{options.precision} differs from float32 by {mean:.2%} of the value range on average "
         f"and {largest:.1%} at most ({source})."
     )
@@ -150,7 +151,7 @@ def _print_steadiness(source, result):
     with sequences.opened(source) as images:
         if not images.timed:
             return
-    print(steadiness.of_files(source, result))
+    terminal.result(steadiness.of_files(source, result))
 
 
 #: Options that have a meaning for volumes alone, and those that have none for them.
@@ -194,7 +195,7 @@ def _translate_volumes(translator, source, target, options):
         given["series"] = options.series
         written = [volumes.translate_file(translator, source, target, **given)]
     if written:
-        print(f"Translated {translator}: {named}")
+        terminal.result(f"Translated {translator}: {named}")
         print("Research software: not for diagnosis.")
     _tell_failed(written, failed, "volume", [source])
 
@@ -205,7 +206,11 @@ def add(subcommands):
         "translate",
         help="translate images and videos with a trained generator",
         usage=f"cyclegan-tf translate {USAGE} [options]",
-        epilog="Exit status: 0 if all are translated, 3 if some could not be, 2 if none.",
+        **examples(
+            "cyclegan-tf translate drawing.png cartoon.png",
+            "cyclegan-tf translate saved_models/faces photos translated --skip-existing",
+            more="Exit status: 0 if all are translated, 3 if some could not be, 2 if none.",
+        ),
         description="Translates an image, an animation, a video, or a folder of them, at their own "
         "size.",
     )

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from cyclegan_tf.cli.arguments import real
+from cyclegan_tf.cli.arguments import examples, real
+from cyclegan_tf.cli.terminal import result
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.volumes.windows import WINDOWS
 
@@ -26,7 +27,7 @@ def run(options):
     )
     with replacing(output) as temporary:
         image.save(temporary, "PNG")
-    print(f"Drew {output} ({image.width}x{image.height}).")
+    result(f"Drew {output} ({image.width}x{image.height}).")
 
 
 def add(subcommands):
@@ -37,6 +38,10 @@ def add(subcommands):
         description="Draws the axial, coronal and sagittal slice through one point of a volume; of "
         "another on the same grid, too, and the other minus the first. Research only, not for "
         "diagnosis.",
+        **examples(
+            "cyclegan-tf view head.nii.gz --output head.png",
+            "cyclegan-tf view ct.nii.gz sct.nii.gz --output difference.png --preset bone",
+        ),
     )
     parser.add_argument("volume", help=".nii, .nii.gz, a folder of DICOM, .npy or .npz")
     parser.add_argument("other", nargs="?", help="another on the same grid")

@@ -12,6 +12,16 @@ def flags(names):
     return {name: f"--{name.replace('_', '-')}" for name in names}
 
 
+def flags_of(parser):
+    """The options of a parser by the names of their arguments: `{"batch": "--batch"}`."""
+    flags = {}
+    for action in parser._actions:
+        for flag in action.option_strings:
+            if flag.startswith("--") and not flag.startswith("--no-"):
+                flags.setdefault(action.dest, flag)
+    return flags
+
+
 @contextlib.contextmanager
 def of_options(flags):
     """Within, what an error or a warning calls by its Python name is called by its option.

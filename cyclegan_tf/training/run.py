@@ -21,6 +21,7 @@ from cyclegan_tf.data import pipeline
 from cyclegan_tf.training import callbacks as cb
 from cyclegan_tf.training import distribute, memory, report
 from cyclegan_tf.training.progress import Progress
+from cyclegan_tf.training.resume import compare
 
 FORMAT = 1
 LOCK = ".lock"
@@ -105,17 +106,18 @@ def train(
         )
     model.steps_per_execution = steps_per_execution
     strategy, chief = model.strategy, distribute.is_chief(model.strategy)
+    description = _description(model, dataset, settings)
     with distribute.losses_told(strategy), contextlib.ExitStack() as claim:
         done, reason = 0, None
         with distribute.together(strategy):
             if chief:
-                claim.enter_context(_claimed(folder, _description(model, dataset, settings), model))
+                claim.enter_context(_claimed(folder, description, model, epochs))
                 done = _restored(model, folder)
                 reason = next(filter(None, (stop(done) for stop in _early_stops(callbacks))), None)
         done, goes_on = distribute.of_chief(strategy, done, reason is None)
         with distribute.together(strategy):
             if not chief:
-                _follow(folder, _description(model, dataset, settings), model, done)
+                _follow(folder, description, model, epochs, done)
         if chief and done >= epochs:
             print(f"{folder} has its {counted(epochs, 'epoch')} already.")
         elif chief and reason:
@@ -212,10 +214,10 @@ def _restored(model, folder):
     return done or 0
 
 
-def _follow(folder, description, model, done):
+def _follow(folder, description, model, epochs, done):
     """Loads the state that the chief goes on from, and looks whether it is the same run."""
     try:
-        _compare(folder / "run.json", description, warn=False)
+        compare(folder / "run.json", description, epochs, warn=False)
         model.load_weights(cb.state_path(folder, done))
     except OSError as error:
         raise InputError(
@@ -319,7 +321,7 @@ def _versions():
 
 
 @contextlib.contextmanager
-def _claimed(folder, description, model):
+def _claimed(folder, description, model, epochs):
     """Holds the run's folder for this process, once it is certain that the run is this one.
 
     Writes `run.json`, or compares it with the one that is there; removes what a killed process
@@ -345,7 +347,7 @@ def _claimed(folder, description, model):
         ) from None
     with lock:
         if path.exists():
-            _compare(path, description)
+            compare(path, description, epochs)
         for part in (folder, *(folder / name for name in ("epochs", "examples", "state", "best"))):
             for left_over in part.glob(".writing-*"):
                 left_over.unlink()
@@ -356,37 +358,3 @@ def _claimed(folder, description, model):
 
 def _is_ours(path):
     return path.name == LOCK or path.name.startswith(".writing-")
-
-
-def _compare(path, description, warn=True):
-    """Raises InputError if the run in `path` is another than the one described."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        differences = list(_differences(stored, json.loads(json.dumps(description))))
-    except (ValueError, AttributeError):
-        raise InputError(f"{path} cannot be read: train into another folder.") from None
-    if differences:
-        raise InputError(
-            f"{path.parent} holds a run with other arguments ({'; '.join(differences)}): give the "
-            "same ones to go on with it, or the name of a new folder."
-        )
-    if warn and stored.get("versions") != description["versions"]:
-        warnings.warn(
-            f"{path.parent} was started with {stored.get('versions')}, and goes on with "
-            f"{description['versions']}: the weights may differ from an uninterrupted run.",
-            stacklevel=4,
-        )
-
-
-def _differences(stored, given, prefix=""):
-    """Yields "name: stored, now given" for each argument that differs."""
-    for name in dict.fromkeys([*stored, *given]):
-        if prefix + name in ("versions", "devices", "changed", "data.sources", "data.origin"):
-            continue
-        old, new = stored.get(name), given.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{prefix}{name}.")
-        elif old != new:
-            # The only argument that a user of the command line gives in other words.
-            meaning = " (epochs x steps)" if name == "total_steps" else ""
-            yield f"{prefix}{name}{meaning} was {old!r}, now {new!r}"
