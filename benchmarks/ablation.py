@@ -6,7 +6,7 @@ Trains variants, each seed in a process of its own, for the same number of secon
 of each tells how many steps that is, so that the rate reaches zero in time. Scores the translations
 of all held-out images, both ways. Writes FOLDER/ablation.md, and FOLDER/ablation.png with a row
 per variant. Interrupted, it goes on. Needs the Inception weights, and those of AlexNet for some
-variants (see the README); nothing else may run meanwhile.
+variants (docs/guides/evaluation.md); nothing else may run meanwhile.
 """
 
 import argparse
