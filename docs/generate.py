@@ -143,6 +143,11 @@ def _method(name):
         f"Batch size {found.batch} by default. In Python an option has underscores, "
         "`cycle_weight` for `--cycle-weight`. Where no default stands, its description says it.\n",
     ]
+    if found.defaults:
+        set_ = ", ".join(
+            f"`--{k.replace('_', '-')}` {_value(v)}" for k, v in found.defaults.items()
+        )
+        parts.append(f"A preset of `{found.model.method}` with other defaults: {set_}.\n")
     if found.adapt:
         parts.append("Some defaults depend on the data: `--dry-run` prints what a run takes.\n")
     for group, title in GROUPS.items():
@@ -224,7 +229,7 @@ def _formats():
         "format",
         "files",
         "written",
-        "exact beside 8 bits",
+        "kept exactly",
         "channels written",
         "several images",
     )

@@ -57,6 +57,8 @@ def links(path, text):
         inside = re.fullmatch(rf"{REPOSITORY}/(?:blob|raw|tree)/main/(.*)", link)
         if inside:
             yield ROOT / inside[1], anchor
+        elif link == REPOSITORY:
+            yield README, anchor
         elif not re.match(r"https?:|mailto:", link):
             yield (path.parent / link).resolve() if link else path, anchor
 
@@ -168,7 +170,7 @@ def test_the_five_lines_of_python_run(tmp_path, monkeypatch):
 @pytest.mark.long
 def test_the_first_hour_runs_from_another_folder(tmp_path):
     folder = own_folders(tmp_path / "elsewhere")
-    shortened = {"128": "16", "30": "0.2"}
+    shortened = {"128": "32", "30": "0.2"}
     run = [sys.executable, "-m", "cyclegan_tf"]
     more = {"train": ["--filters", "2"], "evaluate": ["--features", "none", "--lpips", "none"]}
     done = []
