@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := saved_models/demo
 
-.PHONY: demo test fast test-long pretrained lint bench docs clean
+.PHONY: demo test fast test-long pretrained lint types bench docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -47,6 +47,10 @@ pretrained: $(VENV)/installed
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The public API, as mypy sees it.
+types: $(VENV)/installed-test
+	$(BIN)/mypy
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python benchmarks/speed.py --write
