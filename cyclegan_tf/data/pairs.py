@@ -6,6 +6,7 @@ from typing import Literal
 
 from cyclegan_tf.common import types
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.wording import counted
 from cyclegan_tf.data import assembly, checks, npz
 from cyclegan_tf.data.io import formats, layouts, listing
 from cyclegan_tf.data.io.folder import (
@@ -171,7 +172,7 @@ def from_npz(
         ranges=found.ranges[:: -1 if direction == "ba" else 1],
         paired={"train": True, "test": True},
         sources=[str(path)],
-        notes=[f"{len(train) + len(test)} pairs in the order of the arrays"],
+        notes=[f"{counted(len(train) + len(test), 'pair')} in the order of the arrays"],
     )
 
 
@@ -280,6 +281,6 @@ def _said(layout, split, held_back, way):
     counts = len(split[0]) + len(split[1]) * held_back, len(split[1])
     tests = "" if held_back else f" (for testing {counts[1]} of {test})"
     if len(layout.train) == 2:
-        return f"{counts[0]} pairs by name from {train}{tests}"
+        return f"{counted(counts[0], 'pair')} by name from {train}{tests}"
     sides = "{} left, {} right".format(*"AB"[::way])
-    return f"{counts[0]} images of {train}{tests}, each cut down its middle: {sides}"
+    return f"{counted(counts[0], 'image')} of {train}{tests}, each cut down its middle: {sides}"

@@ -10,6 +10,7 @@ from cyclegan_tf.common import renamed
 from cyclegan_tf.common.atomic_files import write_text
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.wording import counted
 from cyclegan_tf.evaluation.direction import DIRECTIONS, Direction, protocol
 from cyclegan_tf.evaluation.registry import METRICS
 from cyclegan_tf.evaluation.scorer import Tools
@@ -136,9 +137,10 @@ class Evaluate(keras.callbacks.Callback):
         best, last = self._best(rows), rows[-1]["epoch"] if rows else 0
         if not self.patience or best is None or last - best < self.patience:
             return None
+        patience = counted(self.patience, "epoch")
         return (
             f"Stopped {self.folder} after epoch {last}: {self.monitor} was best after epoch "
-            f"{best}, and no better for {self.patience} epochs; give more patience to go on."
+            f"{best}, and no better for {patience}; give more patience to go on."
         )
 
     def _best(self, rows):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from cyclegan_tf.common import types
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.wording import counted
 from cyclegan_tf.data import npz, pipeline, prepare
 from cyclegan_tf.methods import registry
 from cyclegan_tf.methods.options import declarations
@@ -144,7 +145,9 @@ def description(name, model, epochs, steps, batch_size):
     lines.append("networks (parameters):")
     for network in [*model.generators, *model.discriminators]:
         lines.append(f"  {network.name}: {network.count_params():,}")
-    lines.append(f"run: {epochs} epochs of {steps} steps, batches of {batch_size}")
+    lines.append(
+        f"run: {counted(epochs, 'epoch')} of {counted(steps, 'step')}, batches of {batch_size}"
+    )
     known = memory.knows(model)
     lines.append(
         memory.sentence(model, batch_size) if known else "Memory: not estimated for this method."

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.common.wording import counted
 from cyclegan_tf.networks.layers import winograd
 from cyclegan_tf.networks.layers.convolutions import Conv2D
 from cyclegan_tf.networks.layers.normalization import InstanceNormalization
@@ -220,7 +221,7 @@ def sentence(model, batch_size):
     """
     needed, there = estimate(model, batch_size), free()
     height, width = model.pool_a.images.shape[1:3]
-    images = "1 image" if batch_size == 1 else f"{batch_size} images"
+    images = counted(batch_size, "image")
     text = f"Memory: about {_gib(needed.total)} for a step of {images} of {height}x{width}"
     return text + ("." if there is None else f"; {_gib(there + needed.held)} are there for it.")
 

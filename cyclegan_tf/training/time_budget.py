@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.wording import counted
 from cyclegan_tf.training import distribute
 
 #: Filters to choose from, and the steps that a larger network needs to be worth its time.
@@ -121,7 +122,7 @@ def choose(make, minutes, batch_size=1, epochs=EPOCHS, sizes=(), strategy=None):
         steps = steps_in(left, tried, epochs)
         if best is not None and steps < ENOUGH:
             filters = candidate["filters"]
-            why = f"{filters} filters would get {steps} steps, fewer than {ENOUGH}"
+            why = f"{filters} filters would get {counted(steps, 'step')}, fewer than {ENOUGH}"
             break
         best = candidate | {"total_steps": steps}
         each = f"{1000 * tried.step:.0f} ms each"
@@ -149,4 +150,4 @@ def begun(folder, epochs=EPOCHS, sizes=()):
 
 def _said(chosen):
     filters = f"{chosen['filters']} filters and " if "filters" in chosen else ""
-    return f"{filters}{chosen['total_steps']} steps"
+    return f"{filters}{counted(chosen['total_steps'], 'step')}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.wording import counted
 from cyclegan_tf.data.assembly import check_division, domain_names, hold_out
 from cyclegan_tf.data.io import image_file
 from cyclegan_tf.volumes import intensity, slicing, volume
@@ -109,7 +110,7 @@ def from_volumes(
         modalities=modalities,
         names=domain_names(names) if names else _names(modalities),
         labels=_label_names(masks),
-        sources=[f"{len(f)} volumes" for f in found] + [word],
+        sources=[counted(len(f), "volume") for f in found] + [word],
         progress=progress,
     )
 

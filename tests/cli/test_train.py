@@ -206,7 +206,7 @@ def test_every_method_has_a_budget_of_minutes(method, timed, tmp_path, monkeypat
     train(method, dataset, tmp_path / "run", batch_size=4, epochs=2, **options)
     assert timed == [(found.model.method, 4)]
     # Of 120 seconds 5% and one for each epoch are kept back: 3 steps fit, or one in each epoch.
-    assert "run: 2 epochs of 1 steps, batches of 4" in capsys.readouterr().out
+    assert "run: 2 epochs of 1 step, batches of 4" in capsys.readouterr().out
 
 
 def test_a_trial_times_what_a_run_does(eager):
