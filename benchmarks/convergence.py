@@ -4,7 +4,8 @@
 
 Trains CycleGAN with plain and with fast convolutions from the same seeds, everything else
 equal, into runs in FOLDER (interrupted, it goes on), and scores each on held-out images.
-Prints a table and writes FOLDER/convergence.png. Needs the Inception weights (docs/guides/evaluation.md).
+Prints a table and writes FOLDER/convergence.png. Needs the Inception weights
+(docs/guides/evaluation.md).
 """
 
 import argparse
