@@ -332,9 +332,7 @@ def on_page_markdown(markdown, page, config, files):
     """Leads links to pages of the site, and lists the reference on its first page."""
     address = page.file.src_uri
     if address == "reference/index.md":
-        made = {name: name.removeprefix("reference/") for name in reference()}
-        lines = [f"- [{_first_line(name, files)}]({link})" for name, link in made.items()]
-        markdown += "\n" + "\n".join(lines) + "\n"
+        markdown += _contents()
     if address.startswith("reference/"):
         return markdown
     if address in ("index.md", "gallery.md"):  # which have no neighbours
@@ -348,8 +346,20 @@ def on_page_markdown(markdown, page, config, files):
     return relinked(markdown, _source(address), address_of)
 
 
-def _first_line(address, files):
-    return files.get_file_from_path(address).content_string.partition("\n")[0].removeprefix("# ")
+def _contents():
+    """Lists the pages of the reference."""
+    from cyclegan_tf.methods.names import METHODS
+
+    methods = [(f"[{name}](methods/{name}.md)", what) for name, (_, what) in METHODS.items()]
+    modules = [
+        (f"[{title}](api/{_slug(title)}.md)", ", ".join(f"`{name}`" for name in names))
+        for title, names in MODULES.items()
+    ]
+    return (
+        "\n[Command line](command-line.md), [metrics](metrics.md), [formats](formats.md)\n\n"
+        f"## Methods and their options\n\n{_table(('', ''), methods)}\n"
+        f"## Python\n\n{_table(('', ''), modules)}"
+    )
 
 
 def on_page_content(html, page, config, files):
