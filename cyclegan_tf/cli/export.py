@@ -7,11 +7,12 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import import_tensorflow
 from cyclegan_tf.inference import formats
 from cyclegan_tf.inference.formats import FORMATS, SUFFIXES
-from cyclegan_tf.inference.source import is_generator
 
 
 def run(options):
     """Does what the options say."""
+    from cyclegan_tf.inference.source import is_generator
+
     if is_generator(options.target) and formats.of(options.target) is None:
         raise InputError(
             f"export [MODEL] TARGET: {options.target} is a generator, which comes first: name "
