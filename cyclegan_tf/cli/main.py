@@ -7,6 +7,8 @@ anything unforeseen with one and status 1 (`--verbose` shows the traceback).
 import argparse
 import codecs
 import contextlib
+import difflib
+import functools
 import os
 import sys
 import traceback
@@ -78,6 +80,10 @@ def main(arguments=None):
         if unknown:
             if options.run is train.run:
                 train.refuse_unknown(options, unknown)
+            flag = unknown[0].partition("=")[0]
+            if near := difflib.get_close_matches(flag, words.flags_of(parser).values(), 1):
+                command = arguments[0]
+                raise InputError(f"{flag} is no option of {command}: did you mean {near[0]}?")
             parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         told = terminal.quiet() if "--quiet" in output else contextlib.nullcontext()
         with told, words.of_options(words.flags_of(parser)):
@@ -150,6 +156,7 @@ def _parsers(commands=tuple(COMMANDS), arguments=("--method", "cyclegan")):
     parser = argparse.ArgumentParser(
         prog="cyclegan-tf",
         description="CycleGAN and its relatives: prepare images, train, evaluate, translate.",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--version", action="version", version=f"cyclegan_tf {cyclegan_tf.__version__}"
@@ -161,7 +168,8 @@ def _parsers(commands=tuple(COMMANDS), arguments=("--method", "cyclegan")):
         help="print what makes a shell complete the words: bash, zsh or tcsh",
     )
     _add_output(parser)
-    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole_words = functools.partial(argparse.ArgumentParser, allow_abbrev=False)
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=whole_words)
     for name in commands:
         more = (arguments,) if COMMANDS[name] is train else ()
         COMMANDS[name].add(subcommands, *more)

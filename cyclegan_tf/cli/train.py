@@ -154,7 +154,7 @@ def method_in(arguments):
 
     What options there are depends on it, so it is looked for before anything else.
     """
-    finder = argparse.ArgumentParser(add_help=False)
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--method", nargs="?")
     finder.add_argument("-h", "--help", action="store_true")
     known, _ = finder.parse_known_args(arguments)
@@ -162,7 +162,7 @@ def method_in(arguments):
 
 
 def refuse_unknown(options, words):
-    """Raises InputError if the first of the words that no option took looks like an option."""
+    """Raises InputError if the first of the words that no option took is another method's."""
     from cyclegan_tf.methods import registry
 
     flag = words[0].partition("=")[0]
@@ -171,10 +171,8 @@ def refuse_unknown(options, words):
     name = flag.removeprefix("--").removeprefix("no-").replace("-", "_")
     if name in WORDS:
         raise InputError(f"{flag} is called {WORDS[name]} here.")
-    said = "--{}".format
-    registry.checked(
-        options.method, [name], lambda one: flag if one == name else said(one.replace("_", "-"))
-    )
+    if registry.owners(name):
+        registry.checked(options.method, [name], lambda _: flag)
 
 
 def add(subcommands, arguments=()):
