@@ -180,8 +180,8 @@ def add_measuring(group):
     group.add_argument(
         "--features",
         choices=("inception", "random", "none"),
-        help="features of distances between sets, such as FID and KID (default: inception where "
-        "its weights can be had)",
+        help="features of distances between sets, such as FID and KID (default: inception, where "
+        "its weights can be had, and beside it EfficientNet, which random and none leave out, too)",
     )
     group.add_argument(
         "--weights", metavar="FILE", help="weights of Inception (default: cached or downloaded)"

@@ -121,7 +121,7 @@ class Evaluate(keras.callbacks.Callback):
         except (OSError, ValueError, KeyError, TypeError):
             return  # none yet, or damaged
         now = self.protocol | {"monitor": self.monitor}
-        decisive = ("monitor", "pictures", "seed", "weights", "resize", "lpips")
+        decisive = ("monitor", "pictures", "seed", "weights", "resize", "efficientnet", "lpips")
         other = [n for n in decisive if n in before and n in now and before[n] != now[n]]
         other = [{"pictures": "images"}.get(name, name) for name in other]
         if other:

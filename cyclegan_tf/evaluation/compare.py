@@ -24,7 +24,8 @@ from cyclegan_tf.training.run import train
 
 BUDGETS = ("steps", "seconds")
 #: The scores of the tables, of those that could be computed.
-SHOWN = ("psnr", "ssim", "lpips", "fid", "kid", "frechet_random", "edge_preservation")
+SHOWN = ("psnr", "ssim", "lpips", "fid", "kid", "recall", "kid_efficientnet", "frechet_random")
+SHOWN += ("variation", "follow", "edge_preservation")
 #: Inputs, and translations of each, from which diversity is measured.
 INPUTS, SAMPLES = 20, 5
 #: Epochs into which the budget of steps is divided: seconds are looked at after each.

@@ -61,6 +61,8 @@ def evaluate(
         images: At most so many of each domain, drawn at random; by default all.
         features: "inception", "random" (untrained: no published meaning), or "none". By default
             random where `metrics` has scores of that, else inception where its weights can be had.
+            Of EfficientNet, a second family, there are scores where its weights can be had,
+            unless this is "random" or "none".
         weights: File of the Inception weights.
         resize: "clean" or "legacy": how images get to Inception's size.
         lpips: "alex", "vgg", or "none". By default alex where its weights can be had.

@@ -8,6 +8,7 @@ import numpy as np
 #: What metrics compare, by the name of their group; there is a table for each.
 GROUPS = {
     "set": "As a set, against real images of the target domain",
+    "unseen": "As a set, in features that no training here looks at (EfficientNet-Lite0)",
     "pairs": "Each image against its true partner",
     "input": "Each image against its input",
     "hidden": "Hidden information: mean error of the cycle, as a share of the value range",
@@ -30,7 +31,7 @@ class Metric:
         pick: Function from what `function` returns to the metric's part of it: an array `(n,)`
             with a number for each image, one number, or a `Score`; None takes all of it.
         scale: Factor of the value in tables.
-        features: "inception" or "random" where it takes features; else None.
+        features: "inception", "efficientnet" or "random" where it takes features; else None.
         least_images: How many images of each domain it needs.
         least_side: How many pixels the smaller side of an image needs.
         protocol: What to say beside the tables where the metric is in them.

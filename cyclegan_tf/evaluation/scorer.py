@@ -9,7 +9,12 @@ from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.value_range import denormalize, normalize
 from cyclegan_tf.evaluation import metrics
-from cyclegan_tf.evaluation.metrics import arrays, inception_features, perceptual
+from cyclegan_tf.evaluation.metrics import (
+    arrays,
+    efficientnet_features,
+    inception_features,
+    perceptual,
+)
 from cyclegan_tf.evaluation.metrics.features import RandomFeatures, cached
 from cyclegan_tf.evaluation.registry import METRICS, Score
 
@@ -63,7 +68,8 @@ class Tools:
     Args:
         names: List or tuple of names of `registry.METRICS`, or None for all that apply.
         features: "inception", "random", "none", or None: inception where it can be had, and random
-            where `names` has scores of that.
+            where `names` has scores of that. Of EfficientNet beside Inception's, unless it is
+            "random" or "none".
         weights: File of the Inception weights.
         resize: "clean" or "legacy".
         lpips: "alex", "vgg", "none", or None: alex where it can be had.
@@ -72,9 +78,12 @@ class Tools:
         progress: Whether to show progress bars.
 
     Attributes:
-        extractor: Feature extractor (see `metrics.features`), or None.
+        families: The families of features whose scores a reader expects.
+        extractors: Dictionary from those that could be had to their extractors (see
+            `metrics.features`).
         perceptual: `metrics.perceptual.Lpips`, or None.
-        missing: Dictionary from "features" and "lpips" to the sentence why there is none.
+        missing: Dictionary from a family of features and "lpips" to the sentence why there is
+            none.
 
     Raises:
         InputError: If an argument is none of these, or weights that were asked for, by name or
@@ -115,23 +124,32 @@ class Tools:
                 raise InputError(f"{name} must be one of {listed}, received {value!r}.")
         self.names, self.seed, self.progress = names, int(seed), progress
         self.missing = {}
-        self.extractor = self.perceptual = None
+        self.perceptual = None
         wanted = [METRICS[name] for name in names or METRICS]
         kinds = {metric.features for metric in wanted} - {None}
         if features is None and names is not None and "random" in kinds:
             features = "random"
-        if kinds:
-            load = functools.partial(inception_features.load, weights, resize)
-            if features == "random":
-                load = RandomFeatures
-            self.extractor = self._load("features", features, load, weights)
+        self.families = ("random",) if features == "random" else ("inception", "efficientnet")
+        load = functools.partial(inception_features.load, weights, resize)
+        # Of the two, Inception alone is asked for by name and has weights that can be given.
+        beside = "none" if features == "none" else None
+        found = {
+            kind: self._load(kind, "features", choice, load, given)
+            for kind, choice, load, given in (
+                ("inception", features, load, weights),
+                ("efficientnet", beside, efficientnet_features.load, None),
+                ("random", features, RandomFeatures, None),
+            )
+            if kind in kinds and kind in self.families
+        }
+        self.extractors = {kind: one for kind, one in found.items() if one is not None}
         if any("lpips" in metric.takes.values() for metric in wanted):
             load = functools.partial(perceptual.load, lpips or "alex", lpips_weights)
-            self.perceptual = self._load("lpips", lpips, load, lpips_weights)
+            self.perceptual = self._load("lpips", "lpips", lpips, load, lpips_weights)
 
-    def _load(self, kind, choice, load, weights):
+    def _load(self, kind, argument, choice, load, weights):
         if choice == "none":
-            self.missing[kind] = f"it was switched off by {kind}='none'."
+            self.missing[kind] = f"it was switched off by {argument}='none'."
             return None
         try:
             return load()
@@ -180,9 +198,9 @@ class Scorer:
         if self.names is None:
             self.names = [name for name in METRICS if not reasons[name]]
             self.left_out = {n: r for n, r in reasons.items() if r and self._expected(METRICS[n])}
-        if any(METRICS[name].features for name in self.names):
-            # At once, so that weights that do not fit are told before any training.
-            self._real = self._features(reference)
+        families = {METRICS[name].features for name in self.names} - {None}
+        # At once, so that weights that do not fit are told before any training.
+        self._real = {family: self._features(reference, family) for family in sorted(families)}
 
     def score(self, images, *, cycled=None, there=None, back=None, seen=None, group=None):
         """Scores images as translations.
@@ -196,16 +214,20 @@ class Scorer:
             group: Only scores of this group; by default all.
 
         Returns:
-            Dictionary from each name to its `Score`, without those that need what is None.
+            Dictionary from each name to its `Score`, without those that need what is None, or more
+            images.
         """
-        materials, results, scores = self._materials(images, cycled, there, back, seen), {}, {}
+        results, scores = {}, {}
+        made = functools.partial(self._materials, images, cycled, there, back, seen)
+        made = functools.cache(made)
         for name in self.names:
             metric = METRICS[name]
-            unlike = group not in (None, metric.group)
-            if unlike or not materials.keys() >= set(metric.takes.values()):
+            materials, unlike = made(metric.features), group not in (None, metric.group)
+            few = len(images) < metric.least_images
+            if unlike or few or not materials.keys() >= set(metric.takes.values()):
                 continue
             # Metrics that are parts of one result share it.
-            key = metric.function, *metric.takes.items()
+            key = metric.function, metric.features, *metric.takes.items()
             if key not in results:
                 given = {argument: materials[one]() for argument, one in metric.takes.items()}
                 results[key] = metric.function(**given)
@@ -217,7 +239,9 @@ class Scorer:
         """What the scores depend on, beside the images and the generators: a dictionary."""
         used = [METRICS[name] for name in METRICS if name in self.names]
         taken = {one for metric in used for one in metric.takes.values()}
-        protocol = self.tools.extractor.protocol if "real_features" in taken else {}
+        protocol, families = {}, {metric.features for metric in used}
+        for name, extractor in self.tools.extractors.items():
+            protocol |= extractor.protocol if name in families else {}
         for metric in used:
             protocol = protocol | metric.protocol
         if "lpips" in taken:
@@ -229,22 +253,26 @@ class Scorer:
             protocol["ms_ssim"] = f"{scales} of 5 scales"
         return protocol
 
-    def _materials(self, images, cycled, there, back, seen):
-        """All that metrics may take, by name: functions, so that only what is used is made."""
+    def _materials(self, images, cycled, there, back, seen, family):
+        """All that metrics may take, by name: functions, so that only what is used is made.
+
+        Features are those of the family; None has none.
+        """
         some = slice(len(images))
         inputs, tools = self.inputs[some], self.tools
         made = {
             # Stored values, and what is black and white in them.
             "inputs": lambda: inputs.images,
             "translated": lambda: images.images,
+            "reference": lambda: self.reference.images,
             "input_range": lambda: inputs.value_range,
             "target_range": lambda: self.reference.value_range,
             # float32 in [-1, 1].
             "normalized_inputs": lambda: inputs.normalized,
             "normalized_translated": lambda: images.normalized,
             # Of the reference and of the translations.
-            "real_features": lambda: self._real,
-            "fake_features": lambda: self._features(images),
+            "real_features": lambda: self._real[family],
+            "fake_features": lambda: self._features(images, family),
             "lpips": lambda: tools.perceptual,
             "ms_ssim_scales": lambda: metrics.ms_ssim_scales(self.height, self.width),
             "seed": lambda: tools.seed,
@@ -282,15 +310,14 @@ class Scorer:
         patients = None if self.patients is None else self.patients[: len(found)]
         return Score.of_images(found, self.tools.seed, patients)
 
-    def _features(self, images):
-        return cached(self.tools.extractor, images.eight_bit, self.tools.progress)
+    def _features(self, images, family):
+        return cached(self.tools.extractors[family], images.eight_bit, self.tools.progress)
 
     def _expected(self, metric):
         """Whether a reader asks why there is no such score."""
         if "masks" in metric.takes.values():
             return self.masks is not None
-        extractor = self.tools.extractor
-        return metric.features in (None, extractor.name if extractor else "inception")
+        return metric.features in (None, *self.tools.families)
 
     def _reason(self, metric, back):
         """Why a score does not apply; empty where it does."""
@@ -310,16 +337,14 @@ class Scorer:
         other = [count for count in channels if count not in (1, 3)]
         if other and takes & {"real_features", "lpips"}:
             return f"it needs 1 or 3 channels, received {other[0]}."
-        if metric.features:
-            extractor = self.tools.extractor
-            if extractor is None or extractor.name != metric.features:
-                return missing.get("features", f"it needs features={metric.features!r}.")
-            count = min(len(self.reference), len(self.inputs))
-            if count < metric.least_images:
-                return (
-                    f"it needs at least {metric.least_images} images of each domain, received "
-                    f"{count}."
-                )
+        if metric.features and metric.features not in self.tools.extractors:
+            family = "random" if metric.features == "random" else "inception"
+            return missing.get(metric.features, f"it needs features={family!r}.")
+        count = min(len(self.reference), len(self.inputs))
+        if count < metric.least_images:
+            return (
+                f"it needs at least {metric.least_images} images of each domain, received {count}."
+            )
         if "lpips" in takes:
             if self.tools.perceptual is None:
                 return missing.get("lpips", "it needs the LPIPS weights.")

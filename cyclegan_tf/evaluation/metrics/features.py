@@ -1,24 +1,36 @@
-"""Features of images: a cache on disk, and an untrained extractor beside Inception.
+"""Features of images: a cache on disk, published networks, and an untrained one.
 
 An extractor is a callable from uint8 images `(n, height, width, 1 or 3)` to float32 features
 `(n, d)`, with `name`, `key` (tells extractors apart) and `protocol` (what to print beside a
-score). `inception_features.load` gives the published one.
+score). `inception_features.load` and `efficientnet_features.load` give the published ones.
 """
 
+import functools
 import hashlib
 import warnings
 import zipfile
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from cyclegan_tf.common.atomic_files import replacing
 from cyclegan_tf.common.cache import cache_folder
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.common.progress import tqdm
 from cyclegan_tf.evaluation.metrics import arrays
+from cyclegan_tf.networks.pretrained import weight_files
+from cyclegan_tf.networks.pretrained import weights as weight_source
 
 #: Bytes of features that are kept; beyond them the longest unused go.
 KEPT = 2**30
+#: Images per step of a network: bounds the memory, not the result.
+BATCH = 32
+
+_RESIZES = {
+    "clean": "clean (PIL bicubic, antialias, float)",
+    "legacy": "legacy (TensorFlow 1 bilinear)",
+}
 
 
 def cached(extractor, images, progress=False):
@@ -62,6 +74,96 @@ def _forget_the_oldest(folder):
         total += path.stat().st_size
         if total > KEPT:
             path.unlink(missing_ok=True)
+
+
+class Pretrained:
+    """Features of a published network; subclasses say which.
+
+    Args:
+        weights: Weight file; by default as `networks.pretrained.weights.locate` finds it.
+        resize: How images get to the network's size, "clean" or "legacy"; see
+            `inception_features.load`.
+
+    Attributes:
+        name: What it is called, also in `weights.PUBLISHED`.
+        described: What a protocol calls its features.
+        network: Function from tensors to the Keras model.
+        side: Height and width of the images that the model takes.
+        key: What tells extractors of other weights or another resize apart.
+        protocol: Dictionary of strings to print beside a score: "features", "weights" (the
+            SHA-256 of their file) and "resize".
+    """
+
+    name = described = network = side = None
+
+    def __init__(self, weights=None, resize="clean"):
+        if resize not in _RESIZES:
+            raise InputError(f'resize must be "clean" or "legacy", received {resize!r}.')
+        (located,) = weight_source.locate(self.name, weights)
+        self._file, sha256 = located
+        self.resize = resize
+        self.key = f"{self.name} {sha256} {resize}"
+        self.protocol = {
+            "features": self.described,
+            "weights": sha256,
+            "resize": _RESIZES[resize],
+        }
+
+    @functools.cached_property
+    def _features(self):
+        """The network, built when first needed: not where all features are cached."""
+        model = self.network(weight_files.read(self._file))
+        # Of any number of images, so that the last batch needs no trace of its own.
+        images = tf.TensorSpec((None, self.side, self.side, 3), tf.float32)
+        return tf.function(lambda x: model(x, training=False), [images])
+
+    def __call__(self, images, progress=False):
+        """Computes the features.
+
+        Args:
+            images: uint8 array `(n, height, width, 1 or 3)`; gray is taken as three equal
+                channels.
+            progress: Whether to show a progress bar.
+
+        Returns:
+            float32 array `(n, d)`, at least 0.
+
+        Raises:
+            InputError: If the images are others, or the weights are incomplete or do not fit.
+        """
+        images = arrays.check("images", images)
+        if images.dtype != np.uint8:
+            raise InputError(
+                f"images must be uint8, received {images.dtype}: FID is defined on 8-bit images, "
+                "convert them first."
+            )
+        images, parts = arrays.rgb(images), []
+        with tqdm(total=len(images), unit="image", disable=not progress) as bar:
+            for start in range(0, len(images), BATCH):
+                batch = _RESIZE[self.resize](images[start : start + BATCH], self.side)
+                parts.append(self._features(batch).numpy())
+                bar.update(len(batch))
+        return np.concatenate(parts)
+
+
+def clean_resize(images, side):
+    """Pillow's bicubic filter with antialias, per channel in float32, clipped to 0..255."""
+    resized = np.empty((len(images), side, side, 3), np.float32)
+    for image, place in zip(images.astype(np.float32), resized, strict=True):
+        for channel in range(3):
+            plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
+            place[..., channel] = plane.resize((side, side), Image.Resampling.BICUBIC)
+    return resized.clip(0, 255)
+
+
+def legacy_resize(images, side):
+    """TensorFlow 1's bilinear resize: output pixel i lies at i * (old side / new side)."""
+    return tf.raw_ops.ResizeBilinear(
+        images=images, size=(side, side), align_corners=False, half_pixel_centers=False
+    )
+
+
+_RESIZE = {"clean": clean_resize, "legacy": legacy_resize}
 
 
 class RandomFeatures:

@@ -1,25 +1,7 @@
 """FID and KID, and the features of the published Inception network behind them."""
 
-import functools
-
-import numpy as np
-import tensorflow as tf
-from PIL import Image
-
-from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.common.progress import tqdm
-from cyclegan_tf.evaluation.metrics import arrays, distribution, features
-from cyclegan_tf.networks.pretrained import inception, weight_files
-from cyclegan_tf.networks.pretrained import weights as weight_source
-from cyclegan_tf.networks.pretrained.inception import SIDE
-
-#: Images per step: bounds the memory, not the result.
-BATCH = 32
-
-_RESIZES = {
-    "clean": "clean (PIL bicubic, antialias, float)",
-    "legacy": "legacy (TensorFlow 1 bilinear)",
-}
+from cyclegan_tf.evaluation.metrics import distribution, features
+from cyclegan_tf.networks.pretrained import inception
 
 
 def fid(real, fake, *, weights=None, resize="clean", progress=False):
@@ -94,87 +76,14 @@ def load(weights=None, resize="clean"):
     return Inception(weights, resize)
 
 
-class Inception:
+class Inception(features.Pretrained):
     """Features of images: the means over the last maps of the 2015-12-05 Inception.
 
     Args:
         weights: As for `load`.
         resize: As for `load`.
-
-    Attributes:
-        name: "inception".
-        key: What tells extractors of other weights or another resize apart.
-        protocol: Dictionary of strings to print beside a score: "features", "weights" (the
-            SHA-256 of their file) and "resize".
     """
 
     name = "inception"
-
-    def __init__(self, weights=None, resize="clean"):
-        if resize not in _RESIZES:
-            raise InputError(f'resize must be "clean" or "legacy", received {resize!r}.')
-        (located,) = weight_source.locate("inception", weights)
-        self._file, sha256 = located
-        self.resize = resize
-        self.key = f"inception {sha256} {resize}"
-        self.protocol = {
-            "features": "Inception 2015-12-05, pool3, 2048-d",
-            "weights": sha256,
-            "resize": _RESIZES[resize],
-        }
-
-    @functools.cached_property
-    def _features(self):
-        """The network, built when first needed: not where all features are cached."""
-        model = inception.network(weight_files.read(self._file))
-        # Of any number of images, so that the last batch needs no trace of its own.
-        images = tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32)
-        return tf.function(lambda x: model(x, training=False), [images])
-
-    def __call__(self, images, progress=False):
-        """Computes the features.
-
-        Args:
-            images: uint8 array `(n, height, width, 1 or 3)`; gray is taken as three equal
-                channels.
-            progress: Whether to show a progress bar.
-
-        Returns:
-            float32 array `(n, 2048)`, at least 0.
-
-        Raises:
-            InputError: If the images are others, or the weights are incomplete or do not fit.
-        """
-        images = arrays.check("images", images)
-        if images.dtype != np.uint8:
-            raise InputError(
-                f"images must be uint8, received {images.dtype}: FID is defined on 8-bit images, "
-                "convert them first."
-            )
-        images, parts = arrays.rgb(images), []
-        with tqdm(total=len(images), unit="image", disable=not progress) as bar:
-            for start in range(0, len(images), BATCH):
-                batch = images[start : start + BATCH]
-                parts.append(self._features(_RESIZE[self.resize](batch)).numpy())
-                bar.update(len(batch))
-        return np.concatenate(parts)
-
-
-def clean_resize(images):
-    """Pillow's bicubic filter with antialias, per channel in float32, clipped to 0..255."""
-    resized = np.empty((len(images), SIDE, SIDE, 3), np.float32)
-    for image, place in zip(images.astype(np.float32), resized, strict=True):
-        for channel in range(3):
-            plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
-            place[..., channel] = plane.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return resized.clip(0, 255)
-
-
-def legacy_resize(images):
-    """TensorFlow 1's bilinear resize: output pixel i lies at i * (old side / new side)."""
-    return tf.raw_ops.ResizeBilinear(
-        images=images, size=(SIDE, SIDE), align_corners=False, half_pixel_centers=False
-    )
-
-
-_RESIZE = {"clean": clean_resize, "legacy": legacy_resize}
+    described = "Inception 2015-12-05, pool3, 2048-d"
+    network, side = staticmethod(inception.network), inception.SIDE

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.networks.pretrained import weight_files
 
 #: Height and width of the images that the network takes.
 SIDE = 299
@@ -139,15 +140,7 @@ def _assign(model, tensors):
         )
 
     def tensor(name, shape):
-        if name not in tensors:
-            raise InputError(f"The Inception weights lack {name}: give the whole published file.")
-        values = np.asarray(tensors[name], np.float64)
-        if values.shape != shape or not np.isfinite(values).all():
-            problem = "NaN" if values.shape == shape else f"shape {values.shape}, not {shape}"
-            raise InputError(
-                f"{name} of the Inception weights has {problem}: give the published file."
-            )
-        return values
+        return weight_files.tensor(tensors, name, shape, "Inception")
 
     for layer in model.layers:
         if not isinstance(layer, keras.layers.Conv2D):

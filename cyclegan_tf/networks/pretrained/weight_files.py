@@ -72,6 +72,30 @@ def read(path):
     return arrays
 
 
+def tensor(tensors, name, shape, network):
+    """One array of a network's weights, checked.
+
+    Args:
+        tensors: Dictionary as from `read`.
+        name: Which of them.
+        shape: What it must have.
+        network: What errors call the network.
+
+    Returns:
+        float64 array of this shape, finite.
+
+    Raises:
+        InputError: If it is missing, has another shape, or holds NaN or infinite values.
+    """
+    if name not in tensors:
+        raise InputError(f"The {network} weights lack {name}: give the whole published file.")
+    values = np.asarray(tensors[name], np.float64)
+    if values.shape != shape or not np.isfinite(values).all():
+        problem = "NaN" if values.shape == shape else f"shape {values.shape}, not {shape}"
+        raise InputError(f"{name} of the {network} weights has {problem}: give the published file.")
+    return values
+
+
 def _from_zip(file):
     with zipfile.ZipFile(file) as archive:
         index = next(name for name in archive.namelist() if name.endswith("/data.pkl"))

