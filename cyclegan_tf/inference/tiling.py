@@ -255,9 +255,9 @@ def merge(counts, means, variances):
 def _normalize(layer, moments, x, style=None):
     """What a normalization makes of a part, given mean and variance of all."""
     mean, variance = tf.unstack(moments)
-    if isinstance(layer, kl.GroupNormalization) and layer.groups > 0:
-        size = mean.shape[0] // layer.groups
-        means, variances = (tf.reshape(m, (layer.groups, size)) for m in (mean, variance))
+    if (groups := getattr(layer, "groups", 0)) > 0:
+        size = mean.shape[0] // groups
+        means, variances = (tf.reshape(m, (groups, size)) for m in (mean, variance))
         mean = tf.repeat(tf.reduce_mean(means, 1), size)
         apart = tf.square(means - tf.reshape(mean, means.shape))
         variance = tf.repeat(tf.reduce_mean(variances + apart, 1), size)

@@ -77,7 +77,7 @@ class CycleGANOptions(DiscriminatorOptions):
                 f"{channels_b}), received {identity_weight}: leave it out."
             )
         if self.generator == "unet":
-            self.tell_unused("with generator='unet'", "blocks")
+            self.tell_unused("with generator='unet'", "blocks", "gen_norm")
         unfit = self.generator == "unet" or channels_a != channels_b or self.recompute
         if self.residual and unfit:
             raise InputError(

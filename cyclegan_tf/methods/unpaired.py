@@ -32,6 +32,12 @@ class UnpairedOptions(FastConvolutions, Adversarial, LinearDecay):
         "how sizes are doubled: transposed convolution, or nearest neighbours or bilinear "
         "resizing before a convolution, which leave no checkerboard (Odena et al. 2016)",
     )
+    gen_norm: Literal["instance", "layer"] = network_option(
+        "instance",
+        "normalization of the ResNet generators; that of the layer leaves them the colours of "
+        "their input (Ba et al. 2016)",
+        since="instance",
+    )
     disc_layers: int = network_option(
         3,
         "stride-2 convolutions of the PatchGAN: 3 judges patches of 70x70 pixels, 0 single pixels",
@@ -65,6 +71,7 @@ class UnpairedOptions(FastConvolutions, Adversarial, LinearDecay):
             output_channels=output_channels,
             upsampling=self.upsampling,
             residual=residual,
+            norm=self.gen_norm,
             seed=(self.seed, number),
             name=name,
         )

@@ -16,11 +16,13 @@ from keras.layers import (
 
 from cyclegan_tf.networks import initializers
 from cyclegan_tf.networks.layers.convolutions import Conv2D, Conv2DTranspose
-from cyclegan_tf.networks.layers.normalization import InstanceNormalization
+from cyclegan_tf.networks.layers.normalization import InstanceNormalization, LayerNormalization
 from cyclegan_tf.networks.layers.resampling import BilinearDoubling
 from cyclegan_tf.networks.layers.residual_output import ResidualOutput
 
 UPSAMPLING = ("transposed", "resize", "bilinear")
+#: Normalizations of a generator by name.
+NORMS = {"instance": InstanceNormalization, "layer": LayerNormalization}
 
 
 def _check_upsampling(upsampling):
@@ -40,6 +42,7 @@ def resnet_generator(
     output_channels=None,
     upsampling="transposed",
     residual=False,
+    norm="instance",
     seed=None,
     name="generator",
 ):
@@ -57,6 +60,8 @@ def resnet_generator(
             (the same between the neighbours: no grid either).
         residual: Whether the network computes what to change of its input, so that it starts as a
             copy (`layers.residual_output`); the output has the input's channels then.
+        norm: "instance" (the paper's), or "layer", which leaves the network the colours of its
+            input.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -65,26 +70,30 @@ def resnet_generator(
         `(batch, height, width, output_channels)`, both in [-1, 1] (tanh).
 
     Raises:
-        ValueError: If `upsampling` is none of the three, or a residual network is to change the
-            number of channels.
+        ValueError: If `upsampling` or `norm` is none of these, or a residual network is to change
+            the number of channels.
 
     Reference:
         Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 7.1;
         Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard
     """
     _check_upsampling(upsampling)
+    if norm not in NORMS:
+        raise ValueError(f"norm must be one of {list(NORMS)}, received {norm!r}.")
     init = initializers.normal(seed)
+    # A mean over all channels leaves each its bias.
+    normalized = norm == "instance"
 
     def convolution(x, filters, size, strides=1, **kwargs):
-        kwargs = {"normalized": True, "kernel_initializer": next(init)} | kwargs
+        kwargs = {"normalized": normalized, "kernel_initializer": next(init)} | kwargs
         return Conv2D(filters, size, strides, **kwargs)(x)
 
     def norm_relu(x):
-        return ReLU()(InstanceNormalization()(x))
+        return ReLU()(NORMS[norm]()(x))
 
     def residual_block(x):
         y = norm_relu(convolution(x, 4 * filters, 3, reflect=1))
-        y = InstanceNormalization()(convolution(y, 4 * filters, 3, reflect=1))
+        y = NORMS[norm]()(convolution(y, 4 * filters, 3, reflect=1))
         return Add()([x, y])
 
     def upsample(x, filters):
@@ -92,7 +101,7 @@ def resnet_generator(
             x = _doubled(x, upsampling)
             return norm_relu(convolution(x, filters, 3, reflect=1))
         # Padding 1 and output padding 1 of the reference: drop the first row and column.
-        options = {"crop": 1, "normalized": True, "kernel_initializer": next(init)}
+        options = {"crop": 1, "normalized": normalized, "kernel_initializer": next(init)}
         return norm_relu(Conv2DTranspose(filters, 3, 2, **options)(x))
 
     image = keras.Input(input_shape)

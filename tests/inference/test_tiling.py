@@ -76,6 +76,7 @@ def layers_of_their_own(statistics="image", always=False):
         (lambda: resnet(upsampling="resize", fast=True, filters=32, blocks=1), None),  # by Winograd
         (lambda: resnet(upsampling="bilinear"), None),
         (lambda: resnet(upsampling="bilinear", residual=True), None),
+        (lambda: resnet(upsampling="bilinear", norm="layer"), None),
         (lambda: lively(generators.unet_generator(filters=8, depth=3)), None),
         (lambda: lively(generators.unet_generator(filters=8, depth=3, upsampling="resize")), None),
         (unit, None),

@@ -9,6 +9,7 @@ from cyclegan_tf.networks.layers.normalization import (
     AdaptiveInstanceNormalization,
     BatchNormalization,
     InstanceNormalization,
+    LayerNormalization,
 )
 from cyclegan_tf.networks.layers.padding import ReflectionPadding2D
 from cyclegan_tf.networks.layers.residual_output import ResidualOutput
@@ -52,6 +53,27 @@ def test_instance_normalization_affine_and_config():
     np.testing.assert_allclose(layer(x), plain * [2.0, 3.0] + [1.0, -1.0], atol=1e-5)
     again = InstanceNormalization.from_config(layer.get_config())
     assert (again.epsilon, again.scale, again.center) == (1e-3, True, True)
+
+
+def test_layer_normalization_is_group_normalization_of_one_group_with_its_gradients():
+    x = tf.constant(np.random.default_rng(4).normal(size=(2, 6, 5, 3)) * 3 + 1, tf.float32)
+    ours, keras_own = LayerNormalization(), keras.layers.GroupNormalization(1, epsilon=1e-5)
+    results = []
+    for layer in (ours, keras_own):
+        layer.build(x.shape)
+        layer.set_weights([np.array([2.0, 3.0, 0.5]), np.array([1.0, -1.0, 0.0])])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            total = tf.reduce_sum(y**3)
+        results.append([y, *tape.gradient(total, [x, *layer.trainable_variables])])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-3)
+    # Unlike instance normalization it tells a red image from a blue one.
+    red, blue = np.zeros((2, 1, 4, 4, 3), np.float32)
+    red[..., 0] = blue[..., 2] = 1
+    assert np.abs(np.asarray(ours(red)) - np.asarray(ours(blue))).max() > 1
+    assert not np.asarray(InstanceNormalization()(red)).any()
 
 
 def test_instance_normalization_has_float32_statistics_in_half_precision():
