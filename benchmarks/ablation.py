@@ -5,8 +5,8 @@
 Trains variants, each seed in a process of its own, for the same number of seconds: a short trial
 of each tells how many steps that is, so that the rate reaches zero in time. Scores the translations
 of all held-out images, both ways. Writes FOLDER/ablation.md, and FOLDER/ablation.png with a row
-per variant. Interrupted, it goes on. Needs the Inception weights, and those of AlexNet for some
-variants (docs/guides/evaluation.md); nothing else may run meanwhile.
+per variant. Interrupted, it goes on. Needs the weights of Inception and EfficientNet, and those of
+AlexNet for some variants (docs/guides/evaluation.md); nothing else may run meanwhile.
 """
 
 import argparse
@@ -28,6 +28,8 @@ from cyclegan_tf.common.value_range import normalize
 from cyclegan_tf.data import npz, statistics
 from cyclegan_tf.evaluation import metrics
 from cyclegan_tf.evaluation.evaluate import evaluate
+from cyclegan_tf.evaluation.registry import METRICS
+from cyclegan_tf.evaluation.result import head, markdown
 from cyclegan_tf.inference.compiled import CompiledGenerator
 from cyclegan_tf.networks import generator_file
 from cyclegan_tf.training import time_budget
@@ -37,6 +39,8 @@ from cyclegan_tf.training.run import train
 EPOCHS = 5
 #: Seconds of the trial: other guests of a machine come and go.
 TRIAL = 15.0
+#: The scores of the tables.
+SCORES = ("kid", "fid", "kid_efficientnet", "precision", "recall", "variation", "follow")
 #: Images in a row.
 SHOWN = 10
 
@@ -95,7 +99,7 @@ def one(options):
     train(model, dataset, folder, EPOCHS, steps_per_epoch=steps // EPOCHS, verbose=2, **training)
     busy = others.share()
     scores = {}
-    for way, result in evaluate(folder, dataset, metrics=["kid", "fid"]).results.items():
+    for way, result in evaluate(folder, dataset, metrics=SCORES).results.items():
         for row, found in result.rows.items():
             known = {name: (score.value, score.standard_error) for name, score in found.items()}
             scores[f"{row} {way}"] = known
@@ -126,13 +130,18 @@ def run(options, name, seed):
 
 
 def table(options, results):
-    """The results in Markdown: a line per variant; means over seeds, in brackets those of each."""
-    titles = (
-        "variant | seconds | steps | KID x1000 | its error | FID | cycle, dB | B to A: KID | FID"
-    )
-    lines = [f"| {titles} |", "| --- | ---: | ---: | --- | ---: | --- | --- | --- | --- |"]
+    """The results in Markdown: for each direction a line per variant.
 
-    def listed(rows, score, scale=1, digits=0):
+    Means over seeds, in brackets those of each.
+    """
+    columns = [
+        (name, METRICS[name].scale, 2 * (METRICS[name].better == "higher")) for name in SCORES
+    ]
+    columns.append(("cycle", 1, 1))
+    titles = ["", "seconds", "steps", *(head(METRICS[name]) for name in SCORES), "cycle, dB ↑"]
+    titles.append("KID's error")
+
+    def listed(rows, score, scale, digits):
         values = [scale * row[score][0] for row in rows if score in row]
         if not values:
             return "–"
@@ -140,24 +149,24 @@ def table(options, results):
         average, *each = (f"{v:.{digits}f}" for v in values)
         return f"{average} ({', '.join(each)})" if len(each) > 1 else average
 
-    def line(name, seconds, steps, found, row):
-        there, back = ([x["scores"].get(f"{row} {way}", {}) for x in found] for way in ("ab", "ba"))
-        error = 1000 * mean(x["kid"][1] for x in there)
-        cells = [name, seconds, steps, listed(there, "kid", 1000), f"{error:.0f}"]
-        cells += [listed(there, "fid"), listed(there, "cycle", digits=1)]
-        return f"| {' | '.join([*cells, listed(back, 'kid', 1000), listed(back, 'fid')])} |"
+    def line(name, found, row, *used):
+        rows = [x["scores"].get(row, {}) for x in found]
+        cells = [listed(rows, *column) for column in columns]
+        cells.append(f"{1000 * mean(x['kid'][1] for x in rows if x):.0f}" if any(rows) else "")
+        used = [f"{mean(x[key] for x in found):.0f}" for key in used]
+        return [name, *(used or ["–", "–"]), *cells] if any(rows) else None
 
-    first = next(iter(results.values()))[:1]
-    for row, name in (("untranslated", "*input*"), ("other_real", "*other real images*")):
-        lines.append(line(name, "–", "–", first, row))
-    for name, found in results.items():
-        seconds = f"{mean(x['seconds'] for x in found):.0f}"
-        steps = f"{mean(x['steps'] for x in found):.0f}"
-        lines.append(line(name, seconds, steps, found, "translated"))
+    first, lines = next(iter(results.values()))[:1], []
+    for way, title in (("ab", "A to B"), ("ba", "B to A")):
+        rows = [
+            line("*input*", first, f"untranslated {way}"),
+            *(line(n, f, f"translated {way}", "seconds", "steps") for n, f in results.items()),
+            line("*other real images*", first, f"other_real {way}"),
+        ]
+        lines += [f"{title}:", "", markdown([titles, *filter(None, rows)]), ""]
     busiest = max(x["others"] for found in results.values() for x in found)
     lines += [
-        "",
-        f"{Path(options.data).name}, A to B, {options.seconds:g} seconds of training each, seeds "
+        f"{Path(options.data).name}, {options.seconds:g} seconds of training each, seeds "
         f"{', '.join(map(str, options.seeds))}; clean resizing; all held-out images. "
         f"{describe()}; other processes took {100 * busiest:.0f} % of the cores at most.",
     ]
