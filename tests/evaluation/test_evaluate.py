@@ -13,6 +13,13 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz
 from cyclegan_tf.data.npz import Dataset
 from cyclegan_tf.evaluation.evaluate import evaluate
+from cyclegan_tf.evaluation.metrics import (
+    efficientnet_features,
+    follow,
+    inception_features,
+    variation,
+)
+from cyclegan_tf.evaluation.metrics.features import RandomFeatures
 from cyclegan_tf.evaluation.registry import Score
 from cyclegan_tf.inference import load
 from cyclegan_tf.networks import generator_file
@@ -177,6 +184,74 @@ def test_without_weights_what_comes_by_default_is_left_out_and_what_is_named_rai
     for asked in ({"metrics": ["fid"]}, {"features": "inception"}, {"metrics": ["lpips"]}):
         with pytest.raises(InputError, match="cache"):
             evaluate(generator(), pairs, progress=False, **asked)
+
+
+class Family(RandomFeatures):
+    """Untrained features in place of a published network's."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = self.key = name
+        self.protocol = {name: "stands in"}
+
+
+@pytest.fixture
+def families(monkeypatch):
+    monkeypatch.setattr(inception_features, "load", lambda *_: Family("inception"))
+    monkeypatch.setattr(efficientnet_features, "load", lambda *_: Family("efficientnet"))
+
+
+def test_a_second_family_is_scored_beside_the_first(pairs, families):
+    evaluation = evaluate(generator(), pairs, lpips="none", progress=False)
+    found = values(evaluation.results["ab"])
+    for name in ("fid", "kid", "precision", "recall", "coverage"):
+        assert found[f"{name}_efficientnet"] == found[name]
+    assert {"inception": "stands in", "efficientnet": "stands in"}.items() <= (
+        evaluation.protocol.items()
+    )
+    assert "no training here looks at" in str(evaluation) and "KID (EfficientNet)" in str(
+        evaluation
+    )
+    named = evaluate(generator(), pairs, metrics=["kid_efficientnet"], progress=False)
+    assert values(named.results["ab"]) == {"kid_efficientnet": found["kid"]}
+    assert "inception" not in named.protocol
+
+
+def test_the_second_family_goes_with_the_first_and_may_be_missing_alone(
+    pairs, families, monkeypatch
+):
+    off = evaluate(generator(), pairs, features="none", lpips="none", progress=False)
+    for name in ("kid", "kid_efficientnet"):
+        assert off.results["ab"].left_out[name] == "it was switched off by features='none'."
+    random = evaluate(generator(), pairs, **OFFLINE, progress=False).results["ab"]
+    assert not any("efficientnet" in name for name in (*random.left_out, *values(random)))
+
+    def missing(*_):
+        raise InputError("not in the cache")
+
+    monkeypatch.setattr(efficientnet_features, "load", missing)
+    result = evaluate(
+        generator(), pairs, features="inception", lpips="none", progress=False
+    ).results["ab"]
+    assert result.left_out["kid_efficientnet"] == "not in the cache" and "kid" in values(result)
+    with pytest.raises(InputError, match="not in the cache"):
+        evaluate(generator(), pairs, metrics=["kid_efficientnet"], progress=False)
+    with pytest.raises(InputError, match="kid_efficientnet cannot be computed: it needs features"):
+        evaluate(
+            generator(), pairs, metrics=["kid_efficientnet"], features="random", progress=False
+        )
+
+
+def test_palettes_of_all_rows():
+    test = noise(40, 0)
+    dataset = Dataset(noise(9, 1), noise(10, 2), test, noise(40, 3))
+    result = evaluate(generator(), dataset, **OFFLINE, progress=False).results["ab"]
+    floor, translated = values(result, "untranslated"), values(result)
+    assert translated["follow"] == floor["follow"] == follow(test, test)
+    assert translated["variation"] == variation(dataset.test_b, test)
+    # Ten other real images are too few to follow, and enough to vary.
+    ceiling = values(result, "other_real")
+    assert "follow" not in ceiling and ceiling["variation"] == pytest.approx(1, abs=0.2)
 
 
 def test_untrained_features_never_give_a_fid(pairs, tmp_path):
