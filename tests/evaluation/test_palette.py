@@ -30,7 +30,7 @@ def test_pixels_on_a_border_count_by_their_share():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_any_linear_change_of_colours_follows_and_chance_does_not(channels):
     x, other = images(400, channels=channels), images(400, channels=channels, seed=1)
-    assert follow(x, 255 - x) == pytest.approx(follow(x, x)) and follow(x, x) > 0.97
+    assert follow(x, 255 - x) == pytest.approx(follow(x, x)) and follow(x, x) > 0.9
     assert -0.3 < follow(x, other) < 0.02
     half = (0.5 * x + 0.5 * other).astype(np.uint8)
     assert follow(x, half) == pytest.approx(0.5, abs=0.1)
@@ -40,6 +40,10 @@ def test_gray_translations_follow_colours():
     x = images(200)
     gray = x.mean(-1, keepdims=True)
     assert follow(x, gray, range_y=(0, 255)) > 0.85
+    # However pale: no number of the prediction is one of the value range.
+    assert follow(gray / 10, x, range_x=(0, 255)) == pytest.approx(
+        follow(gray, x, range_x=(0, 255)), abs=1e-6
+    )
 
 
 def test_one_answer_to_every_input_follows_none():
