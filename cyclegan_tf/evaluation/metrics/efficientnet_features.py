@@ -1,8 +1,8 @@
 """A second family of features, of a network that no training of the package looks at.
 
 Methods whose discriminators or losses look at AlexNet or VGG16 are flattered by LPIPS, and by
-Inception's features, which were learnt from the same photos. EfficientNet-Lite0's are of those
-photos, too, but of another network, with other textures and pixels in its sight.
+Inception's features, which were learnt from the same photos. So were EfficientNet-Lite0's, but
+nothing is trained by them here.
 """
 
 from cyclegan_tf.evaluation.metrics import features

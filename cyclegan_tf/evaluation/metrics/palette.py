@@ -13,6 +13,8 @@ from cyclegan_tf.evaluation.registry import metric
 
 #: Parts of a palette along each side.
 GRID = 4
+#: Images that `follow` needs.
+LEAST = 30
 #: Parts of the images that are predicted in turn from the others.
 FOLDS = 5
 #: Of the ridge regression, in variances of the inputs' palettes, so that pale sketches are seen as
@@ -59,7 +61,7 @@ def _shares(side):
     "input",
     "higher",
     {"x": "inputs", "y": "translated", "range_x": "input_range", "range_y": "target_range"},
-    least_images=30,
+    least_images=LEAST,
     least_side=GRID,
     protocol={
         "follow": "R² of 4x4 mean colours, ridge of 25 variances, 5 folds; chance is 0 or below "
@@ -96,8 +98,8 @@ def follow(x, y, range_x=None, range_y=None):
         InputError: If the arrays are no such pairs, too few, or floats come without a range.
     """
     x, y = arrays.check_pair(x, y, any_channels=True)
-    if len(x) < 30:
-        raise InputError(f"follow needs at least 30 images, received {len(x)}: give more.")
+    if len(x) < LEAST:
+        raise InputError(f"follow needs at least {LEAST} images, received {len(x)}: give more.")
     seen, made = palettes(x, range_x), palettes(y, range_y)
     spread = ((made - made.mean(axis=0)) ** 2).sum()
     if spread <= NOTHING * made.size:
