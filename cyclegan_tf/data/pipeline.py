@@ -44,6 +44,7 @@ def batches(
     seed=0,
     augment=True,
     pairs=None,
+    partners=None,
     replicas=1,
     worker=(0, 1),
 ):
@@ -65,6 +66,8 @@ def batches(
         augment: Whether to enlarge, crop and mirror; "mirror" to mirror alone.
         pairs: Whether image i of A comes with image i of B; by default in a dataset that is
             paired in training.
+        partners: For each image of A the number of the image of B that comes with it, as
+            `matching.partners` finds it, in place of pairs.
         replicas: Into how many parts each batch is divided.
         worker: `(number, of)`: whose parts to make, all workers having as many replicas.
 
@@ -79,8 +82,11 @@ def batches(
     number, of = worker
     share = batch_size // of  # of the worker in each batch
     paired = dataset.paired["train"] if pairs is None else pairs
+    together = paired or partners is not None
     domain_a = _sampler(dataset.train_a, dataset.ranges[0], 2 * seed, augment)
-    domain_b = _sampler(dataset.train_b, dataset.ranges[1], 2 * seed + (not paired), augment)
+    domain_b = _sampler(
+        dataset.train_b, dataset.ranges[1], 2 * seed + (not together), augment, partners
+    )
     end = tf.int64.max if steps is None else (start + steps) * share
     return (
         tf.data.Dataset.range(start * share, end)
@@ -122,9 +128,12 @@ def fixed_images(dataset, count):
     )
 
 
-def _sampler(images, value_range, key, augment):
-    """Returns the function from a sample's number (int64 scalar) to its image."""
-    count = len(images)
+def _sampler(images, value_range, key, augment, numbers=None):
+    """Returns the function from a sample's number (int64 scalar) to its image.
+
+    With `numbers` it walks through them, and takes the images that they name.
+    """
+    count = len(images) if numbers is None else len(numbers)
     fetch = _fetcher(images)
     # Wrapped to what two 32-bit words can hold; distinct for every sensible seed.
     key = tf.constant(key % 2**31, tf.int32)
@@ -132,6 +141,8 @@ def _sampler(images, value_range, key, augment):
     def sample(k):
         walk = tf.stack([key, tf.cast(k // count, tf.int32)])
         index = tf.random.experimental.index_shuffle(k % count, tf.cast(walk, tf.uint32), count - 1)
+        if numbers is not None:
+            index = tf.gather(tf.constant(numbers, tf.int64), index)
         image = normalize(tf.cast(fetch(index), tf.float32), value_range)
         if not augment:
             return image

@@ -222,6 +222,44 @@ def spatially_correlative(similarities, others):
     return 1.0 - tf.reduce_mean(tf.reduce_sum(x * y, -1))
 
 
+def palette_distance(images, others, grid=4):
+    """How far the mean colours of the parts of two images are apart, wherever their outlines lie.
+
+    Args:
+        images: Tensor `(batch, height, width, channels)` in [-1, 1], at least float32.
+        others: The same shape.
+        grid: Parts along each side, of which each is as large as the sides allow.
+
+    Returns:
+        Scalar tensor: mean absolute difference, from 0 to 2.
+    """
+    sides = [max(side // grid, 1) for side in images.shape[1:3]]
+    difference = tf.nn.avg_pool2d(images - others, sides, sides, "VALID")
+    return tf.reduce_mean(tf.abs(difference))
+
+
+def feature_distance(features, others):
+    """How far two images are apart in features of a classifier: LPIPS before its heads.
+
+    Args:
+        features: List of tensors `(batch, height, width, channels)` of one image, a level each.
+        others: The same of the other.
+
+    Returns:
+        Scalar tensor from 0 to 4: mean over levels and places of the squared distance of the
+        features there, each scaled to length 1.
+
+    Reference:
+        Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual
+        Metric", https://arxiv.org/abs/1801.03924, equation 1
+    """
+    distances = []
+    for pair in zip(features, others, strict=True):
+        x, y = (tf.math.l2_normalize(tf.cast(m, tf.float32), -1, 1e-10) for m in pair)
+        distances.append(tf.reduce_mean(tf.reduce_sum(tf.math.squared_difference(x, y), -1)))
+    return tf.add_n(distances) / len(distances)
+
+
 def by_name(name):
     """An adversarial loss by its name.
 

@@ -139,6 +139,16 @@ class GenerativeModel(keras.Model):
         """
         return ()
 
+    def partners(self, dataset):
+        """For each training image of A the number of that of B to come with it in a batch.
+
+        Args:
+            dataset: `npz.Dataset` to be trained on.
+
+        Returns:
+            Integer array, for `pipeline.batches`; None, as here, where any will do.
+        """
+
     @abstractmethod
     def generator_losses(self, batch):
         """Returns `(losses, fakes)`: named scalars whose sum is minimized, and what was made.

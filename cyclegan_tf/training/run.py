@@ -170,7 +170,7 @@ def _sums_as_written():
 
 def _batches(model, dataset, settings, start):
     """The batches from step `start` on, of which each replica receives its part."""
-    strategy = model.strategy
+    strategy, partners = model.strategy, model.partners(dataset)
 
     def parts(worker=(0, 1)):
         return pipeline.batches(
@@ -180,6 +180,7 @@ def _batches(model, dataset, settings, start):
             seed=model.seed,
             augment=settings["augment"],
             pairs=model.needs_pairs,
+            partners=partners,
             replicas=strategy.num_replicas_in_sync,
             worker=worker,
         )

@@ -8,11 +8,10 @@ for all has good textures, and no other score of sets need say so of a few hundr
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data.matching import GRID, palette
 from cyclegan_tf.evaluation.metrics import arrays
 from cyclegan_tf.evaluation.registry import metric
 
-#: Parts of a palette along each side.
-GRID = 4
 #: Images that `follow` needs.
 LEAST = 30
 #: Parts of the images that are predicted in turn from the others.
@@ -42,17 +41,8 @@ def palettes(images, value_range=None):
     """
     images = arrays.check("images", images)
     value_range = arrays.value_range(images, value_range)
-    rows, columns = (_shares(side) for side in images.shape[1:3])
     # One after the other: all of them as float64 could fill the memory.
-    means = (rows @ np.moveaxis(arrays.unit(x, value_range), -1, 0) @ columns.T for x in images)
-    return np.stack([one.ravel() for one in means])
-
-
-def _shares(side):
-    """How much each pixel counts in the mean of each part, `(4, side)`."""
-    edges = np.linspace(0, side, GRID + 1)[:, None]
-    covered = np.clip(edges - np.arange(side), 0, 1)
-    return np.diff(covered, axis=0) * GRID / side
+    return np.stack([palette(arrays.unit(one, value_range)) for one in images])
 
 
 @metric(
