@@ -1,4 +1,4 @@
-"""What `recipes.cyclegan_fast`, its parts, FSeSim and CUT are worth, at equal seconds.
+"""What `recipes.cyclegan_fast`, its parts, FSeSim, matching and CUT are worth, at equal seconds.
 
     python benchmarks/ablation.py DATA.npz FOLDER [VARIANT ...] [--seconds 300] [--seeds 0 1 2]
 
@@ -56,6 +56,11 @@ def variants():
         "FSeSim weight 1": (fsesim, {"spatial_weight": 1.0}, {}),
         "FSeSim weight 10": (fsesim, {"spatial_weight": 10.0}, {}),
         "FSeSim 32 filters": (fsesim, {"filters": 32}, {}),
+        "matched": (recipes.matched_fast, {}, {}),
+        "matched without code": (recipes.matched_fast, {"code": 0}, {}),
+        "matched without layouts": (recipes.matched_fast, {"spatial_weight": 0.0}, {}),
+        "matched, instance norm": (recipes.matched_fast, {"code": 0, "gen_norm": "instance"}, {}),
+        "FSeSim, layer norm": (fsesim, {"gen_norm": "layer"}, {}),
         "transposed convolutions": (fast, {"upsampling": "transposed"}, {}),
         "nearest neighbours": (fast, {"upsampling": "resize"}, {}),
         "instance norm in D": (fast, {"disc_norm": "instance"}, {}),
@@ -180,7 +185,8 @@ def image(data, folders):
     kinds = [("input", inputs)]
     for name, folder in folders.items():
         network, _ = generator_file.load(folder / "gen_ab.keras")
-        kinds.append((name, CompiledGenerator(network)(inputs)))
+        given = generator_file.inputs(network, inputs, 0)
+        kinds.append((name, CompiledGenerator(network)(*given)))
     return plotting.rows(kinds)
 
 

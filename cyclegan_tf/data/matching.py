@@ -34,16 +34,16 @@ def palette(image):
     Returns:
         Array `(16 * channels,)`: channels, then rows and columns of parts.
     """
-    rows, columns = (_shares(side) for side in image.shape[:2])
+    rows, columns = (shares(side) for side in image.shape[:2])
     return (rows @ np.moveaxis(image, -1, 0) @ columns.T).ravel()
 
 
 @functools.lru_cache
-def _shares(side):
-    """How much each pixel counts in the mean of each part, `(4, side)`."""
-    edges = np.linspace(0, side, GRID + 1)[:, None]
+def shares(side, parts=GRID):
+    """How much each pixel of a side counts in the mean of each part: array `(parts, side)`."""
+    edges = np.linspace(0, side, parts + 1)[:, None]
     covered = np.clip(edges - np.arange(side), 0, 1)
-    return np.diff(covered, axis=0) * GRID / side
+    return np.diff(covered, axis=0) * parts / side
 
 
 def partners(dataset, seed=0):

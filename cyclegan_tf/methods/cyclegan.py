@@ -132,8 +132,8 @@ class CycleGAN(GenerativeModel):
     def _generator(self, channels, output_channels, number, name):
         options = self.options
         if options.generator == "resnet":
-            own = (number, name, options.residual)
-            return options.resnet(channels, output_channels, *own)
+            own = (number, name)
+            return options.resnet(channels, output_channels, *own, residual=options.residual)
         return unet_generator(
             (None, None, channels),
             options.filters,

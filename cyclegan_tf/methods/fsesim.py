@@ -15,16 +15,9 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.data import matching
 from cyclegan_tf.methods import losses as adversarial
 from cyclegan_tf.methods.cyclegan import WITHIN_MINUTES
-from cyclegan_tf.methods.losses import (
-    feature_distance,
-    of_discriminator,
-    palette_distance,
-    self_similarity,
-    spatially_correlative,
-)
+from cyclegan_tf.methods.losses import of_discriminator, self_similarity, spatially_correlative
 from cyclegan_tf.methods.options import loss_option, network_option
 from cyclegan_tf.methods.registry import method, preset
 from cyclegan_tf.methods.unpaired import UnpairedOptions, check_shapes
@@ -53,16 +46,6 @@ class FSeSimOptions(UnpairedOptions):
         "hinge", "adversarial loss"
     )
     spatial_weight: float = loss_option(10.0, "weight of the spatially-correlative loss", low=0)
-    palette_weight: float = loss_option(
-        0.0,
-        "weight of the distance, in mean colours of parts, to the partner of the input: an image "
-        "of B that optimal transport of colours matches with it",
-        low=0,
-        since=0.0,
-    )
-    partner_weight: float = loss_option(
-        0.0, "weight of the distance to that partner in the classifier's features", low=0, since=0.0
-    )
     patches: int = loss_option(
         256, "places of each level of features whose similarities are compared, at most", low=2
     )
@@ -78,7 +61,7 @@ class FSeSim(GenerativeModel):
         disc_b: `projected_discriminator` of domain B.
     """
 
-    loss_names = ("adv_ab", "spatial_a", "palette_b", "partner_b", "disc_b")
+    loss_names = ("adv_ab", "spatial_a", "disc_b")
     generator_names = ("gen_ab",)
     discriminator_names = ("disc_b",)
     saves = (("gen_ab", "ab"),)
@@ -95,25 +78,12 @@ class FSeSim(GenerativeModel):
 
     def prepare(self):
         """What gives the features of the classifier inside of the discriminator."""
-        options = self.options
-        self.adversarial_loss, self.generator_loss = adversarial.by_name(options.adversarial_loss)
-        weights = {"spatial_a": options.spatial_weight} | self._of_partner
-        self.loss_names = tuple(name for name in self.loss_names if weights.get(name, 1))
+        loss = self.options.adversarial_loss
+        self.adversarial_loss, self.generator_loss = adversarial.by_name(loss)
         levels = projected_discriminator.levels(self.disc_b)
         self._features = keras.Model(self.disc_b.input, levels)
         # One pass gives what the discriminator says and what its classifier sees.
         self._judged = keras.Model(self.disc_b.input, [self.disc_b.output, *levels])
-
-    @property
-    def _of_partner(self):
-        return {
-            "palette_b": self.options.palette_weight,
-            "partner_b": self.options.partner_weight,
-        }
-
-    def partners(self, dataset):
-        """Which image of B comes with each of A, if a loss compares with it."""
-        return matching.partners(dataset, self.seed) if any(self._of_partner.values()) else None
 
     def columns(self, a, b, names):
         """Images of A, translated; of B beside them, as what they should look like."""
@@ -128,25 +98,24 @@ class FSeSim(GenerativeModel):
         )
 
     def generator_losses(self, batch):
-        """Adversarial loss, the difference of layouts (equations 3 and 5), that to the partner."""
-        a, b, *orders = batch
-        options = self.options
+        """Adversarial loss and the difference of layouts (equations 3 and 5), weighted."""
+        a, _, *orders = batch
         translated = self.gen_ab(a, training=True)
         logits, *found = self._judged(translated, training=True)
-        losses = {"adv_ab": options.adversarial_weight * self.generator_loss(logits)}
-        if options.spatial_weight:
-            wanted = self._features(_with_channels(a, translated.shape[-1]))
-            layout = self._difference_of_layouts(found, wanted, orders)
-            losses["spatial_a"] = options.spatial_weight * layout
-        if options.palette_weight:
-            colours = palette_distance(tf.cast(translated, tf.float32), tf.cast(b, tf.float32))
-            losses["palette_b"] = options.palette_weight * colours
-        if options.partner_weight:
-            distance = feature_distance(found, self._features(b))
-            losses["partner_b"] = options.partner_weight * distance
-        return losses, (translated,)
+        return {
+            "adv_ab": self.options.adversarial_weight * self.generator_loss(logits),
+            "spatial_a": self.options.spatial_weight * self.difference_of_layouts(a, found, orders),
+        }, (translated,)
 
-    def _difference_of_layouts(self, found, wanted, orders):
+    def difference_of_layouts(self, a, found, orders):
+        """Mean over levels of how far a translation's layout differs from that of its input.
+
+        Args:
+            a: The inputs.
+            found: Features of their translations.
+            orders: What `noise` drew for each level.
+        """
+        wanted = self._features(_with_channels(a, self.image_shapes[1][-1]))
         differences = []
         for order, x, y in zip(orders, wanted, found, strict=True):
             places = tf.math.top_k(order, min(self.options.patches, order.shape[1]))[1]

@@ -9,6 +9,8 @@ METHODS = {
     "fastcut": ("cut", "cut, lighter and faster (Park et al. 2020)"),
     "fsesim": ("fsesim", "unpaired, A to B, keeps self-similarity (Zheng et al. 2021)"),
     "fsesim_fast": ("fsesim", "fsesim with what measurement found best within minutes"),
+    "matched": ("matched", "unpaired, A to many B, colours matched by optimal transport"),
+    "matched_fast": ("matched", "matched with what measurement found best within minutes"),
     "unit": ("unit", "unpaired, both directions, shared latent space (Liu et al. 2017)"),
     "munit": ("munit", "unpaired, both directions, many outputs (Huang et al. 2018)"),
     "pix2pix": ("pix2pix", "of pairs, A to B (Isola et al. 2017)"),

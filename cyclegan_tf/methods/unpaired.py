@@ -62,18 +62,26 @@ class UnpairedOptions(FastConvolutions, Adversarial, LinearDecay):
         disc_filters = self.filters if self.disc_filters is None else self.disc_filters
         return self.replace(blocks=blocks, disc_filters=disc_filters)
 
-    def resnet(self, channels, output_channels, number, name, residual=False):
-        """The ResNet generator that the options ask for, of the run's seed and a number."""
+    def resnet(self, channels, output_channels, number, name, **more):
+        """The ResNet generator that the options ask for, of the run's seed and a number.
+
+        Args:
+            channels: Of the input.
+            output_channels: Of the output.
+            number: Tells its initial weights from those of other networks.
+            name: Name of the model.
+            **more: As for `networks.generators.resnet_generator`.
+        """
         return generators.resnet_generator(
             (None, None, channels),
             self.filters,
             self.blocks,
             output_channels=output_channels,
             upsampling=self.upsampling,
-            residual=residual,
             norm=self.gen_norm,
             seed=(self.seed, number),
             name=name,
+            **more,
         )
 
     def discriminator(self, image_shape, number, name, doublings=0):

@@ -5,10 +5,12 @@ size that its strides divide. Values are in [-1, 1].
 """
 
 import keras
+import numpy as np
 from keras.layers import (
     Activation,
     Add,
     Concatenate,
+    Dense,
     LeakyReLU,
     ReLU,
     UpSampling2D,
@@ -16,13 +18,19 @@ from keras.layers import (
 
 from cyclegan_tf.networks import initializers
 from cyclegan_tf.networks.layers.convolutions import Conv2D, Conv2DTranspose
-from cyclegan_tf.networks.layers.normalization import InstanceNormalization, LayerNormalization
+from cyclegan_tf.networks.layers.normalization import (
+    AdaptiveLayerNormalization,
+    InstanceNormalization,
+    LayerNormalization,
+)
 from cyclegan_tf.networks.layers.resampling import BilinearDoubling
 from cyclegan_tf.networks.layers.residual_output import ResidualOutput
 
 UPSAMPLING = ("transposed", "resize", "bilinear")
 #: Normalizations of a generator by name.
 NORMS = {"instance": InstanceNormalization, "layer": LayerNormalization}
+#: Units between a code and the normalizations that it shifts and scales.
+HIDDEN = 64
 
 
 def _check_upsampling(upsampling):
@@ -43,6 +51,7 @@ def resnet_generator(
     upsampling="transposed",
     residual=False,
     norm="instance",
+    code=0,
     seed=None,
     name="generator",
 ):
@@ -62,12 +71,14 @@ def resnet_generator(
             copy (`layers.residual_output`); the output has the input's channels then.
         norm: "instance" (the paper's), or "layer", which leaves the network the colours of its
             input.
+        code: Numbers of a second input, which shift and scale all layers (norm "layer" alone):
+            what the image does not tell of its translation; 0 for none.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
     Returns:
-        `keras.Model` from `(batch, height, width, channels)` to
-        `(batch, height, width, output_channels)`, both in [-1, 1] (tanh).
+        `keras.Model` from `(batch, height, width, channels)`, with a code from that and
+        `(batch, code)`, to `(batch, height, width, output_channels)`, images in [-1, 1] (tanh).
 
     Raises:
         ValueError: If `upsampling` or `norm` is none of these, or a residual network is to change
@@ -78,8 +89,8 @@ def resnet_generator(
         Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard
     """
     _check_upsampling(upsampling)
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {list(NORMS)}, received {norm!r}.")
+    if norm not in NORMS or (code and norm != "layer"):
+        raise ValueError(f"norm must be one of {list(NORMS)}, with code layer, received {norm!r}.")
     init = initializers.normal(seed)
     # A mean over all channels leaves each its bias.
     normalized = norm == "instance"
@@ -88,12 +99,20 @@ def resnet_generator(
         kwargs = {"normalized": normalized, "kernel_initializer": next(init)} | kwargs
         return Conv2D(filters, size, strides, **kwargs)(x)
 
+    def normalize(x):
+        if not code:
+            return NORMS[norm]()(x)
+        given = Dense(2 * x.shape[-1], kernel_initializer=next(init))
+        shift_and_scale = given(hidden)
+        given.bias.assign(np.repeat([0.0, 1.0], x.shape[-1]))
+        return AdaptiveLayerNormalization()([x, shift_and_scale])
+
     def norm_relu(x):
-        return ReLU()(NORMS[norm]()(x))
+        return ReLU()(normalize(x))
 
     def residual_block(x):
         y = norm_relu(convolution(x, 4 * filters, 3, reflect=1))
-        y = NORMS[norm]()(convolution(y, 4 * filters, 3, reflect=1))
+        y = normalize(convolution(y, 4 * filters, 3, reflect=1))
         return Add()([x, y])
 
     def upsample(x, filters):
@@ -104,7 +123,10 @@ def resnet_generator(
         options = {"crop": 1, "normalized": normalized, "kernel_initializer": next(init)}
         return norm_relu(Conv2DTranspose(filters, 3, 2, **options)(x))
 
-    image = keras.Input(input_shape)
+    image, codes = keras.Input(input_shape), keras.Input((code,)) if code else None
+    if code:
+        he = initializers.he_normal(seed)
+        hidden = LeakyReLU(0.2)(Dense(HIDDEN, kernel_initializer=next(he))(codes))
     x = norm_relu(convolution(image, filters, 7, reflect=3))
     x = norm_relu(convolution(x, 2 * filters, 3, 2, zeros=1))
     x = norm_relu(convolution(x, 4 * filters, 3, 2, zeros=1))
@@ -118,7 +140,7 @@ def resnet_generator(
         )
     x = convolution(x, channels, 7, reflect=3, normalized=False)
     x = ResidualOutput()([x, image]) if residual else Activation("tanh")(x)
-    return keras.Model(image, x, name=name)
+    return keras.Model([image, codes] if code else image, x, name=name)
 
 
 def unet_generator(

@@ -25,6 +25,7 @@ SMALL = {
     "cyclegan": {"filters": 2, "blocks": 1, "disc_layers": 1},
     "cut": PATCHES,
     "fsesim": PATCHES,
+    "matched": PATCHES,
     "unit": LATENT,
     "munit": LATENT | {"hidden": 4},
     "pix2pix": {"filters": 2, "disc_layers": 1},

@@ -77,6 +77,7 @@ def layers_of_their_own(statistics="image", always=False):
         (lambda: resnet(upsampling="bilinear"), None),
         (lambda: resnet(upsampling="bilinear", residual=True), None),
         (lambda: resnet(upsampling="bilinear", norm="layer"), None),
+        (lambda: resnet(norm="layer", code=3), 3),
         (lambda: lively(generators.unet_generator(filters=8, depth=3)), None),
         (lambda: lively(generators.unet_generator(filters=8, depth=3, upsampling="resize")), None),
         (unit, None),

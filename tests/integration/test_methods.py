@@ -40,6 +40,14 @@ def fsesim():
         return dataset, recipes.fsesim(dataset.image_shape_a, dataset.image_shape_b, **options)
 
 
+def matched():
+    dataset = make_dataset(5, 3, size=32, channels=(1, 3))
+    options = {"filters": 2, "blocks": 1, "disc_layers": 1, "patches": 9, "code": 2}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weights, "load", lambda name, path=None: (drawn(name), "drawn"))
+        return dataset, recipes.matched(dataset.image_shape_a, dataset.image_shape_b, **options)
+
+
 def pix2pix():
     dataset = make_dataset(4, 4, size=64, paired=True)  # the least size that has dropout
     shapes = dataset.image_shape_a, dataset.image_shape_b
@@ -86,7 +94,10 @@ def munit():
 
 
 #: Functions that return a dataset and the smallest model that learns from it, made anew.
-METHODS = [cyclegan, cut, fsesim, unit, munit, pix2pix, dcgan, cgan, autoencoder, vae, cvae]
+METHODS = [
+    *(cyclegan, cut, fsesim, matched, unit, munit, pix2pix),
+    *(dcgan, cgan, autoencoder, vae, cvae),
+]
 
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 

@@ -57,6 +57,8 @@ CASES = {
     "fastcut": ("fastcut", (COLOUR, COLOUR), SMALL | {"patches": 9}),
     "fsesim": ("fsesim", ((32, 32, 1), (32, 32, 3)), SMALL | {"patches": 9}),
     "fsesim_fast": ("fsesim_fast", ((32, 32, 3), (32, 32, 3)), SMALL | {"patches": 9}),
+    "matched": ("matched", ((32, 32, 1), (32, 32, 3)), SMALL | {"patches": 9, "code": 3}),
+    "matched_fast": ("matched_fast", ((32, 32, 3), (32, 32, 3)), SMALL | {"patches": 9}),
     "unit": ("unit", (GRAY, COLOUR), LATENT),
     "munit": ("munit", (GRAY, COLOUR), LATENT | {"hidden": 8, "cycle_weight": 1.0}),
     "pix2pix": ("pix2pix", ((64, 64, 1), (64, 64, 3)), {"filters": 2, "disc_layers": 1}),
@@ -79,7 +81,8 @@ def pinned(case):
         dataset = make_digits(size=size)
     else:
         dataset = make_dataset(5, 5, size=size, channels=channels, paired=True)
-    batches = pipeline.batches(dataset, 2, seed=0, augment=False, pairs=model.needs_pairs)
+    found = {"pairs": model.needs_pairs, "partners": model.partners(dataset)}
+    batches = pipeline.batches(dataset, 2, seed=0, augment=False, **found)
     batch = next(iter(batches))
     batch = (*batch, *model._own_noise(2, tf.constant([0, 0])))
     losses, _, fakes = model._generator_gradients(batch)

@@ -12,6 +12,7 @@ from cyclegan_tf.methods import registry
 from cyclegan_tf.networks.pretrained import weights
 from methods.test_every_option import values
 from support.classifiers import drawn
+from support.datasets import make_dataset
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +24,7 @@ SMALLEST = {
     "cyclegan": ((GRAY, COLOUR), RESNET),
     "cut": ((COLOUR,), RESNET | {"patches": 9}),
     "fsesim": ((GRAY, COLOUR), RESNET | {"patches": 9}),
+    "matched": ((GRAY, COLOUR), RESNET | {"patches": 9, "code": 2}),
     "pix2pix": (((64, 64, 1), (64, 64, 3)), SMALL),
 }
 #: What is possible together with other options alone.
@@ -35,6 +37,7 @@ TOGETHER = [
     ("cyclegan", {"residual": True, "upsampling": "bilinear", "shape": COLOUR}),
     ("cyclegan", {"beta_2": 0.99, "disc_learning_rate": 1e-3, "total_steps": 1, "ema_decay": 0.9}),
     ("cut", {"identity": False, "flip": True}),
+    ("matched", {"code": 0, "gen_norm": "instance"}),
     ("pix2pix", {"dropout": False, "disc_layers": 0}),
 ]
 ALONE = [
@@ -61,6 +64,7 @@ def step(method, changes):
     shape = changes.pop("shape", None)
     shapes = (shape,) if shape else shapes
     model = registry.make(method, *shapes, **options | changes)
+    model.partners(make_dataset(size=shapes[0][0], channels=(shapes[0][-1], shapes[-1][-1])))
     batch = tuple(tf.random.stateless_uniform((1, *s), (0, 1), -1.0) for s in model.image_shapes)
     losses = model._update(batch)
     assert len(losses) == len(model.loss_names) and np.isfinite(losses).all()

@@ -14,12 +14,7 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.data import npz
 from cyclegan_tf.evaluation.metrics import perceptual
 from cyclegan_tf.methods.fsesim import FSeSim, FSeSimOptions
-from cyclegan_tf.methods.losses import (
-    feature_distance,
-    palette_distance,
-    self_similarity,
-    spatially_correlative,
-)
+from cyclegan_tf.methods.losses import self_similarity, spatially_correlative
 from cyclegan_tf.networks import generators, precision, projected_discriminator
 from cyclegan_tf.networks.pretrained import weights
 from cyclegan_tf.training import time_budget
@@ -54,23 +49,6 @@ def test_the_difference_of_layouts_by_hand():
     expected = 1 - (first - 1) / 2
     assert float(spatially_correlative(ours, theirs)) == pytest.approx(expected, rel=1e-5)
     assert float(spatially_correlative(ours, 0.3 * ours + 0.1)) == pytest.approx(0, abs=1e-6)
-
-
-def test_the_distance_of_palettes_by_hand():
-    # Four parts of 2x4 pixels: within a part only the mean counts.
-    one = np.zeros((1, 4, 8, 1), np.float32)
-    other = np.zeros_like(one)
-    other[0, :2, :2] = 0.5  # half of a part
-    other[0, 0, 4:6], other[0, 1, 4:6] = 1, -1
-    assert float(palette_distance(one, other, 2)) == pytest.approx(0.25 / 4)
-    assert float(palette_distance(one, one + 0.5, 4)) == pytest.approx(0.5)
-
-
-def test_the_distance_of_features_by_hand():
-    x = [tf.constant([[[[2.0, 0.0], [0.0, 1.0]]]]), tf.constant([[[[1.0, 1.0]]]])]
-    y = [tf.constant([[[[0.0, 3.0], [0.0, 5.0]]]]), tf.constant([[[[-1.0, -1.0]]]])]
-    # Directions alone: at right angles 2, alike 0, opposite 4.
-    assert float(feature_distance(x, y)) == pytest.approx(((2 + 0) / 2 + 4) / 2)
 
 
 def test_images_do_not_mix():
@@ -124,21 +102,6 @@ def test_the_losses_are_the_equations():
     real = np.maximum(0, 1 - model.disc_b(b).numpy()).mean()
     by_hand = (real + np.maximum(0, 1 + logits.numpy()).mean()) / 2
     assert float(disc) == pytest.approx(by_hand, rel=1e-3)
-
-
-def test_the_partner_is_compared_by_colours_and_features():
-    model, batch = made(spatial_weight=0.0, palette_weight=20.0, partner_weight=2.0)
-    assert model.loss_names == ("adv_ab", "palette_b", "partner_b", "disc_b")
-    losses, (translated,) = model.generator_losses(batch)
-    b = tf.constant(batch[1])
-    expected = 20 * float(palette_distance(translated, b))
-    assert float(losses["palette_b"]) == pytest.approx(expected, rel=1e-5)
-    levels = (model._features(x) for x in (translated, b))
-    assert float(losses["partner_b"]) == pytest.approx(2 * float(feature_distance(*levels)), 1e-5)
-    dataset = make_dataset(size=SHAPE[0])
-    found = model.partners(dataset)
-    assert found.shape == (len(dataset.train_a),) and found.max() < len(dataset.train_b)
-    assert made()[0].partners(dataset) is None
 
 
 def test_a_negative_keeps_its_layout_and_another_image_does_not():

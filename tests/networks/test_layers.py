@@ -7,6 +7,7 @@ from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.networks.layers.dropout import Dropout, set_test_time
 from cyclegan_tf.networks.layers.normalization import (
     AdaptiveInstanceNormalization,
+    AdaptiveLayerNormalization,
     BatchNormalization,
     InstanceNormalization,
     LayerNormalization,
@@ -74,6 +75,14 @@ def test_layer_normalization_is_group_normalization_of_one_group_with_its_gradie
     red[..., 0] = blue[..., 2] = 1
     assert np.abs(np.asarray(ours(red)) - np.asarray(ours(blue))).max() > 1
     assert not np.asarray(InstanceNormalization()(red)).any()
+
+
+def test_adaptive_layer_normalization_shifts_and_scales_what_layer_normalization_gives():
+    x = np.random.default_rng(5).normal(size=(1, 4, 4, 2)).astype("float32")
+    given = np.array([[1.0, -1.0, 2.0, 3.0]], np.float32)
+    plain = np.asarray(LayerNormalization(scale=False, center=False)(x))
+    expected = plain * [2.0, 3.0] + [1.0, -1.0]
+    np.testing.assert_allclose(AdaptiveLayerNormalization()([x, given]), expected, atol=1e-6)
 
 
 def test_instance_normalization_has_float32_statistics_in_half_precision():

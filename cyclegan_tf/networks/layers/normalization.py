@@ -1,4 +1,4 @@
-"""Normalization layers: instance, layer, adaptive instance, and pix2pix's of the batch."""
+"""Normalization layers: instance, layer, both adaptive, and pix2pix's of the batch."""
 
 import keras
 import tensorflow as tf
@@ -127,6 +127,8 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
         Normalization", equation 8, https://arxiv.org/abs/1703.06868
     """
 
+    _axes = (1, 2)
+
     def __init__(self, epsilon=1e-5, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
@@ -135,7 +137,7 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
         x, given = inputs
         wide = keras.backend.result_type(x.dtype, "float32")
         shift, scale = ops.split(ops.cast(given, wide)[:, None, None, :], 2, axis=-1)
-        x = _normalize(ops.cast(x, wide), self.epsilon) * scale + shift
+        x = _normalize(ops.cast(x, wide), self.epsilon, self._axes) * scale + shift
         return ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
@@ -143,6 +145,14 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class AdaptiveLayerNormalization(AdaptiveInstanceNormalization):
+    """Layer normalization whose shift and scale come from elsewhere: see the two above."""
+
+    groups = 1
+    _axes = (1, 2, 3)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")

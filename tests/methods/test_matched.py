@@ -1,0 +1,128 @@
+"""Matched: its losses and codes by hand, what it needs before training, and many answers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf import recipes
+from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.data import matching
+from cyclegan_tf.inference import load
+from cyclegan_tf.methods.losses import feature_distance, palette_distance
+from cyclegan_tf.methods.matched import Code
+from cyclegan_tf.methods.train import train
+from cyclegan_tf.networks import generators
+from cyclegan_tf.networks.pretrained import weights
+from cyclegan_tf.training import time_budget
+from support.classifiers import drawn
+from support.datasets import make_dataset
+
+SHAPE = (32, 32, 3)
+SMALL = {"filters": 2, "blocks": 1, "disc_layers": 1, "patches": 9, "code": 3}
+
+
+@pytest.fixture(autouse=True)
+def drawn_weights(monkeypatch):
+    """A classifier with weights that were drawn, in place of the published ones."""
+    monkeypatch.setattr(weights, "load", lambda name, path=None: (drawn(name), "drawn"))
+
+
+def made(**options):
+    model = recipes.matched(SHAPE, **(SMALL | options))
+    dataset = make_dataset(6, 4, size=SHAPE[0], channels=(3, 3))
+    draw = np.random.default_rng(0)
+    a, b = (tf.constant(draw.uniform(-1, 1, (2, *SHAPE)), tf.float32) for _ in "ab")
+    return model, dataset, (a, b, *model.noise(2, tf.constant([0, 1])))
+
+
+def test_the_distance_of_palettes_by_hand():
+    # Four parts of 2x4 pixels: within a part only the mean counts.
+    one = np.zeros((1, 4, 8, 1), np.float32)
+    other = np.zeros_like(one)
+    other[0, :2, :2] = 0.5  # half of a part
+    other[0, 0, 4:6], other[0, 1, 4:6] = 1, -1
+    assert float(palette_distance(one, other, 2)) == pytest.approx(0.25 / 4)
+    assert float(palette_distance(one, one + 0.5, 4)) == pytest.approx(0.5)
+
+
+def test_the_distance_of_features_by_hand():
+    x = [tf.constant([[[[2.0, 0.0], [0.0, 1.0]]]]), tf.constant([[[[1.0, 1.0]]]])]
+    y = [tf.constant([[[[0.0, 3.0], [0.0, 5.0]]]]), tf.constant([[[[-1.0, -1.0]]]])]
+    # Directions alone: at right angles 2, alike 0, opposite 4.
+    assert float(feature_distance(x, y)) == pytest.approx(((2 + 0) / 2 + 4) / 2)
+
+
+def test_a_code_is_what_palettes_do_not_tell_whitened():
+    draw = np.random.default_rng(0)
+    palettes, own = draw.normal(size=(200, 4)), draw.normal(size=(200, 2)) * [3.0, 1.0]
+    mix = draw.normal(size=(6, 7))
+    described = np.concatenate([palettes, own], 1) @ mix + 5
+    code = Code(described, palettes, 2)
+    found = code(described, palettes).numpy()
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(np.cov(found.T, bias=True), np.eye(2), atol=0.02)
+    # Both numbers are recovered from it, and no palette is, beyond the ridge's penalty.
+    known, _, _, _ = np.linalg.lstsq(found, own - own.mean(0), rcond=None)
+    assert np.corrcoef((found @ known).T.ravel(), own.T.ravel())[0, 1] > 0.98
+    assert np.abs(np.corrcoef(found.T, palettes.T)[:2, 2:]).max() < 0.2
+    # Of another image: the same function.
+    np.testing.assert_allclose(code(described[:1], palettes[:1])[0], found[0], atol=1e-4)
+
+
+def test_codes_longer_than_what_varies_end_in_zeros():
+    code = Code(np.eye(3), np.zeros((3, 2)), 5)
+    found = code(np.eye(3), np.zeros((3, 2))).numpy()
+    assert not found[:, 2:].any() and np.isfinite(found).all()
+    np.testing.assert_allclose((found[:, :2] ** 2).mean(0), 1, atol=1e-4)
+
+
+def test_the_partner_is_compared_by_colours_and_features():
+    model, dataset, batch = made(palette_weight=10.0, partner_weight=2.0)
+    found = model.partners(dataset)
+    assert found.tolist() == matching.partners(dataset, model.seed).tolist()
+    losses, (translated,) = model.generator_losses(batch)
+    assert (*losses, "disc_b") == model.loss_names
+    b = batch[1]
+    expected = 10 * float(palette_distance(translated, b))
+    assert float(losses["palette_b"]) == pytest.approx(expected, rel=1e-5)
+    levels = (model._features(x) for x in (translated, b))
+    assert float(losses["partner_b"]) == pytest.approx(2 * float(feature_distance(*levels)), 1e-5)
+
+
+def test_partners_must_be_known_before_training():
+    model, dataset, batch = made()
+    with pytest.raises(InputError, match="partners are not known: train by cyclegan_tf.train"):
+        model.generator_losses(batch)
+    model.partners(dataset)
+    assert np.isfinite(sum(float(x) for x in model.generator_losses(batch)[0].values()))
+
+
+def test_a_trial_needs_no_data(eager):
+    model, _, _ = made()
+    assert time_budget.trial(model, seconds=0.01).step > 0
+
+
+def test_every_draw_is_another_translation_and_a_seed_repeats_it(tmp_path, eager):
+    dataset = make_dataset(5, 4, size=32, channels=(3, 3))
+    options = {"epochs": 1, "steps_per_epoch": 1, "verbose": 0} | SMALL
+    train("matched", dataset, tmp_path / "run", **options)
+    image = dataset.train_a[0]
+    translator = load.load(tmp_path / "run")
+    one, again, other = (translator(image, seed=seed) for seed in (0, 0, 1))
+    assert one.shape == (32, 32, 3) and np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_a_code_needs_the_norm_of_the_layer():
+    with pytest.raises(InputError, match="code=3 needs gen_norm='layer', received 'instance'"):
+        recipes.matched(SHAPE, **SMALL, gen_norm="instance")
+    with pytest.raises(ValueError, match="with code layer"):
+        generators.resnet_generator(code=3)
+    model, _, _ = made(code=0, gen_norm="instance")
+    assert len(model.gen_ab.inputs) == 1
+
+
+def test_the_recipes_say_what_they_are():
+    fast = recipes.matched_fast(SHAPE, disc_layers=1)
+    assert (fast.method, fast.options.code, fast.options.spatial_weight) == ("matched", 16, 1.0)
+    assert fast.options.gen_norm == "layer" and fast.options.adversarial_loss == "hinge"
