@@ -48,6 +48,9 @@ class MatchedOptions(FSeSimOptions):
     code: int = network_option(
         16, "numbers that say what the input does not tell of its partner; 0 for none", low=0
     )
+    adversarial_weight: float = loss_option(
+        2.0, "weight of the generator's adversarial loss", low=0
+    )
     spatial_weight: float = loss_option(1.0, "weight of the spatially-correlative loss", low=0)
     palette_weight: float = loss_option(
         20.0, "weight of the distance to the partner in mean colours of 4x4 parts", low=0
