@@ -86,10 +86,16 @@ def variants():
     }
 
 
+def opened(options):
+    """The data, in the direction that was asked for."""
+    dataset = npz.load(options.data)
+    return dataset.swapped() if options.direction == "ba" else dataset
+
+
 def one(options):
     """Trains and scores one variant with one seed, in this process."""
     recipe, arguments, training = variants()[options.variants[0]]
-    dataset, folder = npz.load(options.data), options.folder
+    dataset, folder = opened(options), options.folder
     if recipe is recipes.cyclegan_fast:
         arguments = {"residual": statistics.suits_residual_output(dataset)} | arguments
     shapes = (dataset.image_shape_a, dataset.image_shape_b)
@@ -130,6 +136,7 @@ def run(options, name, seed):
     folder = options.folder / f"{name.replace(' ', '_').replace(',', '')}_{seed}"
     if not (folder / "ablation.json").exists():
         words = [options.data, folder, name, "--seconds", options.seconds, "--seeds", seed]
+        words += ["--direction", options.direction]
         subprocess.run([sys.executable, __file__, "--one", *map(str, words)], check=True)
     return folder, json.loads((folder / "ablation.json").read_text(encoding="utf-8"))
 
@@ -168,19 +175,20 @@ def table(options, results):
             *(line(n, f, f"translated {way}", "seconds", "steps") for n, f in results.items()),
             line("*other real images*", first, f"other_real {way}"),
         ]
-        lines += [f"{title}:", "", markdown([titles, *filter(None, rows)]), ""]
+        if rows := [row for row in rows if row]:
+            lines += [f"{title}:", "", markdown([titles, *rows]), ""]
+    exchanged = ", A and B exchanged" if options.direction == "ba" else ""
     busiest = max(x["others"] for found in results.values() for x in found)
     lines += [
-        f"{Path(options.data).name}, {options.seconds:g} seconds of training each, seeds "
-        f"{', '.join(map(str, options.seeds))}; clean resizing; all held-out images. "
+        f"{Path(options.data).name}{exchanged}, {options.seconds:g} seconds of training each, "
+        f"seeds {', '.join(map(str, options.seeds))}; clean resizing; all held-out images. "
         f"{describe()}; other processes took {100 * busiest:.0f} % of the cores at most.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def image(data, folders):
+def image(dataset, folders):
     """A row of held-out images, then one per variant, translated by the first seed's run."""
-    dataset = npz.load(data)
     inputs = normalize(np.asarray(dataset.test_a[:SHOWN]), dataset.ranges[0])
     kinds = [("input", inputs)]
     for name, folder in folders.items():
@@ -197,6 +205,7 @@ def main():
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(variants()))
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--direction", choices=("ab", "ba"), default="ab", help="ba: B to A")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -214,7 +223,7 @@ def main():
         folders.setdefault(name, folder)
         write_text(options.folder / "ablation.md", table(options, results))
     with replacing(options.folder / "ablation.png") as temporary:
-        image(options.data, folders).save(temporary)
+        image(opened(options), folders).save(temporary)
     print((options.folder / "ablation.md").read_text(encoding="utf-8"))
 
 

@@ -96,16 +96,17 @@ class Matched(FSeSim):
         if not self.options.code:
             return found
         number = np.unique(np.linspace(0, len(found) - 1, PAIRS).astype(int))
-        pairs = (dataset.train_a, number), (dataset.train_b, found[number])
-        a, b = (
-            tf.constant(normalize(np.asarray(images[index]), value_range))
-            for (images, index), value_range in zip(pairs, dataset.ranges, strict=True)
-        )
-        described = np.concatenate(
-            [self._described(self._features(b[i : i + 16])) for i in range(0, len(b), 16)]
-        )
-        palettes = _pooled(matching.GRID, a, b).numpy()
-        self._code = Code(described, palettes, self.options.code)
+        described, palettes = [], []
+        for start in range(0, len(number), 16):
+            some = number[start : start + 16]
+            pairs = (dataset.train_a[some], dataset.train_b[found[some]])
+            a, b = (
+                tf.constant(normalize(np.asarray(images), value_range))
+                for images, value_range in zip(pairs, dataset.ranges, strict=True)
+            )
+            described.append(self._described(self._features(b)))
+            palettes.append(_pooled(matching.GRID, a, b))
+        self._code = Code(np.concatenate(described), np.concatenate(palettes), self.options.code)
         return found
 
     @staticmethod
@@ -134,12 +135,11 @@ class Matched(FSeSim):
             )
         a, b, *orders = batch
         options, of_partner = self.options, self._features(b)
-        code = (
-            [self._code(self._described(of_partner), _pooled(matching.GRID, a, b))]
-            if options.code
-            else []
-        )
-        translated = self.gen_ab([a, *code] if code else a, training=True)
+        inputs = [a]
+        if options.code:
+            palettes = _pooled(matching.GRID, a, b)
+            inputs.append(self._code(self._described(of_partner), palettes))
+        translated = self.gen_ab(inputs, training=True)
         logits, *found = self._judged(translated, training=True)
         layouts = self.difference_of_layouts(a, found, orders)
         return {
@@ -157,7 +157,6 @@ class Code:
         described: Array `(n, d)`: features of the partners.
         palettes: Array `(n, p)`: palettes of inputs and partners together.
         size: Numbers of a code.
-
     """
 
     def __init__(self, described, palettes, size):
