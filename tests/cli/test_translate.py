@@ -178,7 +178,7 @@ def test_stopped_by_the_user_it_says_how_to_go_on(place, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", [pytest.param("ascii", marks=pytest.mark.long), "cp1252"])
 def test_what_an_output_cannot_print_is_no_error(place, encoding):
     environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "cyclegan_tf"]

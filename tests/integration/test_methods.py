@@ -99,7 +99,12 @@ METHODS = [
     *(dcgan, cgan, autoencoder, vae, cvae),
 ]
 
-each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+#: Tried by what derives from it each time, and by itself where there is time.
+LONG = {fsesim: pytest.mark.long}
+
+each = pytest.mark.parametrize(
+    "method", [pytest.param(m, marks=LONG.get(m, ()), id=m.__name__) for m in METHODS]
+)
 
 
 def run(method, folder):

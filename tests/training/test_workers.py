@@ -87,6 +87,7 @@ def test_workers_without_a_shared_folder_are_refused(folder):
     assert "Worker 1 could not go on: its own message says why" in ended[0][2]
 
 
+@pytest.mark.long
 def test_an_argument_that_the_chief_refuses_ends_both(folder):
     (folder / "run").mkdir()
     (folder / "run/thesis.txt").write_text("mine")
