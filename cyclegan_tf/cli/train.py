@@ -27,11 +27,17 @@ from cyclegan_tf.cli.terminal import result
 from cyclegan_tf.common import renamed
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.silence import import_tensorflow
-from cyclegan_tf.methods.names import METHODS
+from cyclegan_tf.methods.names import FAST, METHODS
 
 #: What arguments of `methods.train.train` are called here, beside those of the method.
 WORDS = {"steps_per_epoch": "--steps", "batch_size": "--batch", "constant_rate": "--constant-rate"}
 WORDS |= {name: f"--{name}" for name in ("minutes", "epochs", "seed", "direction", "images")}
+
+#: What each method is, in a phrase.
+WHAT = {
+    FAST: "the preset for minutes that suits the data: matched_fast, fsesim_fast, cyclegan_fast"
+}
+WHAT |= {name: what for name, (_, what) in METHODS.items()}
 
 #: Methods whose runs `sample` takes.
 _FROM_NOISE = ("dcgan", "cgan", "vae", "cvae")
@@ -150,15 +156,16 @@ def _set_up_tensorflow(deterministic):
 
 
 def method_in(arguments):
-    """The method that a command line names, and whether it asks for help.
+    """The method that a command line names, the one that it means, and whether it asks for help.
 
     What options there are depends on it, so it is looked for before anything else.
     """
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--method", nargs="?")
+    finder.add_argument("--minutes", nargs="?")
     finder.add_argument("-h", "--help", action="store_true")
     known, _ = finder.parse_known_args(arguments)
-    return known.method, known.help
+    return known.method, known.method or (FAST if known.minutes else "cyclegan"), known.help
 
 
 def refuse_unknown(options, words):
@@ -171,6 +178,11 @@ def refuse_unknown(options, words):
     name = flag.removeprefix("--").removeprefix("no-").replace("-", "_")
     if name in WORDS:
         raise InputError(f"{flag} is called {WORDS[name]} here.")
+    if options.method == FAST and (owners := registry.owners(name)):
+        raise InputError(
+            f"{flag} is no option of {FAST}, which takes the preset that suits the data: add "
+            f"--method with one that has it ({', '.join(owners)}), or leave it out."
+        )
     if registry.owners(name):
         registry.checked(options.method, [name], lambda _: flag)
 
@@ -182,22 +194,14 @@ def add(subcommands, arguments=()):
         subcommands: Of `argparse`.
         arguments: The words behind `train`; none where another subcommand is called.
     """
-    method, helps = method_in(arguments)
+    method, meant, helps = method_in(arguments)
     short = helps and method is None
-    found, declared = None, {}
-    if arguments and not short and (method or "cyclegan") in METHODS:
+    found, declared, batch = False, {}, "by method"
+    if arguments and not short and meant in (*METHODS, FAST):
         import_tensorflow()
-        from cyclegan_tf.methods import registry
-
-        found = registry.find(method or "cyclegan")
-        by_data = dict.fromkeys(found.adapt({}, None) if found.adapt else (), "by the data")
-        declared = {
-            name: dataclasses.replace(each, default=by_data.get(name, each.default))
-            for name, each in found.declared.items()
-            if not each.of_run
-        }
-    what = f"{found.name}, {METHODS[found.name][1]}," if found else "a method"
-    named = f" --method {found.name}" if found and method else ""
+        found, declared, batch = True, *_declared(meant)
+    what = f"{meant}, {WHAT[meant]}," if found else "a method"
+    named = f" --method {method}" if found and method else ""
     lines = [f"cyclegan-tf train faces.npz saved_models/faces{named} --minutes 10"]
     if short:
         lines.append("cyclegan-tf train photos saved_models/art --data-b paintings --size 64")
@@ -216,12 +220,12 @@ def add(subcommands, arguments=()):
     )
     parser.add_argument(
         "--method",
-        choices=METHODS,
-        default="cyclegan",
+        choices=WHAT,
+        default=meant,
         metavar="NAME",
-        help="method or preset (default: cyclegan)",
+        help="method or preset (default: cyclegan; with --minutes fast)",
     )
-    _add_budget(parser.add_argument_group("budget"), found.batch if found else "by method")
+    _add_budget(parser.add_argument_group("budget"), batch)
     _add_run(parser.add_argument_group("run"))
     if found:
         method_options.add(parser, declared)
@@ -233,8 +237,26 @@ def add(subcommands, arguments=()):
     parser.set_defaults(run=run, declared=declared)
 
 
+def _declared(method):
+    """What a method declares for the command line, by name; and its batch."""
+    from cyclegan_tf.methods import choice, registry
+
+    if method == FAST:
+        declared, differ = choice.common()
+        by_data, batch = dict.fromkeys(differ, "by the data"), 1
+    else:
+        found = registry.find(method)
+        by_data = dict.fromkeys(found.adapt({}, None) if found.adapt else (), "by the data")
+        declared, batch = found.declared, found.batch
+    return {
+        name: dataclasses.replace(each, default=by_data.get(name, each.default))
+        for name, each in declared.items()
+        if not each.of_run
+    }, batch
+
+
 _METHODS = "methods (train --method NAME --help lists the options of one):\n" + "\n".join(
-    f"  {name:14} {what}" for name, (_, what) in METHODS.items()
+    f"  {name:14} {what}" for name, what in WHAT.items()
 )
 
 

@@ -50,6 +50,7 @@ def run(options):
         suffix=options.suffix,
         skip_existing=options.skip_existing,
         nodata=options.nodata,
+        hint=options.hint,
     )
     if written:
         if len(written) == 1 or not Path(target).is_dir():  # outputs of one name and a number
@@ -156,7 +157,7 @@ def _print_steadiness(source, result):
 
 #: Options that have a meaning for volumes alone, and those that have none for them.
 _OF_VOLUMES = ("axes", "dtype", "series")
-_OF_IMAGES = {"size": None, "guide": None, "outputs": 1, "seed": 0, "nodata": None}
+_OF_IMAGES = {"size": None, "guide": None, "hint": None, "outputs": 1, "seed": 0, "nodata": None}
 
 
 def _is_volume(translator, source):
@@ -268,6 +269,12 @@ def add(subcommands):
         help="of results in a folder, such as .npy or .tif (default: that of each source)",
     )
     parser.add_argument("--guide", metavar="FILE", help="munit: the image whose style to take")
+    parser.add_argument(
+        "--hint",
+        metavar="FILE",
+        help="matched: colours that are wanted, a PNG as large as the image and transparent "
+        "elsewhere",
+    )
     parser.add_argument(
         "--runtime",
         choices=RUNTIMES,

@@ -32,6 +32,7 @@ def translate_files(
     suffix=None,
     skip_existing=False,
     nodata=None,
+    hint=None,
 ):
     """Translates files into a folder, each under its own name.
 
@@ -54,6 +55,7 @@ def translate_files(
             stay videos unless it is that of another, or of a GIF or WebP.
         skip_existing: Whether files that exist are left as they are, and only the others made.
         nodata: As in `image_file.read`.
+        hint: As in `Translator.__call__`; of one image.
 
     Returns:
         `(written, failed)`: a list of paths, and a list of sentences about files that could not
@@ -67,6 +69,8 @@ def translate_files(
     listed = isinstance(sources, (list, tuple))
     sources = [Path(path) for path in sources] if listed else Path(sources)
     tasks = _tasks(translator, sources, target, seed, style, outputs, suffix)
+    if hint is not None:
+        _check_one(sources, style)
     for source, path, _ in tasks:
         check_replaceable(path, overwrite or skip_existing, source)
     if skip_existing:
@@ -80,7 +84,7 @@ def translate_files(
     written, failed = [], []
     for source, path, seed in tqdm(tasks, unit="image", disable=not progress):
         try:
-            _translate_file(translator, source, path, size, seed, style, progress, nodata)
+            _translate_file(translator, source, path, size, seed, style, progress, nodata, hint)
             written.append(path)
         except NotWritten as error:
             raise stopped(error, len(written), len(tasks)) from error
@@ -184,14 +188,24 @@ def _suffix_of(source, wanted):
     return wanted or (".npy" if own.lower() == ".npz" else own)
 
 
-def _translate_file(translator, source, path, size, seed, style, progress, nodata):
+def _check_one(sources, style):
+    """Raises InputError unless a hint can be taken: for one image, without a style."""
+    if style is not None:
+        raise InputError("hint and style decide the same: give one of them.")
+    if isinstance(sources, list) or sources.is_dir() or are_several(sources):
+        raise InputError(
+            "hint belongs to one image, and the sources are several: translate that one alone."
+        )
+
+
+def _translate_file(translator, source, path, size, seed, style, progress, nodata, hint):
     suffix = path.suffix.lower()
     if are_several(source):
         sequences.translate_file(translator, source, path, size, seed, style, progress)
         return
     if video.is_video(path):
         raise InputError(f"{source} holds one image, and {path} is a video: give another name.")
-    result = translator(image_file.read(source, nodata=nodata), size, seed, style)
+    result = translator(image_file.read(source, nodata=nodata), size, seed, style, hint)
     data = formats.encode(result, suffix)
     if data is None and result.dtype.kind == "f" and result.shape[-1] == 2:
         data = formats.encode(result[..., :1], suffix)  # values before transparency

@@ -14,6 +14,7 @@ from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.common.value_range import normalize, range_of
 from cyclegan_tf.data import statistics
 from cyclegan_tf.data.io import formats, image_file
+from cyclegan_tf.inference import hints as of_hints
 from cyclegan_tf.inference.fitting import Fitting
 
 # Keras is imported where it is needed: other runtimes do without.
@@ -57,7 +58,7 @@ class Translator:
 
             self._original = original or (lambda: generator)
             self._network = CompiledGenerator(generator)
-        self._tiles, self._tiling = None, Lock()
+        self._tiles, self._tiling, self._prediction = None, Lock(), None
         self._shapes, self.multiple = self._network.shapes, self._network.multiple
         image, output = self._shapes.image, self._shapes.output
         of_class = image is not None and tuple(image[1:3]) == (1, 1)
@@ -93,6 +94,7 @@ class Translator:
         size: _Size = ...,
         seed: int = ...,
         style: _Style | None = ...,
+        hint: _Style | None = ...,
     ) -> Any: ...
 
     @overload
@@ -102,6 +104,7 @@ class Translator:
         size: _Size = ...,
         seed: int = ...,
         style: _Style | None = ...,
+        hint: _Style | None = ...,
     ) -> Image.Image: ...
 
     @overload
@@ -111,9 +114,10 @@ class Translator:
         size: _Size = ...,
         seed: int = ...,
         style: _Style | None = ...,
+        hint: _Style | None = ...,
     ) -> np.ndarray: ...
 
-    def __call__(self, image, size=None, seed=0, style=None):
+    def __call__(self, image, size=None, seed=0, style=None, hint=None):
         """Translates one image, or an array of several.
 
         The image is brought to a working size (aspect kept, edges extended to what the
@@ -131,16 +135,20 @@ class Translator:
             seed: Non-negative integer: where an image has several translations, which of them.
             style: In place of the seed a guide, whose style the translations get (for `style`,
                 see there), or a style itself, an array `(dimensions,)`.
+            hint: Colours that are wanted in the result: an image of the same height and width,
+                transparent where all is left open (which the seed decides), for generators of
+                codes that have such a meaning, as those of `matched`.
 
         Returns:
             For an array, or the path of one, an array of the same height and width and the
             target's type; for a PIL image or another path, a `PIL.Image` as from `to_pil`.
 
         Raises:
-            InputError: If the image, `size` or `style` cannot be used.
+            InputError: If the image, `size`, `style` or `hint` cannot be used.
         """
+        hint = None if hint is None else _array(hint)
         if isinstance(image, (str, os.PathLike, Image.Image)):
-            result = self.several([_array(image)], size, [seed], style)[0]
+            result = self.several([_array(image)], size, [seed], style, [hint])[0]
             return result if _is_array_file(image) else self.to_pil(result)
         image = np.asanyarray(image)
         if image.ndim == 4:
@@ -149,9 +157,12 @@ class Translator:
             # Image i has a seed of its own, that of the first being `seed` itself.
             seeds = [seed, *((seed, i) for i in range(1, len(image)))]
             parts = [slice(i, i + BATCH) for i in range(0, len(image), BATCH)]
-            done = [self.several(image[part], size, seeds[part], style) for part in parts]
+            hints = [hint] * len(image)
+            done = [
+                self.several(image[part], size, seeds[part], style, hints[part]) for part in parts
+            ]
             return np.stack([translated for part in done for translated in part])
-        result = self.several([image], size, [seed], style)[0]
+        result = self.several([image], size, [seed], style, [hint])[0]
         return result[..., 0] if image.ndim == 2 and result.shape[-1] == 1 else result
 
     def several(
@@ -160,6 +171,7 @@ class Translator:
         size: _Size = None,
         seeds: Sequence[Any] | None = None,
         style: _Style | None = None,
+        hints: Sequence[np.ndarray | None] | None = None,
     ) -> list[np.ndarray]:
         """Translates images of any shapes; batched where the network sees them at one size.
 
@@ -168,6 +180,7 @@ class Translator:
             size: As for calls.
             seeds: List of a seed for each image; 0 for all by default.
             style: As for calls.
+            hints: List of a hint, an array as for calls, or None for each image.
 
         Returns:
             List of arrays `(height, width, channels)`.
@@ -177,6 +190,9 @@ class Translator:
         """
         noise = self._noise(seeds or [0] * len(images), style)
         prepared = [self._fitting.prepare(image, size) for image in images]
+        for i, hint in enumerate(hints or ()):
+            if hint is not None:
+                noise[i] = self._hinted(images[i], prepared[i][0], size, hint, noise[i])
         results, alike = [None] * len(images), {}
         for i, (x, _) in enumerate(prepared):
             alike.setdefault(x.shape, []).append(i)
@@ -311,6 +327,30 @@ class Translator:
             takes = f"styles of {dimensions} numbers" if dimensions else "no style"
             raise InputError(f"The generator {self} takes {takes}, received {len(style)}.")
         return np.repeat(style[None], len(seeds), axis=0)
+
+    def _hinted(self, image, x, size, hint, drawn):
+        """The code of a hint for an image, which the network sees as `x`."""
+        from cyclegan_tf.networks.layers.linear_prediction import LinearPrediction
+
+        if self._prediction is None and self.has_styles and self._original is not None:
+            found = (x for x in self._original().layers if isinstance(x, LinearPrediction))
+            self._prediction = next(found, None)
+        if self._prediction is None:
+            raise InputError(
+                f"The generator {self} takes no hint of colours: leave it out, or give the .keras "
+                "file of a method that does, such as matched."
+            )
+        shape = image.shape[:2]
+        colours, opacity = of_hints.checked(hint, shape)
+        working = self._fitting.working_shape(shape, size)
+        opacity_seen, painted = (
+            np.asarray(image_file.fit(values, working, "stretch"))
+            for values in (opacity, opacity * colours)
+        )
+        colours = painted / np.maximum(opacity_seen, 1e-3)
+        beyond = [(0, a - b) for a, b in zip(x.shape[:2], working, strict=True)]
+        colours, opacity = (np.pad(v, (*beyond, (0, 0))) for v in (colours, opacity_seen))
+        return of_hints.code(self._prediction, x, colours, opacity, drawn)
 
     def _run(self, x, noise):
         """The network on a batch in [-1, 1]."""

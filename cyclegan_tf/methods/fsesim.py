@@ -82,8 +82,10 @@ class FSeSim(GenerativeModel):
         self.adversarial_loss, self.generator_loss = adversarial.by_name(loss)
         levels = projected_discriminator.levels(self.disc_b)
         self._features = keras.Model(self.disc_b.input, levels)
-        # One pass gives what the discriminator says and what its classifier sees.
+        # One pass gives what the discriminator says and what its classifier sees. The latter is
+        # never computed twice: what learns of the discriminator goes on from it.
         self._judged = keras.Model(self.disc_b.input, [self.disc_b.output, *levels])
+        self._heads = keras.Model([self.disc_b.input, *levels], self.disc_b.output)
 
     def columns(self, a, b, names):
         """Images of A, translated; of B beside them, as what they should look like."""
@@ -105,7 +107,7 @@ class FSeSim(GenerativeModel):
         return {
             "adv_ab": self.options.adversarial_weight * self.generator_loss(logits),
             "spatial_a": self.options.spatial_weight * self.difference_of_layouts(a, found, orders),
-        }, (translated,)
+        }, (translated, *found, *self._features(batch[1]))
 
     def difference_of_layouts(self, a, found, orders):
         """Mean over levels of how far a translation's layout differs from that of its input.
@@ -125,7 +127,11 @@ class FSeSim(GenerativeModel):
 
     def discriminator_losses(self, batch, shown):
         """Half of the discriminator's loss on real and on fake images."""
-        logits = tf.split(self.disc_b(tf.concat([batch[1], *shown], 0), training=True), 2)
+        translated, *features = shown
+        of_fake, of_real = features[: len(features) // 2], features[len(features) // 2 :]
+        both = zip((batch[1], *of_real), (translated, *of_fake), strict=True)
+        given = [tf.concat(pair, 0) for pair in both]
+        logits = tf.split(self._heads(given, training=True), 2)
         return {"disc_b": of_discriminator(self.adversarial_loss, *logits)}
 
 

@@ -20,3 +20,6 @@ METHODS = {
     "vae": ("vae", "codes of a known distribution (Kingma and Welling 2014)"),
     "cvae": ("cvae", "of pairs, A to many B (Sohn et al. 2015)"),
 }
+
+#: Beside these, for training within minutes: one of the presets, by the data (`methods.choice`).
+FAST = "fast"

@@ -12,7 +12,8 @@ from cyclegan_tf.common.checks import check_whole
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.wording import counted
 from cyclegan_tf.data import npz, pipeline, prepare
-from cyclegan_tf.methods import registry
+from cyclegan_tf.methods import choice, registry
+from cyclegan_tf.methods.names import FAST
 from cyclegan_tf.methods.options import declarations
 from cyclegan_tf.training import distribute, memory, run, time_budget
 
@@ -43,7 +44,8 @@ def train(
     """Trains a method, or goes on with the run that the folder holds.
 
     Args:
-        method: Name of a method or preset, such as "cyclegan": see `methods.registry.METHODS`.
+        method: Name of a method or preset, such as "cyclegan": see `methods.registry.METHODS`; or
+            "fast", the preset for minutes that suits the data.
         data: `npz.Dataset`, the path of an `.npz`, or of a folder with trainA and trainB.
         folder: Where the run lives; made if missing.
         epochs: Number of epochs of the whole run; 200 by default, 10 with `minutes`.
@@ -72,8 +74,8 @@ def train(
     Example:
         >>> train("cyclegan", "data/faces.npz", "saved_models/faces", epochs=100, filters=32)
     """
-    found = registry.find(method)
-    registry.checked(method, options)
+    if method != FAST:
+        registry.checked(method, options)
     if "total_steps" in options:
         raise InputError("total_steps has no use here, where epochs or minutes decide it.")
     dataset = data if isinstance(data, npz.Dataset) else opened(data)
@@ -81,6 +83,11 @@ def train(
         raise InputError(f"direction must be 'ab' or 'ba', received {direction!r}.")
     if direction == "ba":
         dataset = dataset.swapped()
+    if method == FAST:
+        method, why = choice.suited(dataset)
+        print(why)
+        registry.checked(method, options)
+    found = registry.find(method)
     batch_size = found.batch if batch_size is None else batch_size
     counts = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "batch_size": batch_size}
     for name, value in counts.items():

@@ -18,6 +18,7 @@ from keras.layers import (
 
 from cyclegan_tf.networks import initializers
 from cyclegan_tf.networks.layers.convolutions import Conv2D, Conv2DTranspose
+from cyclegan_tf.networks.layers.linear_prediction import LinearPrediction
 from cyclegan_tf.networks.layers.normalization import (
     AdaptiveLayerNormalization,
     InstanceNormalization,
@@ -71,8 +72,9 @@ def resnet_generator(
             copy (`layers.residual_output`); the output has the input's channels then.
         norm: "instance" (the paper's), or "layer", which leaves the network the colours of its
             input.
-        code: Numbers of a second input, which shift and scale all layers (norm "layer" alone):
-            what the image does not tell of its translation; 0 for none.
+        code: Numbers of a second input (norm "layer" alone): what the image does not tell of its
+            translation; 0 for none. They shift and scale all layers, and the network starts from a
+            `LinearPrediction` of the output, whose weights are for the caller to set.
         seed: Integer that fixes the initial weights, or None.
         name: Name of the model.
 
@@ -127,18 +129,23 @@ def resnet_generator(
     if code:
         he = initializers.he_normal(seed)
         hidden = LeakyReLU(0.2)(Dense(HIDDEN, kernel_initializer=next(he))(codes))
-    x = norm_relu(convolution(image, filters, 7, reflect=3))
+    channels, x = output_channels or input_shape[-1], image
+    if code:
+        prediction = LinearPrediction(channels)([image, codes])
+        x = Concatenate()([image, prediction])
+    x = norm_relu(convolution(x, filters, 7, reflect=3))
     x = norm_relu(convolution(x, 2 * filters, 3, 2, zeros=1))
     x = norm_relu(convolution(x, 4 * filters, 3, 2, zeros=1))
     for _ in range(blocks):
         x = residual_block(x)
     x = upsample(upsample(x, 2 * filters), filters)
-    channels = output_channels or input_shape[-1]
     if residual and channels != input_shape[-1]:
         raise ValueError(
             f"residual needs as many channels in as out, received {input_shape[-1]} and {channels}."
         )
     x = convolution(x, channels, 7, reflect=3, normalized=False)
+    if code:
+        x = Add()([x, prediction])
     x = ResidualOutput()([x, image]) if residual else Activation("tanh")(x)
     return keras.Model([image, codes] if code else image, x, name=name)
 

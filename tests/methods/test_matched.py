@@ -1,4 +1,4 @@
-"""Matched: its losses and codes by hand, what it needs before training, and many answers."""
+"""Matched: its losses, its linear model and its codes by hand, and many answers."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,12 @@ import tensorflow as tf
 
 from cyclegan_tf import recipes
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data import matching
+from cyclegan_tf.data import linear_model, matching, npz
 from cyclegan_tf.inference import load
-from cyclegan_tf.methods.losses import feature_distance, palette_distance
-from cyclegan_tf.methods.matched import Code
+from cyclegan_tf.methods.losses import feature_distance, l1, palette_distance
 from cyclegan_tf.methods.train import train
 from cyclegan_tf.networks import generators
+from cyclegan_tf.networks.layers.linear_prediction import LinearPrediction
 from cyclegan_tf.networks.pretrained import weights
 from cyclegan_tf.training import time_budget
 from support.classifiers import drawn
@@ -52,39 +52,65 @@ def test_the_distance_of_features_by_hand():
     assert float(feature_distance(x, y)) == pytest.approx(((2 + 0) / 2 + 4) / 2)
 
 
-def test_a_code_is_what_palettes_do_not_tell_whitened():
+def test_the_ridge_finds_a_line_and_whitened_codes_are_what_it_misses():
     draw = np.random.default_rng(0)
-    palettes, own = draw.normal(size=(200, 4)), draw.normal(size=(200, 2)) * [3.0, 1.0]
-    mix = draw.normal(size=(6, 7))
-    described = np.concatenate([palettes, own], 1) @ mix + 5
-    code = Code(described, palettes, 2)
-    found = code(described, palettes).numpy()
-    np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
-    np.testing.assert_allclose(np.cov(found.T, bias=True), np.eye(2), atol=0.02)
-    # Both numbers are recovered from it, and no palette is, beyond the ridge's penalty.
-    known, _, _, _ = np.linalg.lstsq(found, own - own.mean(0), rcond=None)
-    assert np.corrcoef((found @ known).T.ravel(), own.T.ravel())[0, 1] > 0.98
-    assert np.abs(np.corrcoef(found.T, palettes.T)[:2, 2:]).max() < 0.2
-    # Of another image: the same function.
-    np.testing.assert_allclose(code(described[:1], palettes[:1])[0], found[0], atol=1e-4)
+    known, own = draw.normal(size=(300, 4)), draw.normal(size=(300, 2)) * [3.0, 1.0]
+    images = np.concatenate([known, own], 1) @ draw.normal(size=(6, 7)) + 5
+    weights, bias = linear_model.ridge(known, images, 1e-6)
+    rest = images - (known @ weights + bias)
+    assert np.abs(rest.T @ known).max() / len(known) < 1e-6
+    codes = rest @ linear_model.whitening(rest, 4)
+    np.testing.assert_allclose(codes.T @ codes / len(codes), np.diag([1, 1, 0, 0]), atol=1e-6)
+    # Both own numbers are recovered from the code.
+    left = (
+        own
+        - np.concatenate([codes, known, np.ones((300, 1))], 1)
+        @ np.linalg.lstsq(np.concatenate([codes, known, np.ones((300, 1))], 1), own, rcond=None)[0]
+    )
+    assert np.abs(left).max() < 1e-6
 
 
-def test_codes_longer_than_what_varies_end_in_zeros():
-    code = Code(np.eye(3), np.zeros((3, 2)), 5)
-    found = code(np.eye(3), np.zeros((3, 2))).numpy()
-    assert not found[:, 2:].any() and np.isfinite(found).all()
-    np.testing.assert_allclose((found[:, :2] ** 2).mean(0), 1, atol=1e-4)
+def test_the_prediction_and_its_codes_make_the_partner_again():
+    # Images of two colours, above and below: two numbers that no input tells, and one that it does.
+    model, _, _ = made(code=2, code_spread=0.5)
+    draw = np.random.default_rng(1)
+    told, above, below = draw.uniform(-0.4, 0.4, (3, 40, 1, 1, 1))
+    a = np.tile(told, (1, *SHAPE)).astype("float32")
+    half = np.concatenate([np.tile(told + x, (1, 16, 32, 3)) for x in (above, below)], 1)
+    b = half.astype("float32")
+    paired = {"train": True, "test": False}
+    dataset = npz.Dataset(a, b, ranges=((-1, 1), (-1, 1)), paired=paired)
+    assert model.partners(dataset).tolist() == list(range(40))  # pairs are partners
+    prediction = next(x for x in model.gen_ab.layers if isinstance(x, LinearPrediction))
+    given = tf.constant(a), tf.constant(b)
+    codes = model._code(*given)
+    np.testing.assert_allclose(np.std(codes, 0), 2, rtol=0.05)  # in units of half a spread
+    made_again = prediction([given[0], codes]).numpy()
+    apart = np.abs(made_again - b)
+    assert apart[:, 2:14].mean() < 0.03 and apart[:, 18:30].mean() < 0.03
+    drawn_code = prediction([given[0], tf.zeros_like(codes)]).numpy()
+    assert np.abs(drawn_code - b).mean() > 0.1
+
+
+def test_an_image_of_a_drawn_code_has_no_partner():
+    model, dataset, batch = made(drawn_share=1.0)
+    model.partners(dataset)
+    losses, _ = model.generator_losses(batch)
+    for name in ("palette_b", "pixel_b", "partner_b"):
+        assert float(losses[name]) == 0
+    assert float(losses["adv_ab"]) != 0
 
 
 def test_the_partner_is_compared_by_colours_and_features():
-    model, dataset, batch = made(palette_weight=10.0, partner_weight=2.0)
+    model, dataset, batch = made(palette_weight=10.0, partner_weight=2.0, drawn_share=0.0)
     found = model.partners(dataset)
     assert found.tolist() == matching.partners(dataset, model.seed).tolist()
-    losses, (translated,) = model.generator_losses(batch)
+    losses, (translated, *_) = model.generator_losses(batch)
     assert (*losses, "disc_b") == model.loss_names
     b = batch[1]
     expected = 10 * float(palette_distance(translated, b))
     assert float(losses["palette_b"]) == pytest.approx(expected, rel=1e-5)
+    assert float(losses["pixel_b"]) == pytest.approx(10 * float(l1(translated, b)), rel=1e-5)
     levels = (model._features(x) for x in (translated, b))
     assert float(losses["partner_b"]) == pytest.approx(2 * float(feature_distance(*levels)), 1e-5)
 
@@ -124,5 +150,5 @@ def test_a_code_needs_the_norm_of_the_layer():
 
 def test_the_recipes_say_what_they_are():
     fast = recipes.matched_fast(SHAPE, disc_layers=1)
-    assert (fast.method, fast.options.code, fast.options.spatial_weight) == ("matched", 16, 1.0)
+    assert (fast.method, fast.options.code, fast.options.spatial_weight) == ("matched", 32, 1.0)
     assert fast.options.gen_norm == "layer" and fast.options.adversarial_loss == "hinge"

