@@ -11,15 +11,14 @@ demo: $(VENV)/installed
 	$(BIN)/cyclegan-tf translate docs/sketch.png saved_models/cartoon.png --overwrite
 	@echo "The pair that comes with the package made saved_models/cartoon.png of docs/sketch.png."
 	@echo "Now one of your own is trained:"
-	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100 --overwrite
-	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) --method cyclegan_fast --minutes 4 --upsampling resize
+	$(BIN)/cyclegan-tf prepare data/sketch2cartoon.npz --generated 1000 100 --paired --overwrite
+	$(BIN)/cyclegan-tf train data/sketch2cartoon.npz $(DEMO) --minutes 4
 	$(BIN)/cyclegan-tf translate $(DEMO) docs/sketch.png $(DEMO)/sketch_as_cartoon.png --overwrite
-	$(BIN)/cyclegan-tf translate $(DEMO) docs/cartoon.png $(DEMO)/cartoon_as_sketch.png --direction ba --overwrite
 	@echo
 	@echo "Images after each epoch     $(DEMO)/epochs/"
 	@echo "Report (open in a browser)  $(DEMO)/report.html"
 	@echo "How good is it?             $(BIN)/cyclegan-tf evaluate $(DEMO) data/sketch2cartoon.npz"
-	@echo "Translated images           $(DEMO)/sketch_as_cartoon.png, $(DEMO)/cartoon_as_sketch.png"
+	@echo "Translated image            $(DEMO)/sketch_as_cartoon.png (--seed 1: in other colours)"
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 NBVAL := --nbval-lax --nbval-sanitize-with notebooks/sanitize.cfg --nbval-cell-timeout 600

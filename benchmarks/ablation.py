@@ -25,7 +25,7 @@ from cyclegan_tf import recipes
 from cyclegan_tf.common import plotting
 from cyclegan_tf.common.atomic_files import replacing, write_text
 from cyclegan_tf.common.value_range import normalize
-from cyclegan_tf.data import npz, statistics
+from cyclegan_tf.data import npz
 from cyclegan_tf.evaluation import metrics
 from cyclegan_tf.evaluation.evaluate import evaluate
 from cyclegan_tf.evaluation.registry import METRICS
@@ -58,7 +58,9 @@ def variants():
         "FSeSim 32 filters": (fsesim, {"filters": 32}, {}),
         "matched": (recipes.matched_fast, {}, {}),
         "matched without code": (recipes.matched_fast, {"code": 0}, {}),
-        "matched without layouts": (recipes.matched_fast, {"spatial_weight": 0.0}, {}),
+        "matched with layouts": (recipes.matched_fast, {"spatial_weight": 1.0}, {}),
+        "matched, no code drawn": (recipes.matched_fast, {"drawn_share": 0.0}, {}),
+        "matched without pixels": (recipes.matched_fast, {"pixel_weight": 0.0}, {}),
         "matched, instance norm": (recipes.matched_fast, {"code": 0, "gen_norm": "instance"}, {}),
         "FSeSim, layer norm": (fsesim, {"gen_norm": "layer"}, {}),
         "transposed convolutions": (fast, {"upsampling": "transposed"}, {}),
@@ -96,9 +98,8 @@ def one(options):
     """Trains and scores one variant with one seed, in this process."""
     recipe, arguments, training = variants()[options.variants[0]]
     dataset, folder = opened(options), options.folder
-    if recipe is recipes.cyclegan_fast:
-        arguments = {"residual": statistics.suits_residual_output(dataset)} | arguments
     shapes = (dataset.image_shape_a, dataset.image_shape_b)
+    arguments = arguments | {"dataset": dataset}
     trial = recipe(*shapes, **arguments, seed=options.seeds[0])
     tried = time_budget.trial(trial, training.get("batch_size", 1), seconds=TRIAL)
     steps = time_budget.steps_in(options.seconds, tried, EPOCHS)

@@ -64,7 +64,11 @@ class MatchedOptions(FSeSimOptions):
     adversarial_weight: float = loss_option(
         2.0, "weight of the generator's adversarial loss", low=0
     )
-    spatial_weight: float = loss_option(1.0, "weight of the spatially-correlative loss", low=0)
+    spatial_weight: float = loss_option(
+        0.0,
+        "weight of the spatially-correlative loss, where the layout of inputs is to stay",
+        low=0,
+    )
     palette_weight: float = loss_option(
         20.0, "weight of the distance to the partner in mean colours of 4x4 parts", low=0
     )
@@ -95,6 +99,7 @@ class Matched(FSeSim):
     """
 
     loss_names = ("adv_ab", "spatial_a", "palette_b", "pixel_b", "partner_b", "disc_b")
+    augments = "mirror"
     _are_known, _encoder = False, None
 
     def make_networks(self):
@@ -224,4 +229,11 @@ def _numbers(dataset, of_a, of_b):
     return (np.concatenate(x).astype("float64") for x in zip(*rows, strict=True))
 
 
-preset("matched_fast", "matched", chooses_filters=True, **WITHIN_MINUTES)
+def _by_pairs(given, dataset):
+    """Of pairs the layout is known, and what is left to a code are colours."""
+    if dataset is not None and dataset.paired["train"]:
+        return {"code": 8, "pixel_weight": 30.0, "adversarial_weight": 1.0}
+    return {"code": 32, "pixel_weight": 10.0, "adversarial_weight": 2.0}
+
+
+preset("matched_fast", "matched", adapt=_by_pairs, chooses_filters=True, **WITHIN_MINUTES)

@@ -148,7 +148,17 @@ def test_a_code_needs_the_norm_of_the_layer():
     assert len(model.gen_ab.inputs) == 1
 
 
+def test_of_pairs_a_code_says_little_and_pixels_count():
+    pairs, none = (make_dataset(4, 4, size=32, paired=paired) for paired in (True, False))
+    shapes = pairs.image_shape_a, pairs.image_shape_b
+    of_pairs, usual = (
+        recipes.matched_fast(*shapes, disc_layers=1, dataset=x).options for x in (pairs, none)
+    )
+    assert (of_pairs.code, of_pairs.pixel_weight) == (8, 30.0)
+    assert (usual.code, usual.pixel_weight) == (32, 10.0)
+
+
 def test_the_recipes_say_what_they_are():
     fast = recipes.matched_fast(SHAPE, disc_layers=1)
-    assert (fast.method, fast.options.code, fast.options.spatial_weight) == ("matched", 32, 1.0)
+    assert (fast.method, fast.options.code, fast.options.spatial_weight) == ("matched", 32, 0.0)
     assert fast.options.gen_norm == "layer" and fast.options.adversarial_loss == "hinge"
