@@ -53,7 +53,7 @@ class MatchedOptions(FSeSimOptions):
         32, "numbers that say what the input does not tell of its partner; 0 for none", low=0
     )
     code_spread: float = network_option(
-        0.8,
+        0.9,
         "standard deviations of the partners' codes that one of a drawn code is: below 1 faces are "
         "more common and follow the input more",
         low=0.1,
@@ -229,11 +229,15 @@ def _numbers(dataset, of_a, of_b):
     return (np.concatenate(x).astype("float64") for x in zip(*rows, strict=True))
 
 
+#: What the preset departs in: of pairs the layout is known, and what is left to a code are colours.
+USUAL = {"code": 32, "drawn_share": 0.3, "adversarial_weight": 2.0}
+USUAL |= {"pixel_weight": 10.0, "partner_weight": 4.0}
+OF_PAIRS = {"code": 8, "drawn_share": 0.0, "adversarial_weight": 0.5}
+OF_PAIRS |= {"pixel_weight": 60.0, "partner_weight": 8.0}
+
+
 def _by_pairs(given, dataset):
-    """Of pairs the layout is known, and what is left to a code are colours."""
-    if dataset is not None and dataset.paired["train"]:
-        return {"code": 8, "pixel_weight": 30.0, "adversarial_weight": 1.0}
-    return {"code": 32, "pixel_weight": 10.0, "adversarial_weight": 2.0}
+    return OF_PAIRS if dataset is not None and dataset.paired["train"] else USUAL
 
 
 preset("matched_fast", "matched", adapt=_by_pairs, chooses_filters=True, **WITHIN_MINUTES)

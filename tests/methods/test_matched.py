@@ -154,7 +154,7 @@ def test_of_pairs_a_code_says_little_and_pixels_count():
     of_pairs, usual = (
         recipes.matched_fast(*shapes, disc_layers=1, dataset=x).options for x in (pairs, none)
     )
-    assert (of_pairs.code, of_pairs.pixel_weight) == (8, 30.0)
+    assert (of_pairs.code, of_pairs.pixel_weight) == (8, 60.0)
     assert (usual.code, usual.pixel_weight) == (32, 10.0)
 
 
