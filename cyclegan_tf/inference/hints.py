@@ -12,26 +12,25 @@ for a generator: Zhang et al. 2017, https://arxiv.org/abs/1705.02999 (there lear
 import numpy as np
 
 from cyclegan_tf.common.errors import InputError
-from cyclegan_tf.data.io.pixels import has_alpha, white
+from cyclegan_tf.data.io.image_file import to_channels
+from cyclegan_tf.data.io.pixels import Pixels, has_alpha, white
 from cyclegan_tf.data.matching import shares
 
 #: How exactly painted colours are taken: their standard deviation, in [-1, 1].
 NOISE = 0.1
 
 
-def checked(hint, shape):
-    """Colours and opacity of a hint.
+def check(hint, shape, channels):
+    """Says what is wrong with a hint, before anything is computed.
 
     Args:
         hint: Array `(height, width, channels)` with transparency, of uint8 or uint16.
         shape: `(height, width)` of the image that it belongs to.
-
-    Returns:
-        `(colours, opacity)`: float32 arrays `(height, width, channels)` in [-1, 1], and
-        `(height, width, 1)` in [0, 1].
+        channels: Of the result.
 
     Raises:
-        InputError: If it has no transparency, another size, or nothing is painted.
+        InputError: If it has no transparency, another size, or nothing is painted, or its colours
+            do not become those of the result.
     """
     if hint.ndim != 3 or not has_alpha(hint) or hint.dtype.kind != "u":
         raise InputError(
@@ -43,10 +42,37 @@ def checked(hint, shape):
             f"hint must be as large as the image, {shape[1]}x{shape[0]} pixels, received "
             f"{hint.shape[1]}x{hint.shape[0]}."
         )
-    values = np.asarray(hint, np.float32) / white(hint.dtype)
-    if not values[..., -1].any():
+    if not hint[..., -1].any():
         raise InputError("hint has nothing painted in it: it is transparent everywhere.")
-    return 2 * values[..., :-1] - 1, values[..., -1:]
+    count = hint.shape[-1] - 1
+    if count != channels and not {count, channels} <= {1, 3}:
+        raise InputError(
+            f"hint must have {channels} channels and transparency, received {count}: paint in the "
+            "colours of the result."
+        )
+
+
+def checked(hint, shape, channels):
+    """Colours and opacity of a hint; gray becomes colour, or colour gray, as the result needs.
+
+    Args:
+        hint: As for `check`.
+        shape: As for `check`.
+        channels: As for `check`.
+
+    Returns:
+        `(colours, opacity)`: float32 arrays `(height, width, channels)` in [-1, 1], and
+        `(height, width, 1)` in [0, 1].
+
+    Raises:
+        InputError: As for `check`.
+    """
+    check(hint, shape, channels)
+    colours = to_channels(Pixels(hint[..., :-1], False), channels, "hint")
+    colours, opacity = (
+        np.asarray(values, np.float32) / white(hint.dtype) for values in (colours, hint[..., -1:])
+    )
+    return 2 * colours - 1, opacity
 
 
 def code(layer, image, colours, opacity, drawn):
@@ -61,18 +87,10 @@ def code(layer, image, colours, opacity, drawn):
 
     Returns:
         float32 array `(dimensions,)`.
-
-    Raises:
-        InputError: If the colours are not of the prediction's channels.
     """
     from cyclegan_tf.networks.layers.linear_prediction import SIDE
 
     channels = layer.channels
-    if colours.shape[-1] != channels:
-        raise InputError(
-            f"hint must have {channels} channels and transparency, received "
-            f"{colours.shape[-1]}: paint in the colours of the result."
-        )
     rows, columns = (shares(side, SIDE) for side in opacity.shape[:2])
     covered, painted = (
         np.einsum("ph,hwc,qw->pqc", rows, x, columns) for x in (opacity, opacity * colours)

@@ -1,5 +1,6 @@
 """Open a generator for use, in the runtime that is asked for."""
 
+import zipfile
 from typing import Literal
 
 from cyclegan_tf.common import types
@@ -67,7 +68,12 @@ def load(
             )
     elif exported := _exported(source.file, runtime):
         network = runtimes.load(exported)
-        return Translator(network, network.translation, original=lambda: _in_keras(source.file)[0])
+        return Translator(
+            network,
+            network.translation,
+            original=lambda: _in_keras(source.file)[0],
+            hints=_takes_hints(source.file),
+        )
     import_tensorflow()
     from cyclegan_tf.networks.layers.dropout import set_test_time
     from cyclegan_tf.networks.precision import check as check_precision
@@ -85,6 +91,15 @@ def _in_keras(path):
     from cyclegan_tf.networks import generator_file
 
     return generator_file.load(path)
+
+
+def _takes_hints(path):
+    """Whether a generator's file has a linear prediction, seen without Keras."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return b'"LinearPrediction"' in archive.read("config.json")
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return False
 
 
 def _exported(path, runtime):

@@ -42,6 +42,7 @@ class Translator:
         original: Where `generator` is no `keras.Model`, a function without arguments that loads it
             as one: large images are translated in pieces with that. Without it they are
             translated whole, in as much memory as it takes.
+        hints: Whether what `original` loads takes hints; of a `keras.Model` it is seen.
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class Translator:
         translation: Translation,
         styles: Any = None,
         original: Callable[[], Any] | None = None,
+        hints: bool = False,
     ) -> None:
         self.generator, self.translation, self.styles = generator, translation, styles
-        self._original, self._network = original, generator
+        self._original, self._network, self._hints = original, generator, hints
         if not hasattr(generator, "multiple"):
             from cyclegan_tf.inference.compiled import CompiledGenerator
 
@@ -86,6 +88,13 @@ class Translator:
     def has_styles(self) -> bool:
         """Whether an image has several translations."""
         return self._shapes.noise is not None
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether it takes hints of colours; nothing is loaded to tell."""
+        if not self.has_styles or self._original is None:
+            return False
+        return self._hints or _prediction(self.generator) is not None
 
     @overload
     def __call__(
@@ -330,18 +339,15 @@ class Translator:
 
     def _hinted(self, image, x, size, hint, drawn):
         """The code of a hint for an image, which the network sees as `x`."""
-        from cyclegan_tf.networks.layers.linear_prediction import LinearPrediction
-
         if self._prediction is None and self.has_styles and self._original is not None:
-            found = (x for x in self._original().layers if isinstance(x, LinearPrediction))
-            self._prediction = next(found, None)
+            self._prediction = _prediction(self._original())
         if self._prediction is None:
             raise InputError(
                 f"The generator {self} takes no hint of colours: leave it out, or give the .keras "
                 "file of a method that does, such as matched."
             )
         shape = image.shape[:2]
-        colours, opacity = of_hints.checked(hint, shape)
+        colours, opacity = of_hints.checked(hint, shape, self._prediction.channels)
         working = self._fitting.working_shape(shape, size)
         opacity_seen, painted = (
             np.asarray(image_file.fit(values, working, "stretch"))
@@ -403,6 +409,12 @@ class Translator:
         known = self.translation.dtype, self.translation.target_range
         with_alpha = image.shape[-1] in (2, 4) and image.shape[-1] == self._shapes.output[-1] + 1
         return image_file.to_pil(image, range_of(image.dtype, *known), with_alpha)
+
+
+def _prediction(network):
+    """The `LinearPrediction` of a network of Keras; None where there is none."""
+    layers = getattr(network, "layers", ())
+    return next((x for x in layers if type(x).__name__ == "LinearPrediction"), None)
 
 
 def _array(image):

@@ -6,9 +6,9 @@ from PIL import Image
 
 from cyclegan_tf.common.errors import InputError
 from cyclegan_tf.common.generator_metadata import Translation
-from cyclegan_tf.inference import files, hints
+from cyclegan_tf.inference import export, files, formats, hints, load
 from cyclegan_tf.inference.translator import Translator
-from cyclegan_tf.networks import generators
+from cyclegan_tf.networks import generator_file, generators
 from cyclegan_tf.networks.layers.linear_prediction import SIDE, LinearPrediction
 
 SIZE = 32
@@ -43,7 +43,7 @@ def code(generator, hint, seed=0):
     layer = next(x for x in generator.layers if isinstance(x, LinearPrediction))
     drawn = np.random.default_rng(seed).normal(size=13).astype("float32")
     image = np.zeros((SIZE, SIZE, 1), np.float32)
-    return drawn, hints.code(layer, image, *hints.checked(hint, (SIZE, SIZE)), drawn)
+    return drawn, hints.code(layer, image, *hints.checked(hint, (SIZE, SIZE), 3), drawn)
 
 
 def test_what_is_painted_is_met_and_the_rest_is_as_drawn(generator):
@@ -100,8 +100,33 @@ def test_what_is_no_hint_is_refused(translator, hint, said):
 
 def test_a_generator_without_such_codes_takes_no_hint():
     plain = Translator(generators.resnet_generator((None, None, 3), 2, 0), Translation())
+    assert not plain.takes_hints
     with pytest.raises(InputError, match="takes no hint of colours: leave it out"):
         plain(np.zeros((SIZE, SIZE, 3), np.uint8), hint=painted((9, 9, 9)))
+
+
+def test_a_gray_hint_is_one_of_gray(translator):
+    image, hint = np.full((SIZE, SIZE), 128, np.uint8), painted((80, 80, 80))
+    np.testing.assert_array_equal(
+        translator(image, hint=hint), translator(image, hint=hint[..., 2:])
+    )
+
+
+def test_another_runtime_takes_hints_where_the_file_does(generator, tmp_path, monkeypatch):
+    if formats.FORMATS["onnx"].missing():
+        pytest.skip("ONNX's libraries are not installed")
+    monkeypatch.setattr(load, "_exported", lambda path, runtime: tmp_path / "gen.onnx")
+    generator_file.save(tmp_path / "gen.keras", generator, Translation(size=(SIZE, SIZE)))
+    export.export(tmp_path / "gen.keras", tmp_path / "gen.onnx")
+    exported = load.load(tmp_path / "gen.keras", runtime="onnx")
+    assert exported.runtime == "onnx" and exported.takes_hints
+    assert not load.load(tmp_path / "gen.onnx").takes_hints
+    image, hint = np.full((SIZE, SIZE), 128, np.uint8), painted((250, 5, 5))
+    found, known = (
+        t(image, hint=hint).astype(int)
+        for t in (exported, Translator(generator, Translation(size=(SIZE, SIZE))))
+    )
+    assert np.abs(found - known).max() <= 1
 
 
 def test_a_hint_belongs_to_one_image(translator, tmp_path):
