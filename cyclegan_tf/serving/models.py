@@ -57,6 +57,7 @@ class Served:
             "version": self.version,
             "runtime": self.translator.runtime,
             "cycles": back is not None,
+            "hints": self.translator.takes_hints,
             "examples": {
                 end: file and f"/models/{model}/{direction}/{end}.png" for end, file in ends
             },

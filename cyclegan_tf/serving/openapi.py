@@ -72,6 +72,13 @@ def _translate(limits):
             "description": f"An image ({', '.join(formats.PILLOW)}) of at most {limits.bytes} "
             f"bytes, {limits.pixels} pixels, {limits.side} along a side, {limits.frames} frames.",
         },
+        "hint": {
+            "type": "string",
+            "contentMediaType": "image/*",
+            "description": "Colours that are wanted in the result: an image as large as file, "
+            "transparent where nothing is wished. For models whose hints is true in /models. Both "
+            "together are within the limits of bytes and pixels of file.",
+        },
         "model": {"type": "string", "description": "An id of /models; the first by default."},
         "direction": _DIRECTION,
         "cycle": {**_FLAG, "description": "1: translate back as well (JSON only)."},
@@ -177,6 +184,7 @@ _MODELS = _object(
                     version=_STRING,
                     runtime=_STRING,
                     cycles={"type": "boolean"},
+                    hints={"type": "boolean"},
                     examples=_object(source=_or_null(_STRING), target=_or_null(_STRING)),
                 ),
             },

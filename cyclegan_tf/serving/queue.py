@@ -15,10 +15,12 @@ class Job:
         image: Array `(height, width, channels)`.
         size: As for `Translator`.
         seed: As for `Translator`.
+        hint: As for `Translator`.
     """
 
-    def __init__(self, translator, image, size=None, seed=0):
+    def __init__(self, translator, image, size=None, seed=0, hint=None):
         self.translator, self.image, self.size, self.seed = translator, image, size, seed
+        self.hint = hint
         self.result = self.error = None
         self.given_up = False
         self.done = threading.Event()
@@ -135,7 +137,10 @@ def _translate(jobs):
     first = jobs[0]
     try:
         results = first.translator.several(
-            [job.image for job in jobs], first.size, [job.seed for job in jobs]
+            [job.image for job in jobs],
+            first.size,
+            [job.seed for job in jobs],
+            hints=[job.hint for job in jobs],
         )
         for job, result in zip(jobs, results, strict=True):
             job.result = result
@@ -146,7 +151,8 @@ def _translate(jobs):
             return
         first.error = error
     for job in jobs:
-        job.image, job.began, job.ended = None, began, time.monotonic()
+        job.image = job.hint = None
+        job.began, job.ended = began, time.monotonic()
         job.done.set()
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from cyclegan_tf.common.errors import InputError
+from cyclegan_tf.inference import hints
 from cyclegan_tf.serving import openapi, responses, uploads
 from cyclegan_tf.serving.errors import ServiceError
 from cyclegan_tf.serving.limits import Limits
@@ -182,6 +183,7 @@ class Service:
             if fields.get(name, "0") not in ("0", "1", ""):
                 raise ServiceError("bad_field", f"{name} must be 0 or 1.", name)
         options = {name: fields.get(name) == "1" for name in ("cycle", "preview")}
+        options["hint"] = _hint_file(request, model, models[model][direction])
         options["seed"] = _whole(fields, "seed", 0, 2**31) or 0
         size = fields.get("size") or None
         options["size"] = size if size == "native" else _whole(fields, "size", 8, 16384)
@@ -199,11 +201,13 @@ class Service:
         if len(data) > self.limits.bytes:
             raise ServiceError("too_many_bytes", _too_many_bytes(self.limits), "file")
         upload = uploads.look_at(data, self.limits)
-        give_back = self.pixels.take(upload.pixels, until - time.monotonic())
+        hint = self._look_at_hint(options["hint"], upload)
+        pixels = upload.pixels + (0 if hint is None else hint.pixels)
+        give_back = self.pixels.take(pixels, until - time.monotonic())
         try:
             image = upload.decode()
             self._bound_working(served, image, options)
-            there = self._run(served, image, options, until)
+            there = self._run(served, image, options, until, hint)
             flask.g.stages = {"waited": there.waited, "translated": there.took}
             drift = self._drift(key, served.translator, image)
             translated = served.translator, there.result
@@ -241,8 +245,38 @@ class Service:
             give_back()
             raise
 
-    def _run(self, served, image, options, until):
-        job = Job(served.translator, image, options["size"], options["seed"])
+    def _look_at_hint(self, file, image):
+        """The upload of a hint, which fits beside that of its image; None where there is none."""
+        if file is None:
+            return None
+        data, limits = file.stream.getvalue(), self.limits
+        if len(image.data) + len(data) > limits.bytes:
+            raise ServiceError(
+                "too_many_bytes",
+                f"The image and its hint have {len(image.data) + len(data):,} bytes together, and "
+                f"{limits.bytes:,} are accepted: make them smaller.",
+                "hint",
+            )
+        hint = uploads.look_at(data, limits, "hint")
+        if hint.several:
+            raise ServiceError(
+                "too_many_frames",
+                "The hint has several frames: save the one that you want alone.",
+                "hint",
+            )
+        if image.pixels + hint.pixels > limits.pixels:
+            raise ServiceError(
+                "too_many_pixels",
+                f"The image and its hint have {image.pixels + hint.pixels:,} pixels together, and "
+                f"{limits.pixels:,} are accepted: make both smaller.",
+                "hint",
+            )
+        return hint
+
+    def _run(self, served, image, options, until, hint=None):
+        if hint is not None:  # unpacked here, so that nothing holds it when the job is done
+            hint = _unpacked(hint, image, served.translator)
+        job = Job(served.translator, image, options["size"], options["seed"], hint)
         self.workers.run(job, until - time.monotonic())
         return job
 
@@ -328,6 +362,37 @@ _SENTENCES = {
 
 def _too_many_bytes(limits):
     return f"The file is larger than the {limits.bytes:,} bytes that are accepted: make it smaller."
+
+
+def _hint_file(request, model, served):
+    """The part with the hint, or None."""
+    files = request.files.getlist("hint")
+    if not files and "hint" not in request.form:
+        return None
+    if len(files) != 1:
+        raise ServiceError(
+            "bad_field",
+            f"hint must be one image, received {len(files) or 'text'}: send it as a file.",
+            "hint",
+        )
+    if not served.translator.takes_hints:
+        raise ServiceError(
+            "bad_field",
+            f"{model} takes no hint: leave it out, or choose a model whose hints is true in GET "
+            "/models.",
+            "hint",
+        )
+    return files[0]
+
+
+def _unpacked(upload, image, translator):
+    """The hint of an image, checked."""
+    hint = upload.decode()
+    try:
+        hints.check(hint, image.shape[:2], translator.channels[1])
+    except InputError as error:
+        raise ServiceError("unusable_picture", str(error), "hint") from error
+    return hint
 
 
 def _whole(fields, name, least, most):

@@ -7,7 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from cyclegan_tf.serving.limits import Limits
-from support.service import Invert, decoded, encoded, error_of, make_image, make_service, post
+from support.service import (
+    Coloured,
+    Invert,
+    decoded,
+    encoded,
+    error_of,
+    hint,
+    make_image,
+    make_service,
+    post,
+)
 
 
 def wait_until(true):
@@ -33,6 +43,26 @@ def test_images_that_wait_are_translated_together(tmp_path):
         for image, answer in zip(images, [first, *others], strict=True):
             np.testing.assert_array_equal(decoded(answer.result()), 255 - image)
     assert network.batches == [1, 4, 1]
+
+
+def test_each_image_of_a_batch_has_its_own_hint_or_none(tmp_path):
+    gate = threading.Event()
+    network = Coloured(gate)
+    service = make_service(tmp_path, network)
+    client = service.app().test_client
+    red, blue = (200, 40, 60), (30, 90, 240)
+    data = encoded(make_image())
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(post, client(), data, "image/png")
+        wait_until(lambda: network.batches)
+        others = []
+        for count, fields in enumerate(({"hint": hint(red)}, {}, {"hint": hint(blue)}), 1):
+            others.append(pool.submit(post, client(), data, "image/png", **fields))
+            wait_until(lambda count=count: service.workers.waiting == count)
+        gate.set()
+        drawn, *found = (decoded(answer.result())[6, 8] for answer in (first, *others))
+    assert network.batches == [1, 3]
+    np.testing.assert_allclose(found, [red, drawn, blue], atol=3)
 
 
 def test_one_that_fails_spoils_no_other(tmp_path):

@@ -16,10 +16,12 @@ from cyclegan_tf.serving.limits import Limits
 from cyclegan_tf.serving.models import Catalogue
 from cyclegan_tf.serving.service import Service
 from support.service import (
+    Coloured,
     Invert,
     decoded,
     encoded,
     error_of,
+    hint,
     loader,
     make_image,
     make_service,
@@ -94,6 +96,56 @@ def test_the_cycled_image_comes_from_the_way_back(tmp_path):
     answer = post(service.app().test_client(), encoded(image), cycle="1").json
     back = Image.open(io.BytesIO(base64.b64decode(answer["cycled"]["data"])))
     np.testing.assert_array_equal(np.asarray(back), image)
+
+
+def test_a_hint_says_which_colours_are_wanted(tmp_path):
+    client = make_service(tmp_path, Coloured()).app().test_client()
+    run, *others = client.get("/models").json["models"]
+    assert run["directions"][0]["hints"]
+    assert {m["id"]: m["directions"][0]["hints"] for m in others}["pencil"] is False
+    image = encoded(make_image())
+    for colour in ((200, 40, 60), (30, 90, 240)):
+        answer = post(client, image, "image/png", hint=hint(colour))
+        np.testing.assert_allclose(decoded(answer)[6, 8], colour, atol=3)
+    plain = decoded(post(client, image, "image/png", hint=hint((9, 9, 9)), cycle="1"))
+    assert plain.shape == (12, 17, 3)
+
+
+def test_a_hint_that_cannot_be_used_is_named(tmp_path):
+    limits = Limits(bytes=3000, pixels=500, side=60, frames=3)
+    service = make_service(tmp_path, Coloured(), limits=limits)
+    client, image = service.app().test_client(), encoded(make_image())
+    frames = [Image.fromarray(make_image(channels=4, seed=i)) for i in range(2)]
+    several = encoded(frames[0], "TIFF", save_all=True, append_images=frames[1:])
+    opaque = encoded(make_image())
+    empty = encoded(np.zeros((12, 17, 4), "uint8"))
+    expected = [
+        (opaque, {}, "unusable_picture", "must be transparent where nothing is painted"),
+        (empty, {}, "unusable_picture", "hint has nothing painted in it"),
+        (
+            hint((9, 9, 9), 17, 12)[0].getvalue(),
+            {},
+            "unusable_picture",
+            "as large as the image, 17",
+        ),
+        (hint((9, 9, 9))[0].getvalue()[:-30], {}, "unusable_picture", "The hint"),
+        (several, {}, "too_many_frames", "The hint has several frames"),
+        (b"", {}, "no_picture", "The hint is empty"),
+        (b"no image at all", {}, "no_picture", "The hint is no PNG"),
+        (hint((9, 9, 9), 30, 30)[0].getvalue(), {}, "too_many_pixels", "The hint has 30x30 pixels"),
+        (hint((9, 9, 9), 18, 17)[0].getvalue(), {}, "too_many_pixels", "have 510 pixels together"),
+        (bytes(2500), {}, "too_many_bytes", "bytes together, and 3,000 are accepted"),
+        (hint((9, 9, 9))[0].getvalue(), {"model": "pencil"}, "bad_field", "pencil takes no hint"),
+    ]
+    for data, fields, code, said in expected:
+        answer = post(client, image, hint=(io.BytesIO(data), "hint.png"), **fields)
+        assert (error_of(answer), answer.json["error"]["argument"]) == (code, "hint"), answer.text
+        assert said in answer.json["error"]["message"]
+        assert answer.status_code == STATUS[code] < 500
+    for wrong in ("text", [hint((9, 9, 9)), hint((9, 9, 9))]):
+        answer = post(client, image, hint=wrong)
+        assert error_of(answer) == "bad_field" and "hint must be one image" in answer.text
+    assert service.pixels.held == 0
 
 
 def test_models_are_listed_with_their_limits(client):

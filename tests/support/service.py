@@ -37,13 +37,40 @@ class Invert:
         return -x
 
 
+class Coloured(Invert):
+    """A network that gives its code, as the one colour of the image: that of a hint."""
+
+    shapes = Shapes((None, None, None, 3), (None, 3), (None, None, None, 3))
+    multiple = 4
+
+    def __init__(self, wait=None):
+        from cyclegan_tf.networks.layers.linear_prediction import GRID, SIDE, LinearPrediction
+
+        super().__init__(wait)
+        layer = LinearPrediction(3)
+        layer.build(((None, None, None, 3), (None, 3)))
+        kernel = np.zeros((GRID**2 * 3 + 3, SIDE * SIDE, 3), "float32")
+        kernel[-3:] = np.eye(3)[:, None]
+        layer.set_weights([kernel.reshape(len(kernel), -1), np.zeros(SIDE * SIDE * 3)])
+        self.layers = [layer]
+
+    def __call__(self, x, code):
+        return np.clip(np.zeros_like(super().__call__(x)) + code[:, None, None], -1, 1)
+
+
+def translator(network, about):
+    """The `Translator` of such a network."""
+    has_layers = hasattr(network, "layers")
+    return Translator(network, about, original=(lambda: network) if has_layers else None)
+
+
 def loader(network=None):
     """Loads "files" that are a `Translation` in JSON; the network is always the same."""
 
     def load(file, runtime):
         built_in = file.parent == PRETRAINED
         about = Translation() if built_in else from_json(file.read_bytes(), file)
-        return Translator(network or Invert(), about)
+        return translator(network or Invert(), about)
 
     return load
 
@@ -74,6 +101,13 @@ def encoded(image, kind="PNG", **options):
     image = image if isinstance(image, Image.Image) else Image.fromarray(image)
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+def hint(colour, height=12, width=17):
+    """The part of a form that wishes a colour, in the upper half of the image."""
+    painted = np.zeros((height, width, 4), "uint8")
+    painted[: height // 2] = (*colour, 255)
+    return io.BytesIO(encoded(painted)), "hint.png"
 
 
 def post(client, data, accept="application/json", name="face.png", **fields):
