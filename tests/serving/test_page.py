@@ -16,11 +16,12 @@ if reason := browser.missing():
     pytest.skip(reason, allow_module_level=True)
 
 from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 
 from cyclegan_tf.common.generator_metadata import Translation
 from cyclegan_tf.data import statistics
 from cyclegan_tf.serving.limits import Limits
-from cyclegan_tf.serving.models import Catalogue
+from cyclegan_tf.serving.models import Catalogue, Served
 from cyclegan_tf.serving.service import Service
 
 RED = (200, 40, 60)
@@ -191,6 +192,44 @@ def test_another_choice(page, make_image):
     page.browser.wait(lambda: page.text(card, ".state").startswith("image → sketch"), "another")
     assert page.colour(card, 0.8) == (255, 255, 255)  # nothing to draw in one colour
     assert not page.browser.all("#cycle-label")[0].is_displayed()
+
+
+@pytest.mark.parametrize("kind", ["mouse", "touch"])
+def test_colours_are_painted_and_translated_with(page, make_image, monkeypatch, kind):
+    about = Translation("photo", "colour")
+    served = Served(service_files.translator(service_files.Coloured(), about), "1")
+    catalogue = page.site.service.catalogue
+    monkeypatch.setattr(catalogue, "models", {"colours": {"ab": served}, **catalogue.models})
+    page.browser.look(phone=kind == "touch")
+    page.open()
+    card = page.translate(make_image("gray.png", colour=(120, 120, 120)))
+    drawn = page.colour(card, 0.8)
+    assert np.abs(np.subtract(drawn, RED)).max() > 20
+    page.click(card, ".brush summary")
+    button = card.find_element("css selector", ".painted")
+    assert not button.is_enabled()
+
+    def paint():
+        canvas = card.find_element("css selector", ".brush canvas")
+        actions = ActionChains(page.browser.driver, 50, [PointerInput(kind, kind)])
+        actions.move_to_element(canvas).click_and_hold().move_by_offset(20, 10).release().perform()
+        assert button.is_enabled()
+
+    for wipe in (".undo", ".clear"):
+        paint()
+        page.click(card, wipe)
+        assert not button.is_enabled()
+    paint()
+    assert page.browser.violations() == []
+    page.browser.requests()
+    button.click()  # the brush has the colour red
+    page.until_said("gray.png", ".* · with your colours")
+    np.testing.assert_allclose(page.colour(card, 0.8), RED, atol=12)  # of few pixels
+    assert [method for method, _ in page.browser.requests()].count("POST") == 1
+    page.browser.all("#choice")[0].send_keys("image")
+    assert not button.is_displayed()
+    page.click(card, ".again")
+    page.until_said("gray.png", "image → sketch((?!your colours).)*")
 
 
 def test_examples_are_shown(page):

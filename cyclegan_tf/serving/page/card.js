@@ -1,5 +1,6 @@
 // One image on the page: it waits its turn, is uploaded, translated, and compared.
 
+import { Brush } from "./brush.js";
 import { chosen, cycleWanted, GONE, limits, megabytes } from "./choices.js";
 
 const RETRIES = 4; // when the server is busy
@@ -25,10 +26,9 @@ export class Card {
     this.find(".slider").ariaLabel = `How much of the original is seen, ${file.name}`;
     this.find(".remove").ariaLabel = `Remove ${file.name}`;
     this.find(".remove").onclick = () => this.remove(removed);
-    this.find(".again").onclick = () => {
-      this.find(".name").focus(); // the button goes, and the keyboard shall not start anew
-      this.enqueue();
-    };
+    // What failed is tried again as it was, painted colours included.
+    this.find(".again").onclick = () => this.enqueueAgain(this.state === "failed" && this.hint);
+    this.brush = new Brush(this.find(".brush"), (hint) => this.enqueueAgain(hint));
     this.find(".there").onclick = () => this.view("result");
     this.find(".back").onclick = () => this.view("cycled");
     this.listenToSlider();
@@ -48,9 +48,17 @@ export class Card {
     this.nameAgain();
   }
 
-  /** Waits its turn, with what is chosen now. */
-  enqueue() {
+  enqueueAgain(hint) {
+    // While the colours were made a file, it may have been removed, or asked already.
+    if (this.gone || !["done", "failed"].includes(this.state)) return;
+    this.find(".name").focus(); // the button goes, and the keyboard shall not start anew
+    this.enqueue(hint);
+  }
+
+  /** Waits its turn, with what is chosen now, and the painted colours where that takes some. */
+  enqueue(hint) {
     this.choice = chosen();
+    this.hint = this.choice.hints ? hint : null;
     this.cycle = cycleWanted();
     this.find(".problem").textContent = "";
     this.find("progress").value = 0;
@@ -147,6 +155,7 @@ export class Card {
     form.set("format", kind.replace("image/", ""));
     if (this.cycle) form.set("cycle", "1");
     if (!this.urls.original) form.set("preview", "1");
+    if (this.hint) form.set("hint", this.hint, "hint.png");
     return form;
   }
 
@@ -175,7 +184,9 @@ export class Card {
     download.ariaLabel = `Download ${download.download}`;
     const lines = likeness?.unusual ? [UNUSUAL, ...notes] : notes;
     this.find(".notes").replaceChildren(...lines.map((line) => element("li", line)));
-    this.show("done", `${title} · ${image.width} × ${image.height} · ${time(milliseconds)}`);
+    const words = [title, `${image.width} × ${image.height}`, time(milliseconds)];
+    if (this.hint) words.push("with your colours");
+    this.show("done", words.join(" · "));
     speak([`${this.file.name}: translated.`, ...lines].join(" "));
   }
 
@@ -194,10 +205,11 @@ export class Card {
 
   /** Makes room for the image; a tiny one is enlarged, with its pixels left as they are. */
   size(width, height) {
-    const { style, classList } = this.find(".stage");
-    style.setProperty("--width", width);
-    style.setProperty("--height", height);
-    classList.toggle("tiny", Math.max(width, height) <= 128);
+    for (const { style, classList } of [this.find(".stage"), this.find(".board")]) {
+      style.setProperty("--width", width);
+      style.setProperty("--height", height);
+      classList.toggle("tiny", Math.max(width, height) <= 128);
+    }
   }
 
   /** Shows the result, or the way there and back, beside the original. */
@@ -234,11 +246,12 @@ export class Card {
     slider.setAttribute("aria-valuetext", `${Math.round(percent)} % original`);
   }
 
-  /** The button tells what it would do, as what is chosen above may be another by now. */
+  /** The buttons tell what they would do, as what is chosen above may be another by now. */
   nameAgain() {
     const again = this.state === "failed" ? "Try again" : "Translate again";
     const same = this.choice === chosen();
     this.find(".again").textContent = same ? again : `${again}: ${chosen().title}`;
+    this.brush.offer(this.find(".before"), this.file.name, same ? "" : `: ${chosen().title}`);
   }
 
   remove(removed) {
