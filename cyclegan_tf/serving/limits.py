@@ -10,7 +10,7 @@ class Limits:
     """How much of what is accepted, so that memory and time are bounded whoever calls.
 
     Attributes:
-        bytes: Of an upload.
+        bytes: Of an upload, its hint included.
         pixels: Of an image, height times width; also of all images that are unpacked at a
             time.
         side: Pixels of an image's longer side.
