@@ -77,7 +77,6 @@ def layers_of_their_own(statistics="image", always=False):
         (lambda: resnet(upsampling="bilinear"), None),
         (lambda: resnet(upsampling="bilinear", residual=True), None),
         (lambda: resnet(upsampling="bilinear", norm="layer"), None),
-        (lambda: resnet(norm="layer", code=3), 3),
         (lambda: lively(generators.unet_generator(filters=8, depth=3)), None),
         (lambda: lively(generators.unet_generator(filters=8, depth=3, upsampling="resize")), None),
         (unit, None),
@@ -220,6 +219,7 @@ def test_networks_that_cannot_be_tiled_are_refused():
     pooled = kl.Multiply()([image, kl.GlobalAveragePooling2D(keepdims=True)(image)])
     refused = [
         (generators.resnet_generator((64, 64, 3), 4, 1), r"images than those of \(64, 64\)"),
+        (resnet(norm="layer", code=3), "LinearPrediction.*may reach any distance"),
         (keras.Model(image, pooled), "GlobalAveragePooling2D.*may reach any distance"),
         (keras.Model(image, kl.GlobalAveragePooling2D()(image)), "GlobalAveragePooling2D"),
         (keras.Model(vector, kl.Reshape((2, 2, 1))(vector)), "between vectors and images"),
