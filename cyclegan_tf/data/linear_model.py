@@ -44,8 +44,14 @@ def whitening(rest, size):
         >>> rest = y - (p @ weights + bias)
         >>> codes = rest @ whitening(rest, 32)
     """
-    values, vectors = np.linalg.eigh(rest.T @ rest / len(rest))
-    values, vectors = values[::-1][:size], vectors[:, ::-1][:, :size]
+    if len(rest) < rest.shape[1]:  # few images: from them, which is faster
+        _, lengths, transposed = np.linalg.svd(rest, full_matrices=False)
+        values, vectors = lengths**2 / len(rest), transposed.T
+    else:
+        values, vectors = (x[..., ::-1] for x in np.linalg.eigh(rest.T @ rest / len(rest)))
+    values, vectors = values[:size], vectors[:, :size]
+    # Of both signs the one with which the largest entry is positive, whatever computes them.
+    vectors = vectors * np.sign(np.take_along_axis(vectors, np.abs(vectors).argmax(0)[None], 0))
     there = values > 1e-6 * values[0] + 1e-12
     scale = np.where(there, 1 / np.sqrt(np.where(there, values, 1)), 0)
     return np.pad(vectors * scale, ((0, 0), (0, size - len(values))))
