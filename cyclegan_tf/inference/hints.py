@@ -16,8 +16,9 @@ from cyclegan_tf.data.io.image_file import to_channels
 from cyclegan_tf.data.io.pixels import Pixels, has_alpha, white
 from cyclegan_tf.data.matching import shares
 
-#: How exactly painted colours are taken: their standard deviation, in [-1, 1].
-NOISE = 0.1
+#: How exactly painted colours are taken: their standard deviation, in [-1, 1]. Much, as neighbours
+#: are painted together; with less, codes become rare ones, of which nothing was learnt.
+NOISE = 0.7
 
 
 def check(hint, shape, channels):
