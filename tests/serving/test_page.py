@@ -224,7 +224,7 @@ def test_colours_are_painted_and_translated_with(page, make_image, monkeypatch, 
     page.browser.requests()
     button.click()  # the brush has the colour red
     page.until_said("gray.png", ".* · with your colours")
-    np.testing.assert_allclose(page.colour(card, 0.8), RED, atol=12)  # of few pixels
+    np.testing.assert_allclose(page.colour(card, 0.8), RED, atol=45)  # of few pixels
     assert [method for method, _ in page.browser.requests()].count("POST") == 1
     page.browser.all("#choice")[0].send_keys("image")
     assert not button.is_displayed()

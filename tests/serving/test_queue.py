@@ -62,7 +62,7 @@ def test_each_image_of_a_batch_has_its_own_hint_or_none(tmp_path):
         gate.set()
         drawn, *found = (decoded(answer.result())[6, 8] for answer in (first, *others))
     assert network.batches == [1, 3]
-    np.testing.assert_allclose(found, [red, drawn, blue], atol=3)
+    np.testing.assert_allclose(found, [red, drawn, blue], atol=10)
 
 
 def test_one_that_fails_spoils_no_other(tmp_path):
